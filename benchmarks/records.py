@@ -1,0 +1,54 @@
+"""The records that the parts hand to one another: what was asked (Settings, Task) and what came out (Row)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+OURS = "jaxopt_lite"  # the contender that every ratio is taken against
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line asked for; one value for all suites of a run."""
+
+    lanes: int  # problems in a batch, where the suite or the contender's cap sets no fewer
+    repeats: int  # timed calls of each contender; the median is reported
+    out: Path  # folder of the results
+    dtype: str  # "float64" | "float32"
+    tol: float  # gradient tolerance (infinity norm) that every contender is asked for
+    quick: bool  # small sizes, to see that everything runs; not for publication
+    width: int | None  # lanes that our refilling loop runs at once; None: the package chooses
+    turns: int | None  # turns between two refills; None: the package chooses
+    budget_s: float  # a contender is called again until it has spent this, or `repeats` is reached (at least twice)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One problem family as every contender sees it."""
+
+    fun: Callable[..., Any]  # fun(x, *params), traceable
+    host: Callable[..., Any]  # (value, gradient) of the same function in numpy, for the SciPy loop
+    tol: float  # gradient tolerance, infinity norm
+    maxiter: int  # iteration budget, generous: it should stop nobody who makes progress
+    width: int | None = None  # see Settings
+    turns: int | None = None  # see Settings
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a result table; fields that a suite does not measure stay None."""
+
+    suite: str
+    case: str  # which problem: "n=4"
+    contender: str
+    value: float | None = None  # median, in `unit`; None when the contender was not available
+    unit: str = ""  # "us a problem" | "ms" | "s"
+    ratio: float | None = None  # value / the value of ours in the same case: above 1, ours is faster
+    lanes: int | None = None  # problems in the timed call
+    compile_s: float | None = None  # first call minus a steady one
+    reached: float | None = None  # share of lanes whose recomputed gradient is within 10 x tol
+    failed: int | None = None  # lanes that the contender itself reports as failed
+    wrong: int | None = None  # lanes reported as solved whose gradient is neither within 10 x tol nor within rounding
+    extra: dict[str, Any] = field(default_factory=dict)  # what only this suite measures
+    note: str = ""  # how this row was obtained, where it differs from the others

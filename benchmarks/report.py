@@ -1,0 +1,143 @@
+"""Rows to a printed table, JSON, Markdown and a PNG plot. One file stem a suite, backend and dtype."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.records import OURS, Row, Settings
+
+# Heading and text of each column; a column that no row fills is left out.
+_COLUMNS = {
+    "case": lambda r: r.case,
+    "contender": lambda r: r.contender,
+    "time": lambda r: "" if r.value is None else f"{_digits(r.value)} {r.unit}",
+    "peer / us": lambda r: "" if r.ratio is None else f"{_digits(r.ratio)}x",
+    "lanes": lambda r: "" if r.lanes is None else f"{r.lanes:,}",
+    "compile": lambda r: "" if r.compile_s is None else f"{r.compile_s:.2f} s",
+    "reached": lambda r: "" if r.reached is None else f"{_percent(r.reached)}",
+    "failed": lambda r: "" if r.failed is None else f"{r.failed:,} / {r.extra['checked']:,}",
+    "wrong": lambda r: "" if r.wrong is None else f"{r.wrong:,}",
+    "turns mean / max": lambda r: (
+        f"{r.extra['turns_mean']:.0f} / {r.extra['turns_max']:,}" if "turns_mean" in r.extra else ""
+    ),
+    "utilization": lambda r: f"{r.extra['utilization']:.1%}" if "utilization" in r.extra else "",
+    "overhead": lambda r: f"{r.extra['overhead_ms']:.3f} ms" if "overhead_ms" in r.extra else "",
+    "traces": lambda r: f"{r.extra['traces']:g}" if "traces" in r.extra else "",
+    "compilations": lambda r: f"{r.extra['compilations']:g}" if "compilations" in r.extra else "",
+    "of Optimistix": lambda r: f"{r.extra['of_optimistix']:.2f}x" if r.extra.get("of_optimistix") else "",
+    "note": lambda r: r.note,
+}
+
+LEGEND = (
+    "time: median of the rounds; peer / us: median over rounds of the ratio of times a problem, above 1 ours is "
+    "faster; compile: first call minus a steady one (left out below 5 % of the call); reached: lanes whose gradient, "
+    "recomputed in float64, is within 10 x the tolerance; failed: lanes that the solver itself reports as failed, of "
+    "those checked; wrong: lanes reported as solved whose gradient is neither within 10 x the tolerance nor rounding."
+)
+
+
+def _digits(value: float) -> str:
+    """Three significant digits without an exponent."""
+    if value == 0 or not math.isfinite(value):
+        return str(value)
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _percent(share: float) -> str:
+    """A share that is not whole never prints as 100 %."""
+    return "100 %" if share == 1 else f"{math.floor(share * 1e4) / 1e2:.2f} %"
+
+
+def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of the columns that some row fills."""
+    cells = {heading: [text(row) for row in rows] for heading, text in _COLUMNS.items()}
+    used = [heading for heading, column in cells.items() if any(column)]
+    return used, [[cells[heading][i] for heading in used] for i in range(len(rows))]
+
+
+def plain(rows: Sequence[Row]) -> str:
+    """The table with aligned columns, for the terminal."""
+    head, body = table(rows)
+    widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [head, *body]
+    )
+
+
+def markdown(suite: str, rows: Sequence[Row], environment: dict[str, Any], settings: Settings) -> str:
+    """The table with the environment that it was made in."""
+    head, body = table(rows)
+    lines = ["| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body]]
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    about = [
+        f"- commit {environment['commit']}, {environment['date']}",
+        f"- {environment['cpu']}, cores allowed {environment['cores_allowed']} of {environment['cores_of_machine']}; "
+        f"backend {environment['backend']} ({', '.join(environment['devices'])}); {environment['machine']}",
+        f"- {settings.dtype}, x64 {environment['x64']}, gradient tolerance {settings.tol:g}, {settings.repeats} rounds"
+        + (", QUICK RUN: sizes too small for publication" if settings.quick else ""),
+        f"- {versions}",
+    ]
+    return "\n".join([f"# {suite}, {environment['backend']}, {settings.dtype}", "", *about, "", *lines, "", LEGEND, ""])
+
+
+def plot(suite: str, rows: Sequence[Row], environment: dict[str, Any], settings: Settings, path: Path) -> bool:
+    """Horizontal bars on a log scale, one panel a case; False where matplotlib is missing."""
+    try:
+        import matplotlib
+    except ImportError:
+        return False
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    drawn = [r for r in rows if r.value is not None]
+    cases = list(dict.fromkeys(r.case for r in drawn))
+    if not cases:
+        return False
+    heights = [sum(r.case == case for r in drawn) for case in cases]
+    figure, axes = plt.subplots(
+        len(cases),
+        1,
+        figsize=(8.5, 0.8 * len(cases) + 0.34 * sum(heights) + 0.4),
+        height_ratios=heights,
+        squeeze=False,
+        layout="constrained",
+    )
+    for axis, case in zip(axes[:, 0], cases, strict=True):
+        mine = [r for r in drawn if r.case == case]
+        colors = ["#c0392b" if r.contender.startswith(OURS) else "#7f8c9b" for r in mine]
+        bars = axis.barh([r.contender for r in mine], [max(r.value, 1e-9) for r in mine], color=colors)
+        labels = [
+            _digits(r.value) + (f"  ({_digits(r.ratio)}x)" if r.ratio and r.contender != OURS else "") for r in mine
+        ]
+        axis.bar_label(bars, labels, padding=3, fontsize=8)
+        axis.set_xscale("log")
+        axis.margins(x=0.25)
+        axis.invert_yaxis()
+        axis.set_title(f"{case}: {mine[0].unit}", loc="left", fontsize=9)
+        axis.tick_params(labelsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+    device = environment["cpu"] if environment["backend"] == "cpu" else environment["devices"][0]
+    figure.suptitle(f"{suite}, {settings.dtype}, {device}; commit {environment['commit'][:12]}", fontsize=9)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    return True
+
+
+def write(suite: str, rows: Sequence[Row], environment: dict[str, Any], settings: Settings) -> Path:
+    """Write `<suite>-<backend>[-float32].{json,md,png}` into the output folder; returns their common stem."""
+    settings.out.mkdir(parents=True, exist_ok=True)
+    suffix = "" if settings.dtype == "float64" else f"-{settings.dtype}"
+    stem = settings.out / f"{suite}-{environment['backend']}{suffix}"
+    record = {
+        "suite": suite,
+        "environment": environment,
+        "settings": asdict(settings) | {"out": str(settings.out)},
+        "rows": [asdict(row) for row in rows],
+    }
+    stem.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n")
+    stem.with_suffix(".md").write_text(markdown(suite, rows, environment, settings))
+    plot(suite, rows, environment, settings, stem.with_suffix(".png"))
+    return stem

@@ -1,0 +1,137 @@
+"""From what the user gave to an oracle: closing `fun`, `jac`, `hess`, `hessp` and saying what is wrong with them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxopt_lite.core.function import Arguments, close
+from jaxopt_lite.core.layout import Layout
+from jaxopt_lite.core.oracle import SCHEMES, Oracle, Traced
+from jaxopt_lite.core.protocol import Need
+
+_NOT_TRACEABLE = (
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerBoolConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+
+
+def scalar_oracle(
+    needs: Need, layout: Layout, fun: Callable, args: Any, jac: Any = None, hess: Any = None, hessp: Any = None,
+    rel_step: Any = None, abs_step: Any = None,
+) -> tuple[Oracle, Traced]:
+    """The oracle of a scalar function of x and its traced part; raises what a wrong call deserves."""
+    arguments = Arguments(args)
+    if jac is False:
+        jac = None
+    paired, scheme = jac is True, jac if isinstance(jac, str) else None
+    if scheme is not None and scheme not in SCHEMES:
+        raise ValueError(f"jac is {jac!r}; give a callable, True, None or one of {', '.join(SCHEMES)}.")
+    for name, given in (("fun", fun), ("jac", None if paired or scheme else jac), ("hess", hess), ("hessp", hessp)):
+        if given is not None and not callable(given):
+            raise TypeError(f"{name} is a {type(given).__name__}; give a callable.")
+    point = jax.ShapeDtypeStruct((layout.size,), layout.dtype)
+
+    def value(out: Any) -> Array:
+        return _scalar(out, "fun", layout)
+
+    def pair(out: Any) -> tuple[Array, Array]:
+        if not isinstance(out, tuple | list) or len(out) != 2:
+            raise ValueError(f"fun returned a {type(out).__name__}; with jac=True it must return (value, gradient).")
+        return value(out[0]), layout.ravel_like(out[1], "fun (its second value, the gradient)")
+
+    def complex_value(out: Any) -> Array:
+        return jnp.asarray(out).reshape(())
+
+    def square(out: Any) -> Array:
+        n = layout.size
+        if jnp.shape(out) != (n, n):
+            raise ValueError(f"hess returned shape {jnp.shape(out)}; return an array of shape {(n, n)}.")
+        return jnp.asarray(out).astype(layout.dtype)
+
+    gradient = lambda out: layout.ravel_like(out, "jac")
+    product = lambda out: layout.ravel_like(out, "hessp")
+    at = point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, jnp.result_type(point.dtype, jnp.complex64))
+    read = pair if paired else (complex_value if scheme == "cs" else value)
+    closed = {"fun": _close(fun, "fun", read, layout, (at,), arguments, paired or scheme)}
+    for name, given, how, inputs in (
+        ("jac", None if paired or scheme else jac, gradient, (point,)),
+        ("hess", hess, square, (point,)),
+        ("hessp", hessp, product, (point, point)),
+    ):
+        if given is not None:
+            closed[name] = _close(given, name, how, layout, inputs, arguments, None)
+    functions = {name: function for name, (function, _) in closed.items()}
+    captured = {name: closed[name][1] if name in closed else [] for name in ("fun", "jac", "hess", "hessp")}
+    oracle = Oracle(needs, **functions, paired=paired, scheme=scheme)
+    return oracle, Traced(**captured, args=arguments.dynamic, rel_step=rel_step, abs_step=abs_step)
+
+
+def _close(
+    fun: Callable, name: str, read: Callable, layout: Layout, inputs: tuple, arguments: Arguments, mode: Any
+) -> tuple[Any, list[Array]]:
+    def flat(*traced: Any) -> Any:
+        *vectors, args = traced
+        points = [layout.unravel(v) for v in vectors]
+        try:
+            out = fun(*points, *args)
+        except _NOT_TRACEABLE as error:
+            raise TypeError(
+                f"{name} cannot be traced by JAX: it turned a traced array into a NumPy array or a Python number. Write it "
+                "with jax.numpy, or drive the method by hand with jaxopt_lite.stepper, which takes values from any code."
+            ) from error
+        except Exception as error:
+            raise _same_kind(error)(
+                f"{name} raised {type(error).__name__} when called with x of {layout.describe()}"
+                f"{_and_args(args)}: {error}"
+            ) from error
+        return read(out)
+
+    def call(*leaves: Any) -> Any:
+        *vectors, args = leaves
+        return flat(*vectors, args)
+
+    return close(fun, (name, mode, layout), call, inputs, arguments)
+
+
+def _and_args(args: tuple) -> str:
+    return f" and {len(args)} args" if args else ""
+
+
+def _same_kind(error: Exception) -> type[Exception]:
+    return TypeError if isinstance(error, TypeError) else ValueError
+
+
+def _scalar(out: Any, name: str, layout: Layout) -> Array:
+    if isinstance(out, tuple | list | dict) or out is None:
+        hint = " (to return the gradient too, pass jac=True)" if isinstance(out, tuple) and len(out) == 2 else ""
+        raise TypeError(f"{name} returned a {type(out).__name__}; return a scalar{hint}.")
+    try:
+        value = jnp.asarray(out)
+    except TypeError as error:
+        raise TypeError(f"{name} returned a {type(out).__name__}; return a scalar.") from error
+    if value.size != 1:
+        raise ValueError(f"{name} returned an array of shape {value.shape}; return a scalar, e.g. jnp.sum of it.")
+    floating = jnp.issubdtype(value.dtype, jnp.floating)
+    fits = value.dtype in layout.dtypes or (floating and isinstance(out, float)) or _is_weak(out)
+    if not floating or not fits:
+        raise TypeError(
+            f"{name} returned dtype {value.dtype} for x of {layout.dtype}; return a {layout.dtype} scalar: convert what it "
+            f"captures, its args or its value (e.g. .astype(x.dtype)), or give x0 as {value.dtype}."
+        )
+    return value.reshape(()).astype(layout.dtype)
+
+
+def _is_weak(out: Any) -> bool:
+    return isinstance(out, jax.Array) and bool(getattr(jax.typeof(out), "weak_type", False))
+
+
+def concrete(value: Any) -> np.ndarray | None:
+    """The value as a NumPy array where it is known at trace time, else None."""
+    return None if isinstance(value, jax.core.Tracer) else np.asarray(value)

@@ -1,0 +1,60 @@
+"""The method tables: what a method is called, what it takes, and where it lives. One row a method."""
+
+import difflib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxopt_lite.core.options import Option
+from jaxopt_lite.core.protocol import Method
+from jaxopt_lite.line_search import bfgs
+from jaxopt_lite.scalar import bounded
+
+
+class Row(NamedTuple):
+    """A method as a front door knows it."""
+
+    name: str  # as SciPy spells it
+    build: Callable[[dict[str, Any]], Method]  # from the static options; equal options, the same object
+    prepare: Callable[..., Any]  # (options, x0) -> data, inside the program
+    options: dict[str, Option]
+    tol: tuple[str, ...]  # options that `tol` sets
+    takes: frozenset[str]  # of jac, hess, hessp, bounds, constraints
+    maxiter: Callable[[int], int]  # default, from n
+
+
+MINIMIZE = (
+    Row(
+        name="BFGS",
+        build=lambda options: bfgs.bfgs(options["norm"]),
+        prepare=bfgs.prepare,
+        options=bfgs.OPTIONS,
+        tol=("gtol",),
+        takes=frozenset({"jac"}),
+        maxiter=lambda n: 200 * n,
+    ),
+)
+
+MINIMIZE_SCALAR = (
+    Row(
+        name="bounded",
+        build=lambda options: bounded.BOUNDED,
+        prepare=bounded.prepare,
+        options=bounded.OPTIONS,
+        tol=("xatol",),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda n: 500,
+    ),
+)
+
+
+def find(table: tuple[Row, ...], method: Any, door: str) -> Row:
+    """The row of a method by its name, in any case; raises ValueError listing the known ones."""
+    names = [row.name for row in table]
+    if isinstance(method, str):
+        for row in table:
+            if row.name.lower() == method.lower():
+                return row
+        near = difflib.get_close_matches(method.lower(), [n.lower() for n in names], 1)
+        hint = f" Did you mean {names[[n.lower() for n in names].index(near[0])]!r}?" if near else ""
+        raise ValueError(f"unknown method {method!r} for {door}.{hint} Known methods: {', '.join(names)}.")
+    raise TypeError(f"method is {method!r}; give the name of a method ({', '.join(names)}) or a callable.")

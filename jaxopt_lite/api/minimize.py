@@ -1,0 +1,153 @@
+"""`minimize`: SciPy's front door to the minimization of a scalar function of several variables."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxopt_lite.api import methods
+from jaxopt_lite.api.close import scalar_oracle
+from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.core.batching import Schedule
+from jaxopt_lite.core.layout import parse
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, number, read
+from jaxopt_lite.core.program import Call, Plan, run
+
+
+def minimize(
+    fun: Callable,
+    x0: Any,
+    args: Any = (),
+    method: str | Callable | None = None,
+    jac: Callable | str | bool | None = None,
+    hess: Callable | None = None,
+    hessp: Callable | None = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    tol: Any = None,
+    callback: Callable | None = None,
+    options: dict[str, Any] | None = None,
+) -> OptimizeResult:
+    """Minimize a scalar function of one or more variables.
+
+    Pure: it can be called eagerly, under `jax.jit`, under `jax.vmap` (a batch whose finished lanes take the next
+    problem from a queue) and be differentiated: `x` and `fun` have derivatives with respect to everything that `fun`
+    captures or is given in `args`.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> scalar`` of the dtype of x, written with JAX. Traced once a compile.
+    x0 : array or pytree of floats
+        The start. A list of numbers is an array. Traced; integers are promoted to the default float.
+    args : tuple
+        More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
+        recompile; bools, strings and other objects are static.
+    method : str, callable or None
+        'BFGS' (the default). A callable is called as ``method(fun, x0, args, **kwargs, **options)``, where the keywords
+        are jac, hess, hessp, bounds, constraints and callback.
+    jac : callable, bool, str or None
+        None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
+        (value, gradient); '2-point', '3-point', 'cs': finite differences.
+    hess, hessp : callable or None
+        ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them; BFGS does not.
+    bounds, constraints : None
+        No method of this version takes them.
+    tol : float, optional
+        Sets the method's own tolerance: gtol for BFGS. Traced.
+    callback : None
+        Not in this version; drive the method with `jaxopt_lite.stepper` to watch it.
+    options : dict, optional
+        Options of the method (see `show_options`), and of all methods: `maxiter`, `maxfev`, `lanes` (width of a batch;
+        0 is one lane a problem) and `turns_per_refill`. Numbers are traced.
+
+    Returns
+    -------
+    OptimizeResult
+        With x, fun, jac, hess_inv, nfev, njev, nit, status, success and message. `x` and `jac` have the structure of x0.
+
+    Raises
+    ------
+    ValueError
+        Unknown method or option, a number out of its range, `fun` not scalar, a derivative of another shape than x.
+    TypeError
+        x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace.
+
+    Notes
+    -----
+    Statuses that can occur: 0, 1, 3, 4, 5, 8 (`OptimizeResult`). A hard problem never raises: its lane has a status, and
+    the best finite point that was evaluated. Derivatives are NaN in lanes without success.
+
+    Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
+    2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success of its own (8).
+
+    References
+    ----------
+    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: section 6.1.
+    W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from jaxopt_lite import minimize, rosen
+    >>> res = minimize(rosen, jnp.array([1.3, 0.7, 0.8, 1.9, 1.2]))
+    >>> bool(res.success), bool(jnp.allclose(res.x, 1.0, atol=1e-2))
+    (True, True)
+
+    A batch, and the derivative of a solution:
+
+    >>> solve = lambda a: minimize(lambda x: jnp.sum((x - a) ** 4 + (x - a) ** 2), jnp.zeros(2)).x
+    >>> jax.vmap(solve)(jnp.arange(3.0)).shape
+    (3, 2)
+    >>> print(jax.jacobian(solve)(2.0).round(3))
+    [1. 1.]
+    """
+    if callable(method):
+        keywords = {"jac": jac, "hess": hess, "hessp": hessp, "bounds": bounds}
+        keywords |= {"constraints": constraints, "callback": callback}
+        return method(fun, x0, args, **keywords, **(options or {}))
+    row = _choose(method, bounds, constraints)
+    if callback is not None:
+        raise ValueError("callback is not supported in this version; watch a method with jaxopt_lite.stepper instead.")
+    for name, given in (("hess", hess), ("hessp", hessp)):
+        if given is not None and name not in row.takes:
+            raise ValueError(f"{name} is given, but method {row.name!r} does not use it; leave it out.")
+    plan, call = plan_call(row, fun, x0, args, jac, hess, hessp, tol, options)
+    return make_result(run(plan, call))
+
+
+def plan_call(
+    row: methods.Row, fun: Callable, x0: Any, args: Any, jac: Any, hess: Any, hessp: Any, tol: Any, options: Any,
+    extra: dict[str, Any] | None = None,
+) -> tuple[Plan, Call]:
+    """What is static and what is traced about a call; `extra` are traced data that are no options (bounds)."""
+    leaves, layout = parse(x0)
+    given = dict(options or {})
+    if tol is not None:
+        given = dict.fromkeys(row.tol, number(tol, "tol", POSITIVE_OR_ZERO)) | given
+    values = read(given, row.options, row.name, layout.size)
+    method = row.build(values)
+    steps = {"rel_step": values.get("finite_diff_rel_step"), "abs_step": values.get("eps")}
+    oracle, traced = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
+    maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
+    schedule = Schedule(values["lanes"], values["turns_per_refill"])
+    numbers = {name: values[name] for name, option in row.options.items() if option.kind != "static"} | (extra or {})
+    call = Call(leaves, numbers, maxiter, values["maxfev"], traced)
+    return Plan(method, row.prepare, oracle, layout, schedule), call
+
+
+def _choose(method: str | None, bounds: Any, constraints: Any) -> methods.Row:
+    constrained = constraints is not None and (not isinstance(constraints, tuple | list) or len(constraints) > 0)
+    if method is None:
+        method = "SLSQP" if constrained else ("L-BFGS-B" if bounds is not None else "BFGS")
+        if method != "BFGS":
+            what = "constraints" if constrained else "bounds"
+            raise ValueError(
+                f"{what} are given and no method: SciPy's rule takes {method!r}, which this version does not have. "
+                f"Known methods: {', '.join(row.name for row in methods.MINIMIZE)}; none of them takes {what}."
+            )
+    row = methods.find(methods.MINIMIZE, method, "minimize")
+    for name, given in (("bounds", bounds is not None), ("constraints", constrained)):
+        if given and name not in row.takes:
+            takers = [r.name for r in methods.MINIMIZE if name in r.takes]
+            remedy = f"use one of {', '.join(takers)}" if takers else "no method of this version does"
+            raise ValueError(f"{name} are given, but method {row.name!r} cannot handle {name}; {remedy}, or leave them out.")
+    return row

@@ -1,0 +1,143 @@
+"""What every front door returns: a frozen record, a pytree, one status per lane."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from jaxopt_lite.core.status import MESSAGES
+
+
+@jax.tree_util.register_pytree_with_keys_class
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class OptimizeResult:
+    """The result of an optimization, or of a batch of them.
+
+    A pytree with SciPy's field names: it passes through `jit`, `vmap` and `grad`. Under `vmap` every field has the batch
+    axes in front and every lane its own status. Fields that a method does not have are None.
+
+    Attributes
+    ----------
+    x : array or pytree
+        The solution, in the structure of x0. If `success` is False, the best finite point that was evaluated.
+    fun : () float
+        The function there.
+    success : () bool
+        Whether the optimality measure holds at x: `status` is 0 or 8.
+    status : () int32
+        How the lane ended: 0 converged, 1 budget spent, 2 infeasible, 3 unbounded, 4 numerical difficulties, 5 not
+        finite, 6 stopped by the callback, 7 bad input in this lane, 8 converged to working precision (a success: the
+        tolerance that was asked for is below what the dtype resolves here).
+    message : str, or nested list of str for a batch
+        `status` in words; looked up on the host.
+    jac : like x
+        The gradient at x.
+    hess : (n, n) float
+        The Hessian at x, from methods that use it.
+    hess_inv : (n, n) float
+        The approximate inverse Hessian, over the raveled x.
+    nfev, njev, nhev : () int32
+        Evaluations of the function, its gradient and its Hessian (or products) that this lane made.
+    nit : () int32
+        Iterations.
+    maxcv : () float
+        Largest violation of a constraint.
+    extra : dict
+        Fields of single methods; they read as attributes too.
+    """
+
+    x: Any
+    fun: Any
+    success: Any
+    status: Any
+    jac: Any = None
+    hess: Any = None
+    hess_inv: Any = None
+    nfev: Any = None
+    njev: Any = None
+    nhev: Any = None
+    nit: Any = None
+    maxcv: Any = None
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def message(self) -> Any:
+        """The status in words: a sentence, or a nested list of sentences for a batch."""
+        if isinstance(self.status, Tracer):
+            raise TypeError("message is looked up on the host: read it outside of jit and vmap, or use status inside.")
+        look_up = lambda s: [look_up(one) for one in s] if isinstance(s, list) else MESSAGES[s]
+        return look_up(np.asarray(self.status).tolist())
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in (extra := self.__dict__.get("extra", {})):
+            return extra[name]
+        raise AttributeError(f"this result has no field {name!r}; it has {', '.join(self.keys())}.")
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> list[str]:
+        """The names of the fields that this result has."""
+        own = [name for name in _FIELDS if getattr(self, name) is not None]
+        return [*own, "message", *self.extra]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field of this name, or a default."""
+        return self[name] if name in self.keys() else default
+
+    def __repr__(self) -> str:
+        rows = [("message", None if isinstance(self.status, Tracer) else _short_message(self.message))]
+        first = ("success", "status", "fun", "x", "nit", "jac", "hess", "hess_inv", "nfev", "njev", "nhev", "maxcv")
+        rows += [(name, getattr(self, name)) for name in first] + list(self.extra.items())
+        rows = [(name, value) for name, value in rows if value is not None]
+        width = max(len(name) for name, _ in rows) + 1
+        return "\n".join(f"{name:>{width}}: {_text(value, width + 2)}" for name, value in rows)
+
+    def tree_flatten_with_keys(self) -> tuple[list[tuple[Any, Any]], None]:
+        """For JAX."""
+        return [(jax.tree_util.GetAttrKey(name), getattr(self, name)) for name in (*_FIELDS, "extra")], None
+
+    @classmethod
+    def tree_unflatten(cls, _: None, children: tuple[Any, ...]) -> "OptimizeResult":
+        """For JAX."""
+        return cls(*children)
+
+
+_FIELDS = tuple(f.name for f in dataclasses.fields(OptimizeResult) if f.name != "extra")
+
+
+def make_result(fields: dict[str, Any]) -> OptimizeResult:
+    """A result from a program's fields."""
+    known = {name: value for name, value in fields.items() if name in _FIELDS}
+    extra = {name: value for name, value in fields.items() if name not in _FIELDS}
+    return OptimizeResult(**known, extra=extra)
+
+
+def _short_message(message: Any) -> str:
+    if isinstance(message, str):
+        return message
+    flat = np.ravel(np.asarray(message, dtype=object)).tolist()
+    counts = {text: flat.count(text) for text in dict.fromkeys(flat)}
+    return "; ".join(f"{n} x {text}" for text, n in counts.items())
+
+
+def _text(value: Any, indent: int) -> str:
+    if isinstance(value, Tracer):
+        return str(value)
+    if isinstance(value, jax.Array):
+        value = np.asarray(value)
+        text = f"{value:.16g}" if value.ndim == 0 and value.dtype.kind == "f" else np.array2string(value, precision=4, threshold=50)
+    else:
+        text = repr(value)
+    return text.replace("\n", "\n" + " " * indent)

@@ -1,0 +1,38 @@
+"""Dense linear algebra on small arrays, the same in every lane and at full precision.
+
+Two rules hold here. Products run at HIGHEST precision, for an Ampere or later GPU otherwise rounds float32 to TF32. And
+short products are written as multiply-and-sum: XLA fuses them with their neighbors, and a lane of a batch then rounds as
+a single problem does, so that a batch of any width takes the same steps as its members alone.
+"""
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+SHORT = 64  # up to here multiply-and-sum beats a call of the matrix library, on one CPU core and on a GPU
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Inner product of two vectors (n,)."""
+    if a.shape[0] <= SHORT:
+        return jnp.sum(a * b)
+    return jnp.dot(a, b, precision=lax.Precision.HIGHEST)
+
+
+def matvec(A: Array, x: Array) -> Array:
+    """A @ x for A (m, n) and x (n,)."""
+    return jnp.dot(A, x, precision=lax.Precision.HIGHEST)
+
+
+def norm(x: Array, order: float = jnp.inf) -> Array:
+    """Vector norm of any order; 0 for an empty vector."""
+    if x.shape[0] == 0:
+        return jnp.zeros((), x.dtype)
+    if order == jnp.inf:
+        return jnp.max(jnp.abs(x))
+    if order == -jnp.inf:
+        return jnp.min(jnp.abs(x))
+    if order == 2:
+        return jnp.sqrt(dot(x, x))
+    if order == 1:
+        return jnp.sum(jnp.abs(x))
+    return jnp.sum(jnp.abs(x) ** order) ** (1.0 / order)

@@ -1,0 +1,118 @@
+"""A user's function as a pure function of operands.
+
+`close` traces the function once and hoists every array that it captured, integer ones and outer tracers too, into an
+operand (`jax.closure_convert` hoists only what autodiff may perturb: a batched label in a closure would be missed).
+What is left is a jaxpr. Equal jaxprs (`core/canonical.py`) become one `Function` instance, so that programs compiled
+for it are found again by a fresh lambda of the same code.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import Tracer
+from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
+
+from jaxopt_lite.core.canonical import jaxpr_key
+from jaxopt_lite.core.captured import Memo
+
+KEPT = 1024  # canonical functions remembered; the least recently used goes first
+
+
+class Function:
+    """A closed function: `function(consts, *inputs)`. Compared by identity; equal ones are the same instance."""
+
+    def __init__(self, jaxpr: Jaxpr) -> None:
+        self._jaxpr = jaxpr
+
+    def __call__(self, consts: list[Array], *inputs: Any) -> Any:
+        """Outputs of the traced function, a list of arrays, at these inputs (flat leaves)."""
+        return jaxpr_as_fun(ClosedJaxpr(self._jaxpr, list(consts)))(*inputs)
+
+
+class Arguments:
+    """The `args` of a call, split into traced leaves (arrays and numbers) and static ones (all else)."""
+
+    def __init__(self, args: Any) -> None:
+        if not isinstance(args, tuple):
+            args = (args,)
+        leaves, self.structure = jax.tree.flatten(args)
+        self.dynamic = [leaf for leaf in leaves if is_traceable(leaf)]
+        self.static = tuple(_STAND_IN if is_traceable(leaf) else leaf for leaf in leaves)
+
+    def rebuild(self, dynamic: list[Any]) -> tuple:
+        """The args with these traced leaves."""
+        mine = iter(dynamic)
+        return jax.tree.unflatten(self.structure, [next(mine) if s is _STAND_IN else s for s in self.static])
+
+    def signature(self) -> Hashable:
+        """What a trace depends on; raises TypeError where a static leaf is not hashable."""
+        avals = tuple(jax.typeof(leaf) for leaf in self.dynamic)
+        key = (self.structure, self.static, avals)
+        hash(key)
+        return key
+
+
+class _StandIn:
+    """Takes the place of a traced leaf."""
+
+
+_STAND_IN = _StandIn()
+_MEMO = Memo()
+_CANONICAL: OrderedDict[Hashable, Function] = OrderedDict()
+
+
+def is_traceable(leaf: Any) -> bool:
+    """Numbers and arrays are traced; a bool, a string, a function or any other object is part of the code."""
+    if isinstance(leaf, bool):
+        return False
+    if isinstance(leaf, np.ndarray):
+        return leaf.dtype.kind in "biufcV" and leaf.dtype != object
+    return isinstance(leaf, int | float | complex | np.generic | jax.Array | Tracer)
+
+
+def close(
+    fun: Callable, role: Hashable, flat: Callable, inputs: tuple[jax.ShapeDtypeStruct, ...], args: Arguments
+) -> tuple[Function, list[Array]]:
+    """The closed function of `flat(fun, args)(*inputs, )` and the arrays that it captured.
+
+    `flat(*inputs, args)` calls the user's `fun` on unraveled inputs, checks and ravels what comes back; `role` names it
+    (with all that it depends on) for the memo.
+    """
+    try:
+        key = (role, inputs, args.signature(), jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision)
+        hash(key)
+    except TypeError:
+        key = None
+    found = _MEMO.get(fun, key) if key is not None else None
+    if found is not None:
+        return found
+    closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(
+        *inputs, *args.dynamic
+    )
+    traced = any(isinstance(c, Tracer) for c in closed.consts)
+    consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]
+    result = (_canonical(closed.jaxpr), consts)
+    if key is not None and not traced:
+        _MEMO.put(fun, key, result)
+    return result
+
+
+def _canonical(jaxpr: Jaxpr) -> Function:
+    key = jaxpr_key(jaxpr)
+    function = _CANONICAL.pop(key, None) or Function(jaxpr)
+    _CANONICAL[key] = function
+    while len(_CANONICAL) > KEPT:
+        _CANONICAL.popitem(last=False)
+    return function
+
+
+def traced_dtype(value: Any) -> np.dtype:
+    """The dtype that a value has when traced."""
+    return jax.typeof(value).dtype
+
+

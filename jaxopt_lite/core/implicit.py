@@ -1,0 +1,84 @@
+"""Derivatives of solutions by the implicit function theorem, forward and reverse, to any order.
+
+At a solution an optimality map vanishes, F(x*(theta), theta) = 0, whence dx* = -F_x^{-1} F_theta dtheta. Here theta is
+everything that the user's functions captured or were given in `args` (and the bounds, where a solution can lie on one);
+x0, tolerances and budgets have no part in it. The start of the rule is the solution itself, so that the rule can be
+differentiated again.
+
+What follows from the theorem follows x: `fun` is recomputed at x*(theta), outside of the loop, so that its derivative is
+the true one. The gradient at a solution is zero for all theta, and so is its derivative. Other fields record the run and
+are treated as constants.
+
+A lane that did not converge has no solution to differentiate: its derivatives are NaN, in both modes. The factor must be
+multiplied, for a `where` would be transposed into a silent zero.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.oracle import Oracle
+from jaxopt_lite.core.status import is_success
+
+DENSE = 512  # up to here the Hessian is formed and factored; beyond, conjugate gradients on products
+
+Rule = Callable[[Oracle, dict[str, Array], Operands, Operands], Array]
+
+
+def tangents(
+    oracle: Oracle, rule: Rule, fields: dict[str, Array], operands: Operands, d_operands: Operands
+) -> dict[str, Array]:
+    """Tangents of `x` and `fun` of a lane; `rule(oracle, fields, operands, d_operands)` is dx* if it converged."""
+    true = jnp.where(is_success(fields["status"]), 1.0, jnp.nan)
+    dx = rule(oracle, fields, operands, d_operands) * true.astype(fields["x"].dtype)
+    _, dfun = jax.jvp(oracle.value, (fields["x"], operands.function), (dx, d_operands.function))
+    return {"x": dx, "fun": dfun}
+
+
+def constant(value: Any) -> Any:
+    """The tangents of fields that record the run."""
+    floating = lambda v: jnp.issubdtype(jnp.result_type(v), jnp.floating)
+    return jax.tree.map(
+        lambda v: jnp.zeros_like(v) if floating(v) else np.zeros(jnp.shape(v), jax.dtypes.float0), value
+    )
+
+
+def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> Array:
+    """dx* where the gradient vanishes: Hess dx* = -(d grad / d theta) dtheta; NaN where the Hessian is singular."""
+    x, theta = fields["x"], operands.function
+    _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
+    if x.shape[0] > DENSE:
+        product = lambda p: oracle.hessian_product(x, p, theta)
+        return -jax.scipy.sparse.linalg.cg(product, force, tol=10 * float(jnp.finfo(x.dtype).eps))[0]
+    hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
+    return -solve_regular(hess, force)
+
+
+def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> Array:
+    """dx* of a minimizer of one variable in [lower, upper].
+
+    Where Newton's step from x* leaves the interval, x* is held by that bound and moves with it; else it is stationary.
+    """
+    x, data = fields["x"], operands.data
+    slope = oracle.derivative(x, operands.function)
+    curvature = jax.jacfwd(lambda x: oracle.derivative(x, operands.function))(x)[0]
+    newton = -slope / jnp.where(curvature > 0, curvature, jnp.asarray(jnp.finfo(x.dtype).tiny, x.dtype))
+    at_lower, at_upper = x + newton < data.lower, x + newton > data.upper
+    free = ~(at_lower | at_upper)
+    _, force = jax.jvp(lambda t: oracle.derivative(x, t), (operands.function,), (d_operands.function,))
+    inner = -force / jnp.where(free & (curvature != 0), curvature, jnp.where(free, jnp.nan, 1.0))
+    bound = jnp.where(at_lower, d_operands.data.lower, d_operands.data.upper)
+    return jnp.where(free, inner, bound)
+
+
+def solve_regular(A: Array, b: Array) -> Array:
+    """A^{-1} b, NaN where A is singular to working precision."""
+    lu, pivots = jax.scipy.linalg.lu_factor(A)
+    diagonal = jnp.abs(jnp.diagonal(jax.lax.stop_gradient(lu)))
+    regular = jnp.min(diagonal) > A.shape[0] * jnp.finfo(A.dtype).eps * jnp.max(diagonal)
+    return jax.scipy.linalg.lu_solve((lu, pivots), b) * jnp.where(regular, 1.0, jnp.nan).astype(A.dtype)

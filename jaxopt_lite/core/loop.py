@@ -1,0 +1,140 @@
+"""The one loop: counters, budgets, the finiteness test, freezing, the best point, the status.
+
+A turn asks, evaluates once, and tells. A single problem is one lane and runs in a `while_loop` here; a batch runs the
+same turn over lanes in `core/batching.py`; the stepping interface runs it by hand.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxopt_lite.core.protocol import Answer, Method, Need, Query
+from jaxopt_lite.core.status import BAD_INPUT, BUDGET, NOT_FINITE, RUNNING, UNBOUNDED, is_success
+
+WITH_GRADIENT = (Need.GRADIENT, Need.HESSIAN, Need.HVP)
+
+
+class Budget(NamedTuple):
+    """What a lane may spend; both traced."""
+
+    maxiter: Array  # () int32: iterations
+    maxturns: Array  # () int32: turns, that is evaluations of the oracle
+
+
+class Best(NamedTuple):
+    """The best finite point that was evaluated, accepted by the method or not."""
+
+    x: Array  # (n,)
+    fun: Array  # (): +inf until a finite value was seen
+    grad: Array | None  # (n,) or None where the oracle gives no gradient
+
+
+class Run(NamedTuple):
+    """A lane at work."""
+
+    state: Any  # the method's own
+    status: Array  # () int32
+    nit: Array  # () int32: iterations done
+    turns: Array  # () int32: evaluations of the oracle done
+    best: Best
+
+
+def begin(method: Method, x0: Array, data: Any, has_grad: bool) -> Run:
+    """A lane before its first evaluation."""
+    zero = jnp.zeros((), jnp.int32)
+    best = Best(x0, jnp.full((), jnp.inf, x0.dtype), jnp.zeros_like(x0) if has_grad else None)
+    return Run(method.init(x0, data), jnp.full((), RUNNING, jnp.int32), zero, zero, best)
+
+
+def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budget: Budget) -> Run:
+    """The lane after the answer to its query; a lane that has ended stays as it is."""
+    answer, bottomless = _cleaned(answer)
+    told = method.tell(run.state, query, answer, data)
+    nit = run.nit + told.iterated
+    turns = run.turns + 1
+    spent = (nit >= budget.maxiter) | (turns >= budget.maxturns)
+    status = jnp.where((told.status == RUNNING) & spent, BUDGET, told.status)
+    status = jnp.where(bottomless, UNBOUNDED, status).astype(jnp.int32)
+    new = Run(told.state, status, nit, turns, _better(run.best, query, answer))
+    running = run.status == RUNNING
+    return jax.tree.map(lambda n, o: jnp.where(running, n, o), new, run)
+
+
+def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
+    """The raw result of a lane: the method's own point where it succeeded, else the best finite point seen."""
+    fields = method.report(run.state, data)
+    success = is_success(run.status)
+    choose = lambda own, best: jnp.where(success, own, best)
+    fields["x"] = choose(fields["x"], run.best.x)
+    if "fun" in fields:
+        fields["fun"] = choose(fields["fun"], run.best.fun)
+    if run.best.grad is not None:
+        fields["jac"] = choose(fields["jac"], run.best.grad)
+    nothing = ~jnp.isfinite(run.best.fun) & (run.status != UNBOUNDED) & (run.status != BAD_INPUT)
+    status = jnp.where(nothing, NOT_FINITE, run.status).astype(jnp.int32)
+    return fields | {"status": status, "nit": run.nit, "turns": run.turns}
+
+
+class Operands(NamedTuple):
+    """Everything traced that a lane works on: what varies from problem to problem."""
+
+    x0: Array  # (n,)
+    data: Any  # the method's record
+    budget: Budget
+    function: Any  # what the user's functions are evaluated with: captured arrays and args
+
+
+class Lane(NamedTuple):
+    """A method together with the evaluation of the user's function: what a batch drives."""
+
+    begin: Callable[[Operands], Run]
+    turn: Callable[[Run, Operands], Run]  # one evaluation
+    finish: Callable[[Run, Operands], dict[str, Array]]
+
+
+def lane(method: Method, evaluate: Callable[[Query, Any], Answer]) -> Lane:
+    """The lane of a method; `evaluate(query, function)` is the only call site of the user's function."""
+    has_grad = method.needs in WITH_GRADIENT
+
+    def turn(run: Run, operands: Operands) -> Run:
+        query = method.ask(run.state, operands.data)
+        answer = evaluate(query, operands.function)
+        return tell(method, run, query, answer, operands.data, operands.budget)
+
+    return Lane(
+        begin=lambda operands: begin(method, operands.x0, operands.data, has_grad),
+        turn=turn,
+        finish=lambda run, operands: finish(method, run, operands.data),
+    )
+
+
+def solve_one(lane: Lane, operands: Operands) -> dict[str, Array]:
+    """A single problem, one lane, to its end."""
+    run = lax.while_loop(
+        lambda run: run.status == RUNNING,
+        lambda run: lane.turn(run, operands),
+        lane.begin(operands),
+    )
+    return lane.finish(run, operands)
+
+
+def _cleaned(answer: Answer) -> tuple[Answer, Array]:
+    """The answer with nothing in it that is not finite, and whether the function fell to minus infinity."""
+    parts = [p for p in answer if p is not None]
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(p)) for p in parts])) if len(parts) > 1 else jnp.isfinite(parts[0]).all()
+    bottomless = jnp.any(answer.fun == -jnp.inf) if answer.fun is not None else jnp.zeros((), bool)
+    keep = lambda p: None if p is None else jnp.where(finite, p, jnp.zeros_like(p))
+    fun = None if answer.fun is None else jnp.where(finite, answer.fun, jnp.inf)
+    rest = [keep(p) for p in answer[1:-1]]
+    return Answer(fun, *rest, finite), bottomless
+
+
+def _better(best: Best, query: Query, answer: Answer) -> Best:
+    if answer.fun is None:
+        return best
+    better = answer.fun < best.fun
+    grad = None if best.grad is None else jnp.where(better, answer.grad, best.grad)
+    return Best(jnp.where(better, query.x, best.x), jnp.where(better, answer.fun, best.fun), grad)

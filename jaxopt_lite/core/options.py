@@ -1,0 +1,95 @@
+"""Options of a method: a table of names with defaults, kinds and one line of documentation each.
+
+Numbers are traced: a new tolerance does not recompile. Static ones are part of the program.
+"""
+
+import difflib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+STATIC = "static"
+POSITIVE_OR_ZERO = "a number >= 0"
+FRACTION = "a number between 0 and 1"
+COUNT = "an integer >= 0"
+MATRIX = "a symmetric positive definite matrix (n, n)"
+
+
+class Option(NamedTuple):
+    """One option."""
+
+    default: Any  # None: decided by the dtype or the size
+    kind: str
+    doc: str
+
+
+COMMON = {
+    "maxiter": Option(None, COUNT, "Most iterations. Default: the method's, see its page."),
+    "maxfev": Option(None, COUNT, "Most evaluations of fun. Default: not limited."),
+    "disp": Option(False, STATIC, "Accepted as in SciPy; nothing is printed from inside a loop: print the result."),
+    "lanes": Option(None, STATIC, "Width of a batch under vmap: 0 for one lane a problem. Default: by size and backend."),
+    "turns_per_refill": Option(None, STATIC, "Turns between refills of a batch. Default 8."),
+}
+
+
+def read(given: dict[str, Any] | None, known: dict[str, Option], method: str, n: int) -> dict[str, Any]:
+    """The options of a call, checked: static ones as they are, concrete numbers as Python numbers, tracers as given."""
+    known = COMMON | known
+    given = dict(given or {})
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"unknown option {name!r} for method {method!r}.{hint} Known options: {', '.join(known)}.")
+    values = {}
+    for name, option in known.items():
+        value = given.get(name)
+        value = option.default if value is None else value
+        values[name] = value if value is None else _checked(value, name, option, n)
+    return values
+
+
+def _checked(value: Any, name: str, option: Option, n: int) -> Any:
+    if option.kind == STATIC:
+        if isinstance(value, Tracer):
+            raise TypeError(f"option {name!r} is static: give a Python value, not a traced one.")
+        if name in ("lanes", "turns_per_refill") and (not isinstance(value, int) or value < (name != "lanes")):
+            raise ValueError(f"option {name!r} is {value!r}; give an integer >= {int(name != 'lanes')}.")
+        return value
+    if option.kind == MATRIX:
+        return _matrix(value, name, n)
+    return number(value, name, option.kind)
+
+
+def number(value: Any, name: str, kind: str) -> Any:
+    """A scalar of a kind: a Python number where concrete, so that equal calls look equal; a tracer as it is."""
+    if jnp.shape(value) != () or isinstance(value, str | bool):
+        raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
+    if isinstance(value, Tracer):
+        return value
+    try:
+        concrete = float(value)
+    except TypeError as error:
+        raise TypeError(f"option {name!r} is {value!r}; give {kind}.") from error
+    if kind == COUNT:
+        if np.isnan(concrete) or concrete < 0:
+            raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
+        return int(min(concrete, np.iinfo(np.int32).max))
+    high = 1.0 if kind == FRACTION else np.inf
+    if not 0 <= concrete <= high:
+        raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
+    return concrete
+
+
+def _matrix(value: Any, name: str, n: int) -> Any:
+    if jnp.shape(value) != (n, n):
+        raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {MATRIX} for n = {n}.")
+    if isinstance(value, Tracer):
+        return value
+    concrete = np.asarray(value, float)
+    if not np.allclose(concrete, concrete.T) or not np.all(np.linalg.eigvalsh(concrete) > 0):
+        raise ValueError(f"option {name!r} is not positive definite and symmetric; give {MATRIX}.")
+    return value if isinstance(value, jax.Array) else np.asarray(value)

@@ -1,0 +1,142 @@
+"""Oracles: what is evaluated at an asked point, from what the user gave.
+
+The default is autodiff, with one trace of the user's function: a gradient is `value_and_grad`, a Hessian and a
+Hessian-vector product are the linearization of that, a Jacobian runs forward (as many passes as parameters) or backward
+(as many as residuals), whichever is fewer. The user's own `jac`, `hess`, `hessp` take their place where given; SciPy's
+finite differences are there for its users: their points are one vmapped evaluation, inside the bounds of nothing.
+
+Steps of finite differences (Press et al., Numerical Recipes, 5.7): eps^(1/2) for '2-point', eps^(1/3) for '3-point',
+times max(1, |x|), with the sign of x; eps for 'cs', whose error is of second order in the step without any cancellation.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.core.function import Function
+from jaxopt_lite.core.protocol import Answer, Need, Query
+
+SCHEMES = ("2-point", "3-point", "cs")
+
+
+class Traced(NamedTuple):
+    """What the functions of an oracle are evaluated with; every leaf may be batched or shared."""
+
+    fun: list[Array]  # captured by fun
+    jac: list[Array]
+    hess: list[Array]
+    hessp: list[Array]
+    args: list[Array]
+    rel_step: Array | None  # () or (n,): relative step of finite differences; None: the scheme's own
+    abs_step: Array | None  # () or (n,): absolute step
+
+
+class Oracle(NamedTuple):
+    """Static: which functions there are. All are closed (`core/function.py`) over vectors (n,)."""
+
+    needs: Need
+    fun: Function  # x -> fun (), or residual (m,); with `paired` also its derivative
+    jac: Function | None = None  # x -> gradient (n,), or jacobian (m, n)
+    hess: Function | None = None  # x -> (n, n)
+    hessp: Function | None = None  # x, p -> (n,)
+    paired: bool = False  # fun returns the value and its derivative
+    scheme: str | None = None  # finite differences instead of autodiff
+
+    def evaluations(self, n: int) -> int:
+        """Values of fun that one turn takes."""
+        if self.scheme is None or self.needs in (Need.VALUE, Need.RESIDUAL):
+            return 1
+        return {"2-point": n + 1, "3-point": 2 * n + 1, "cs": n}[self.scheme]
+
+    def value(self, x: Array, t: Traced) -> Array:
+        """fun(x), () or (m,)."""
+        if self.scheme == "cs":
+            return jnp.real(self.fun(t.fun, x.astype(_complex(x)), *t.args)[0])
+        return self.fun(t.fun, x, *t.args)[0]
+
+    def with_derivative(self, x: Array, t: Traced) -> tuple[Array, Array]:
+        """fun(x) and its gradient (n,) or Jacobian (m, n), by the means that the user chose."""
+        if self.paired:
+            value, derivative = self.fun(t.fun, x, *t.args)
+            return value, derivative
+        if self.jac is not None:
+            return self.value(x, t), self.jac(t.jac, x, *t.args)[0]
+        if self.scheme is not None:
+            return self._differences(x, t)
+        return self._autodiff(x, t)
+
+    def derivative(self, x: Array, t: Traced) -> Array:
+        """The derivative alone, in a form that can be differentiated again: never by finite differences."""
+        if self.paired or self.jac is not None:
+            return self.with_derivative(x, t)[1]
+        return self._autodiff(x, t)[1]
+
+    def hessian_product(self, x: Array, p: Array, t: Traced) -> Array:
+        """Hessian times p."""
+        if self.hessp is not None:
+            return self.hessp(t.hessp, x, p, *t.args)[0]
+        if self.hess is not None:
+            return jnp.dot(self.hess(t.hess, x, *t.args)[0], p, precision=jax.lax.Precision.HIGHEST)
+        return jax.jvp(lambda x: self.derivative(x, t), (x,), (p,))[1]
+
+    def evaluate(self, query: Query, t: Traced) -> Answer:
+        """The answer to a query; the call site of everything that the user gave."""
+        x = query.x
+        if self.needs is Need.VALUE:
+            each = lambda x: self.value(x, t)
+            return Answer(fun=each(x) if x.ndim == 1 else jax.vmap(each)(x))
+        if self.needs is Need.RESIDUAL:
+            return Answer(residual=self.value(x, t))
+        if self.needs is Need.GRADIENT:
+            return Answer(*self.with_derivative(x, t))
+        if self.needs is Need.JACOBIAN:
+            residual, jacobian = self.with_derivative(x, t)
+            return Answer(residual=residual, jacobian=jacobian)
+        assert self.needs in (Need.HESSIAN, Need.HVP)
+        if self.needs is Need.HVP and self.hessp is None and self.hess is None:
+            (fun, grad), (_, hvp) = jax.jvp(lambda x: self.with_derivative(x, t), (x,), (query.vector,))
+            return Answer(fun, grad, hvp=hvp)
+        if self.needs is Need.HVP:
+            return Answer(*self.with_derivative(x, t), hvp=self.hessian_product(x, query.vector, t))
+        if self.hess is not None:
+            return Answer(*self.with_derivative(x, t), hess=self.hess(t.hess, x, *t.args)[0])
+        (fun, grad), tangent = jax.linearize(lambda x: self.with_derivative(x, t), x)
+        hess = jax.vmap(lambda e: tangent(e)[1])(jnp.eye(x.shape[0], dtype=x.dtype))
+        return Answer(fun, grad, hess=0.5 * (hess + hess.T))
+
+    def _autodiff(self, x: Array, t: Traced) -> tuple[Array, Array]:
+        value = lambda x: self.value(x, t)
+        if self.needs not in (Need.RESIDUAL, Need.JACOBIAN):
+            return jax.value_and_grad(value)(x)
+        n, m = x.shape[0], jax.eval_shape(value, x).shape[0]
+        if n <= m:
+            residual, tangent = jax.linearize(value, x)
+            return residual, jax.vmap(tangent, out_axes=1)(jnp.eye(n, dtype=x.dtype))
+        residual, pullback = jax.vjp(value, x)
+        return residual, jax.vmap(lambda e: pullback(e)[0])(jnp.eye(m, dtype=residual.dtype))
+
+    def _differences(self, x: Array, t: Traced) -> tuple[Array, Array]:
+        n, eps = x.shape[0], jnp.finfo(x.dtype).eps
+        scheme = self.scheme
+        sign = jnp.where(x < 0, -1.0, 1.0).astype(x.dtype)
+        power = {"2-point": 0.5, "3-point": 1 / 3, "cs": 1.0}[scheme or "cs"]
+        own = eps**power * jnp.maximum(1.0, jnp.abs(x)) * sign
+        h = own if t.rel_step is None else jnp.asarray(t.rel_step, x.dtype) * jnp.abs(x) * sign
+        h = jnp.where(h == 0, own, h) if t.abs_step is None else jnp.broadcast_to(t.abs_step, (n,)).astype(x.dtype)
+        shifts = jnp.diag(h)
+        if scheme == "cs":
+            there = jax.vmap(lambda z: self.fun(t.fun, z, *t.args)[0])(x.astype(_complex(x)) + 1j * shifts)
+            return jnp.real(there[0]), (jnp.imag(there).T / h).reshape(*there.shape[1:], n)
+        h = (x + h) - x  # the step as it is represented
+        shifts = jnp.diag(h)
+        points = [jnp.zeros((1, n), x.dtype), shifts, *([-shifts] if scheme == "3-point" else [])]
+        there = jax.vmap(lambda x: self.value(x, t))(x + jnp.concatenate(points))
+        back = there[n + 1 :] if scheme == "3-point" else there[:1]
+        width = 2 * h if scheme == "3-point" else h
+        return there[0], ((there[1 : n + 1] - back).T / width).reshape(*there.shape[1:], n)
+
+
+def _complex(x: Array) -> jnp.dtype:
+    return jnp.result_type(x.dtype, jnp.complex64)

@@ -1,0 +1,112 @@
+"""BFGS on the inverse Hessian, with one matrix-vector product and one pass over H per accepted step.
+
+With s = x+ - x, y = g+ - g and rho = 1 / (y . s) the update of the inverse Hessian (Nocedal & Wright 2006, eq. 6.17) is
+
+    H+ = H + s a' + b s',    a = rho (1 + rho y'Hy) s - rho Hy,    b = -rho Hy                   (1)
+
+and d = -H g for the direction that led here, hence
+
+    Hy = Hg+ - Hg = Hg+ + d                                                                      (2)
+    H+ g+ = Hg+ + s (a . g+) + b (s . g+)                                                        (3)
+
+so that one product Hg+ serves the update and the next direction, where the plain form takes two or three. The memory that
+H takes is what a batch is limited by: it is read twice and written once a turn.
+
+H starts as the identity and is scaled by y's / y'y before its first update (N&W eq. 6.20). A pair with y's <= sqrt(eps)
+|y| |s| is skipped: its curvature is rounding (Li & Fukushima's cautious update, 2001). Where (3) does not descend, H is
+set back to the identity.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.core.dense import dot, matvec
+from jaxopt_lite.core.options import FRACTION, MATRIX, POSITIVE_OR_ZERO, STATIC, Option
+from jaxopt_lite.core.protocol import Method
+from jaxopt_lite.core.stopping import gradient_tolerance
+from jaxopt_lite.line_search.descent import Direction, Step, descent
+
+
+class BFGSData(NamedTuple):
+    """Traced numbers of a run."""
+
+    gtol: Array  # () bound on the gradient's norm
+    xrtol: Array  # () bound on the step relative to x; 0: not used
+    c1: Array  # () sufficient decrease
+    c2: Array  # () flatness
+    hess_inv0: Array | None  # (n, n) first inverse Hessian; None: the identity, scaled by the first step
+
+    def first_step(self, grad: Array) -> Array:
+        """A step of at most unit length, for nothing is known of the scale; a whole one with the user's own matrix."""
+        if self.hess_inv0 is not None:
+            return jnp.ones((), grad.dtype)
+        return jnp.minimum(1.0, 1.0 / jnp.maximum(jnp.sqrt(dot(grad, grad)), jnp.finfo(grad.dtype).tiny))
+
+
+OPTIONS = {
+    "gtol": Option(None, POSITIVE_OR_ZERO, "Stop when the norm of the gradient is at most gtol. Default 1e-5; 2.4e-5 in float32."),
+    "norm": Option(float("inf"), STATIC, "Order of that norm (static)."),
+    "xrtol": Option(0.0, POSITIVE_OR_ZERO, "Stop when a step is shorter than xrtol times (xrtol + max|x|)."),
+    "c1": Option(1e-4, FRACTION, "Sufficient decrease in the line search, 0 < c1 < c2."),
+    "c2": Option(0.9, FRACTION, "Flatness in the line search, c1 < c2 < 1."),
+    "hess_inv0": Option(None, MATRIX, "First inverse Hessian, (n, n), symmetric and positive definite. Default: the identity, scaled."),
+}
+
+
+def prepare(options: dict[str, Any], x0: Array) -> BFGSData:
+    """The data record from options; None takes the default of the dtype."""
+    value = {name: 0.0 if o is None else o for name, o in options.items()}
+    gtol = gradient_tolerance(x0.dtype) if options["gtol"] is None else options["gtol"]
+    scalars = (jnp.asarray(v).astype(x0.dtype) for v in (gtol, value["xrtol"], value["c1"], value["c2"]))
+    first = options["hess_inv0"]
+    return BFGSData(*scalars, None if first is None else jnp.asarray(first).astype(x0.dtype))
+
+
+class BFGSMemory(NamedTuple):
+    """What BFGS remembers."""
+
+    H: Array  # (n, n) inverse Hessian
+    unscaled: Array  # () bool: H is the identity, and its first pair will scale it
+
+
+def _init(x0: Array, data: BFGSData) -> BFGSMemory:
+    H = jnp.eye(x0.shape[0], dtype=x0.dtype) if data.hess_inv0 is None else data.hess_inv0
+    return BFGSMemory(H, jnp.ones((), bool))
+
+
+def _learn(memory: BFGSMemory, step: Step, data: BFGSData) -> tuple[BFGSMemory, Array, Array]:
+    H, t, d, y, g = memory.H, step.t, step.d, step.grad_change, step.grad
+    s, sg, ys = t * d, t * step.slope, t * (step.slope - step.slope0)
+    yy, ss = dot(y, y), t * t * dot(d, d)
+    eps = jnp.finfo(d.dtype).eps
+    curved = step.accepted & (ys > 0) & (ys * ys > eps * yy * ss)
+    ys = jnp.where(curved, ys, 1.0)
+    scale = jnp.where(memory.unscaled & curved, ys / jnp.where(curved, yy, 1.0), 1.0)
+    rho = jnp.where(curved, 1.0 / ys, 0.0)
+    Hg = matvec(H, g)
+    Hy, Hg = scale * (Hg + d), scale * Hg
+    weight = rho * (1.0 + rho * dot(y, Hy))
+    ag = weight * sg - rho * dot(Hy, g)
+    d_new = (rho * sg) * Hy - Hg - ag * s
+    slope = dot(d_new, g)
+    forget = step.restart | (step.accepted & (slope >= 0))
+    learn = jnp.where(forget, 0.0, 1.0)
+    a = learn * (weight * s - rho * Hy)
+    b = -(learn * rho) * Hy
+    H = (learn * scale) * H + (s[:, None] * a[None, :] + b[:, None] * s[None, :])
+    H = jnp.where(forget, jnp.eye(d.shape[0], dtype=d.dtype), H)
+    d_new, slope = jnp.where(forget, -g, d_new), jnp.where(forget, -dot(g, g), slope)
+    return BFGSMemory(H, forget | (memory.unscaled & ~curved)), d_new, slope
+
+
+def _report(memory: BFGSMemory, data: BFGSData) -> dict[str, Array]:
+    return {"hess_inv": memory.H}
+
+
+@functools.lru_cache
+def bfgs(order: float) -> Method:
+    """The method, with the order of the gradient's norm; equal orders give the same object."""
+    return descent("BFGS", Direction(_init, _learn, lambda memory: memory.unscaled, _report), order)

@@ -1,0 +1,109 @@
+"""Descent methods: a direction, a search along it, and nothing else.
+
+`descent(direction)` composes a `Direction` (how the accepted points shape the next direction) with the search of
+`line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When the search
+fails, the direction is reset to steepest descent once; when that fails too, the lane ends: at working precision if the
+step that was wanted, or the decrease that it promised, is below the rounding of x or f, and with numerical difficulties
+otherwise.
+
+Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
+phase of the state, so that lanes in different phases never wait for each other.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.core.dense import dot, norm
+from jaxopt_lite.core.implicit import stationary as stationary_rule
+from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.line_search import wolfe
+
+PRECISION_EPS = 10.0  # a wanted step (decrease) below this many eps of x (f) cannot be resolved
+
+
+class Step(NamedTuple):
+    """A trial step, as a direction learns it: x+ = x + t d."""
+
+    t: Array  # () step length
+    d: Array  # (n,) the direction that was searched
+    grad_change: Array  # (n,) y = grad(x+) - grad(x)
+    grad: Array  # (n,) gradient at x+
+    slope0: Array  # () grad(x) . d
+    slope: Array  # () grad(x+) . d
+    accepted: Array  # () bool: x+ is the new point; else the memory stays as it is
+    restart: Array  # () bool: forget everything; the next direction is steepest descent from `grad`
+
+
+class Direction(NamedTuple):
+    """How accepted points shape the next direction."""
+
+    init: Callable[[Array, Any], Any]  # (x0, data) -> memory
+    learn: Callable[[Any, Step, Any], tuple[Any, Array, Array]]  # (memory, step, data) -> memory, d (n,), grad . d
+    unlearnt: Callable[[Any], Array]  # memory -> () bool: it has learnt no step, d is the first direction
+    report: Callable[[Any, Any], dict[str, Array]]  # (memory, data) -> fields of the result
+
+
+class DescentState(NamedTuple):
+    """An accepted point and the search that goes on from it."""
+
+    x: Array  # (n,) accepted point
+    fun: Array  # () f(x); +inf before the first evaluation
+    grad: Array  # (n,) gradient at x
+    d: Array  # (n,) search direction
+    slope: Array  # () grad . d < 0
+    search: wolfe.Search
+    memory: Any  # the direction's own
+
+
+def descent(name: str, direction: Direction, order: float) -> Method:
+    """A method from a direction; `order` is the norm of the gradient test (static)."""
+
+    def init(x0: Array, data: Any) -> DescentState:
+        zero, flat = jnp.zeros((), x0.dtype), jnp.zeros_like(x0)
+        inf = jnp.full((), jnp.inf, x0.dtype)
+        return DescentState(x0, inf, flat, flat, zero, wolfe.start(zero, zero), direction.init(x0, data))
+
+    def ask(s: DescentState, data: Any) -> Query:
+        return Query(s.x + s.search.step * s.d)
+
+    def tell(s: DescentState, query: Query, answer: Answer, data: Any) -> Told:
+        f, g = answer.fun, answer.grad
+        eps = jnp.finfo(f.dtype).eps
+        fresh = jnp.isinf(s.fun)
+        x_size, d_size, slope = norm(s.x), norm(s.d), dot(g, s.d)
+        least = 0.5 * eps * x_size / jnp.maximum(d_size, jnp.finfo(f.dtype).tiny)
+        verdict = wolfe.judge(s.search, s.fun, s.slope, f, slope, least, data.c1, data.c2)
+        accepted = jnp.where(fresh, answer.finite, verdict.accepted)
+        failed = verdict.failed & ~fresh
+        unlearnt = direction.unlearnt(s.memory)
+        restart = failed & ~unlearnt
+
+        pick = lambda new, old: jnp.where(accepted, new, old)
+        x_new, f_new, g_new = pick(query.x, s.x), pick(f, s.fun), pick(g, s.grad)
+        step = Step(s.search.step, s.d, g - s.grad, g_new, s.slope, slope, accepted & ~fresh, restart | fresh)
+        memory, d_new, slope_new = direction.learn(s.memory, step, data)
+        anew = accepted | restart
+        t0 = jnp.where(direction.unlearnt(memory), data.first_step(g_new), 1.0)
+        search = wolfe.Search(
+            *(jnp.where(anew, n, o) for n, o in zip(wolfe.start(t0, slope_new), verdict.search, strict=True))
+        )
+
+        moved = s.search.step * d_size
+        stationary = norm(g_new, order) <= data.gtol
+        still = ~fresh & (moved <= data.xrtol * (data.xrtol + x_size))
+        unresolved = (d_size <= PRECISION_EPS * eps * x_size) | (-s.slope <= PRECISION_EPS * eps * jnp.abs(s.fun))
+        status = jnp.where(failed & unresolved, PRECISION, RUNNING)
+        status = jnp.where((failed & unlearnt & ~unresolved) | (fresh & ~answer.finite), NUMERICAL, status)
+        status = jnp.where(accepted & (stationary | still), CONVERGED, status)
+        keep = lambda new, old: jnp.where(anew, new, old)
+        new = DescentState(x_new, f_new, g_new, keep(d_new, s.d), keep(slope_new, s.slope), search, memory)
+        return Told(new, status, accepted & ~fresh)
+
+    def report(s: DescentState, data: Any) -> dict[str, Array]:
+        return {"x": s.x, "fun": s.fun, "jac": s.grad, **direction.report(s.memory, data)}
+
+    return Method(name, Need.GRADIENT, init, ask, tell, report, stationary_rule)
