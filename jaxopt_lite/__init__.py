@@ -1,8 +1,23 @@
-"""scipy.optimize as pure functions on JAX: vmap is a batch solver, grad goes through solutions, every lane tells the truth."""
+"""scipy.optimize as pure functions on JAX: vmap is a batch solver, grad goes through solutions, lanes tell the truth."""
 
+from jaxopt_lite.api.functions import rosen, rosen_der, rosen_hess, rosen_hess_prod
 from jaxopt_lite.api.minimize import minimize
 from jaxopt_lite.api.minimize_scalar import minimize_scalar
 from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.api.show_options import show_options
+from jaxopt_lite.api.stepping import Stepper, stepper
 from jaxopt_lite.core.program import compiler_options
 
-__all__ = ["OptimizeResult", "compiler_options", "minimize", "minimize_scalar"]
+__all__ = [
+    "OptimizeResult",
+    "Stepper",
+    "compiler_options",
+    "minimize",
+    "minimize_scalar",
+    "rosen",
+    "rosen_der",
+    "rosen_hess",
+    "rosen_hess_prod",
+    "show_options",
+    "stepper",
+]

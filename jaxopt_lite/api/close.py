@@ -23,8 +23,15 @@ _NOT_TRACEABLE = (
 
 
 def scalar_oracle(
-    needs: Need, layout: Layout, fun: Callable, args: Any, jac: Any = None, hess: Any = None, hessp: Any = None,
-    rel_step: Any = None, abs_step: Any = None,
+    needs: Need,
+    layout: Layout,
+    fun: Callable,
+    args: Any,
+    jac: Any = None,
+    hess: Any = None,
+    hessp: Any = None,
+    rel_step: Any = None,
+    abs_step: Any = None,
 ) -> tuple[Oracle, Traced]:
     """The oracle of a scalar function of x and its traced part; raises what a wrong call deserves."""
     arguments = Arguments(args)
@@ -88,8 +95,7 @@ def _close(
             ) from error
         except Exception as error:
             raise _same_kind(error)(
-                f"{name} raised {type(error).__name__} when called with x of {layout.describe()}"
-                f"{_and_args(args)}: {error}"
+                f"{name} raised {type(error).__name__} when called with x of {layout.describe()}{_and_args(args)}: {error}"
             ) from error
         return read(out)
 

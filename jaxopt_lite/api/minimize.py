@@ -115,7 +115,15 @@ def minimize(
 
 
 def plan_call(
-    row: methods.Row, fun: Callable, x0: Any, args: Any, jac: Any, hess: Any, hessp: Any, tol: Any, options: Any,
+    row: methods.Row,
+    fun: Callable,
+    x0: Any,
+    args: Any,
+    jac: Any,
+    hess: Any,
+    hessp: Any,
+    tol: Any,
+    options: Any,
     extra: dict[str, Any] | None = None,
 ) -> tuple[Plan, Call]:
     """What is static and what is traced about a call; `extra` are traced data that are no options (bounds)."""

@@ -80,7 +80,7 @@ def minimize_scalar(
     if method is None:
         if bounds is None:
             raise ValueError(
-                "bounds are not given: SciPy's rule takes method 'brent', which this version does not have; give bounds=(a, b)."
+                "bounds are not given: SciPy's rule takes method 'brent', which this version lacks; give bounds=(a, b)."
             )
         method = "bounded"
     row = methods.find(methods.MINIMIZE_SCALAR, method, "minimize_scalar")
@@ -89,7 +89,9 @@ def minimize_scalar(
     if bracket is not None:
         raise ValueError(f"bracket is given, but method {row.name!r} uses bounds; leave it out.")
     lower, upper = read_interval(bounds)
-    plan, call = plan_call(row, fun, _start(lower, upper), args, None, None, None, tol, options, {"bounds": (lower, upper)})
+    plan, call = plan_call(
+        row, fun, start_of_interval(lower, upper), args, None, None, None, tol, options, {"bounds": (lower, upper)}
+    )
     return make_result(run(plan, call))
 
 
@@ -110,7 +112,7 @@ def read_interval(bounds: Any) -> tuple[Any, Any]:
     return lower, upper
 
 
-def _start(lower: Any, upper: Any) -> Any:
+def start_of_interval(lower: Any, upper: Any) -> Any:
     """Stands for x where only its dtype is needed: the method's first point follows from the bounds."""
     ends = [e for e in (lower, upper) if hasattr(e, "dtype") and jnp.issubdtype(e.dtype, jnp.floating)]
     dtype = jnp.result_type(*ends) if ends else jnp.result_type(float)

@@ -137,7 +137,11 @@ def _text(value: Any, indent: int) -> str:
         return str(value)
     if isinstance(value, jax.Array):
         value = np.asarray(value)
-        text = f"{value:.16g}" if value.ndim == 0 and value.dtype.kind == "f" else np.array2string(value, precision=4, threshold=50)
+        text = (
+            f"{value:.16g}"
+            if value.ndim == 0 and value.dtype.kind == "f"
+            else np.array2string(value, precision=4, threshold=50)
+        )
     else:
         text = repr(value)
     return text.replace("\n", "\n" + " " * indent)

@@ -80,7 +80,12 @@ def batchable(lane: Lane, schedule: Schedule) -> Callable[[Operands], dict[str, 
 
 
 def solve_queue(
-    lane: Lane, schedule: Schedule, sizes: tuple[int, ...], varies: tuple[tuple[bool, ...], ...], structure: Any, leaves: Any
+    lane: Lane,
+    schedule: Schedule,
+    sizes: tuple[int, ...],
+    varies: tuple[tuple[bool, ...], ...],
+    structure: Any,
+    leaves: Any,
 ) -> dict[str, Array]:
     """All problems of a batch with axes `sizes`; leaf i has those leading axes at which `varies[i]` is true."""
     total = math.prod(sizes)

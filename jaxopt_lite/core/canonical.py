@@ -54,7 +54,6 @@ class _Same:
         return id(self.value)
 
 
-
 def _value_key(value: Any, depth: int) -> Hashable:
     if isinstance(value, ClosedJaxpr):
         return "closed", jaxpr_key(value.jaxpr), tuple(_value_key(c, depth) for c in value.consts)

@@ -91,9 +91,7 @@ def close(
     found = _MEMO.get(fun, key) if key is not None else None
     if found is not None:
         return found
-    closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(
-        *inputs, *args.dynamic
-    )
+    closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(*inputs, *args.dynamic)
     traced = any(isinstance(c, Tracer) for c in closed.consts)
     consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]
     result = (_canonical(closed.jaxpr), consts)
@@ -114,5 +112,3 @@ def _canonical(jaxpr: Jaxpr) -> Function:
 def traced_dtype(value: Any) -> np.dtype:
     """The dtype that a value has when traced."""
     return jax.typeof(value).dtype
-
-

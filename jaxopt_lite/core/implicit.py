@@ -43,9 +43,7 @@ def tangents(
 def constant(value: Any) -> Any:
     """The tangents of fields that record the run."""
     floating = lambda v: jnp.issubdtype(jnp.result_type(v), jnp.floating)
-    return jax.tree.map(
-        lambda v: jnp.zeros_like(v) if floating(v) else np.zeros(jnp.shape(v), jax.dtypes.float0), value
-    )
+    return jax.tree.map(lambda v: jnp.zeros_like(v) if floating(v) else np.zeros(jnp.shape(v), jax.dtypes.float0), value)
 
 
 def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> Array:

@@ -42,8 +42,9 @@ class Run(NamedTuple):
     best: Best
 
 
-def begin(method: Method, x0: Array, data: Any, has_grad: bool) -> Run:
+def begin(method: Method, x0: Array, data: Any) -> Run:
     """A lane before its first evaluation."""
+    has_grad = method.needs in WITH_GRADIENT
     zero = jnp.zeros((), jnp.int32)
     best = Best(x0, jnp.full((), jnp.inf, x0.dtype), jnp.zeros_like(x0) if has_grad else None)
     return Run(method.init(x0, data), jnp.full((), RUNNING, jnp.int32), zero, zero, best)
@@ -53,7 +54,7 @@ def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budg
     """The lane after the answer to its query; a lane that has ended stays as it is."""
     answer, bottomless = _cleaned(answer)
     told = method.tell(run.state, query, answer, data)
-    nit = run.nit + told.iterated
+    nit = run.nit + told.iterated.astype(jnp.int32)
     turns = run.turns + 1
     spent = (nit >= budget.maxiter) | (turns >= budget.maxturns)
     status = jnp.where((told.status == RUNNING) & spent, BUDGET, told.status)
@@ -97,7 +98,6 @@ class Lane(NamedTuple):
 
 def lane(method: Method, evaluate: Callable[[Query, Any], Answer]) -> Lane:
     """The lane of a method; `evaluate(query, function)` is the only call site of the user's function."""
-    has_grad = method.needs in WITH_GRADIENT
 
     def turn(run: Run, operands: Operands) -> Run:
         query = method.ask(run.state, operands.data)
@@ -105,7 +105,7 @@ def lane(method: Method, evaluate: Callable[[Query, Any], Answer]) -> Lane:
         return tell(method, run, query, answer, operands.data, operands.budget)
 
     return Lane(
-        begin=lambda operands: begin(method, operands.x0, operands.data, has_grad),
+        begin=lambda operands: begin(method, operands.x0, operands.data),
         turn=turn,
         finish=lambda run, operands: finish(method, run, operands.data),
     )
@@ -124,7 +124,9 @@ def solve_one(lane: Lane, operands: Operands) -> dict[str, Array]:
 def _cleaned(answer: Answer) -> tuple[Answer, Array]:
     """The answer with nothing in it that is not finite, and whether the function fell to minus infinity."""
     parts = [p for p in answer if p is not None]
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(p)) for p in parts])) if len(parts) > 1 else jnp.isfinite(parts[0]).all()
+    finite = (
+        jnp.all(jnp.stack([jnp.all(jnp.isfinite(p)) for p in parts])) if len(parts) > 1 else jnp.isfinite(parts[0]).all()
+    )
     bottomless = jnp.any(answer.fun == -jnp.inf) if answer.fun is not None else jnp.zeros((), bool)
     keep = lambda p: None if p is None else jnp.where(finite, p, jnp.zeros_like(p))
     fun = None if answer.fun is None else jnp.where(finite, answer.fun, jnp.inf)

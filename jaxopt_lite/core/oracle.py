@@ -9,7 +9,7 @@ Steps of finite differences (Press et al., Numerical Recipes, 5.7): eps^(1/2) fo
 times max(1, |x|), with the sign of x; eps for 'cs', whose error is of second order in the step without any cancellation.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

@@ -17,7 +17,6 @@ BAD_INPUT = 7
 PRECISION = 8
 
 
-
 def is_success(status: Array) -> Array:
     """() bool: is this the status of a success?"""
     return (status == CONVERGED) | (status == PRECISION)

@@ -47,12 +47,16 @@ class BFGSData(NamedTuple):
 
 
 OPTIONS = {
-    "gtol": Option(None, POSITIVE_OR_ZERO, "Stop when the norm of the gradient is at most gtol. Default 1e-5; 2.4e-5 in float32."),
+    "gtol": Option(
+        None, POSITIVE_OR_ZERO, "Stop when the norm of the gradient is at most gtol. Default 1e-5; 2.4e-5 in float32."
+    ),
     "norm": Option(float("inf"), STATIC, "Order of that norm (static)."),
     "xrtol": Option(0.0, POSITIVE_OR_ZERO, "Stop when a step is shorter than xrtol times (xrtol + max|x|)."),
     "c1": Option(1e-4, FRACTION, "Sufficient decrease in the line search, 0 < c1 < c2."),
     "c2": Option(0.9, FRACTION, "Flatness in the line search, c1 < c2 < 1."),
-    "hess_inv0": Option(None, MATRIX, "First inverse Hessian, (n, n), symmetric and positive definite. Default: the identity, scaled."),
+    "hess_inv0": Option(
+        None, MATRIX, "First inverse Hessian, (n, n), symmetric and positive definite. Default: the identity, scaled."
+    ),
 }
 
 
@@ -92,13 +96,14 @@ def _learn(memory: BFGSMemory, step: Step, data: BFGSData) -> tuple[BFGSMemory, 
     ag = weight * sg - rho * dot(Hy, g)
     d_new = (rho * sg) * Hy - Hg - ag * s
     slope = dot(d_new, g)
-    forget = step.restart | (step.accepted & (slope >= 0))
+    gg = dot(g, g)
+    forget = step.restart | (step.accepted & (slope >= 0) & (gg > 0))
     learn = jnp.where(forget, 0.0, 1.0)
     a = learn * (weight * s - rho * Hy)
     b = -(learn * rho) * Hy
     H = (learn * scale) * H + (s[:, None] * a[None, :] + b[:, None] * s[None, :])
     H = jnp.where(forget, jnp.eye(d.shape[0], dtype=d.dtype), H)
-    d_new, slope = jnp.where(forget, -g, d_new), jnp.where(forget, -dot(g, g), slope)
+    d_new, slope = jnp.where(forget, -g, d_new), jnp.where(forget, -gg, slope)
     return BFGSMemory(H, forget | (memory.unscaled & ~curved)), d_new, slope
 
 

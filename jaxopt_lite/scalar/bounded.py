@@ -56,7 +56,9 @@ class BoundedState(NamedTuple):
 
 
 OPTIONS = {
-    "xatol": Option(None, POSITIVE_OR_ZERO, "Absolute accuracy of x that is wanted. Default 1e-5; never less than sqrt(eps) |x|."),
+    "xatol": Option(
+        None, POSITIVE_OR_ZERO, "Absolute accuracy of x that is wanted. Default 1e-5; never less than sqrt(eps) |x|."
+    ),
 }
 
 

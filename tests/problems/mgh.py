@@ -222,9 +222,7 @@ PROBLEMS = (
         minima=(0.001027343048695457,),
     ),
     _mgh(16, brown_dennis, (25.0, 5.0, -5.0, -1.0), 85822.2016263563, published="85822.2"),
-    _mgh(
-        17, osborne_1, (0.5, 1.5, -1.0, 0.01, 0.02), 5.464894697483035e-05, published="5.46489e-5", tags="badly_scaled"
-    ),
+    _mgh(17, osborne_1, (0.5, 1.5, -1.0, 0.01, 0.02), 5.464894697483035e-05, published="5.46489e-5", tags="badly_scaled"),
     _mgh(18, biggs_exp6, (1.0, 2.0, 1.0, 1.0, 1.0, 1.0), minima=(0.005655649925499908,), tags="nonunique"),
     _mgh(19, osborne_2, OSBORNE_2_X0, 0.04013773629354769, published="4.01377e-2"),
 )

@@ -1,0 +1,169 @@
+"""A method driven by hand: for objectives that JAX cannot trace, and for loops that are somebody else's."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.api import methods
+from jaxopt_lite.api.minimize_scalar import read_interval, start_of_interval
+from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.core import loop
+from jaxopt_lite.core.layout import Layout, parse
+from jaxopt_lite.core.options import read
+from jaxopt_lite.core.program import present
+from jaxopt_lite.core.protocol import Answer, Method, Need
+from jaxopt_lite.core.status import RUNNING
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class StepState:
+    """Where a method that is driven by hand stands: a pytree; its parts are the method's own business."""
+
+    run: loop.Run
+    data: Any
+    budget: loop.Budget
+    method: Method = dataclasses.field(metadata={"static": True})
+    layout: Layout = dataclasses.field(metadata={"static": True})
+
+    @property
+    def status(self) -> Array:
+        """() int32: -1 while running, else how it ended (`OptimizeResult.status`)."""
+        return self.run.status
+
+
+class Stepper(NamedTuple):
+    """A method as four pure functions; each is jitted, and composes with `jit`, `vmap` and `scan`.
+
+    Attributes
+    ----------
+    init : callable
+        ``init(x0) -> state``; evaluates nothing. For a method on an interval: ``init()``.
+    ask : callable
+        ``ask(state) -> x``: the point to evaluate next, in the structure of x0.
+    tell : callable
+        ``tell(state, fun, grad=None) -> state``: the value there, and the gradient in the structure of x where the
+        method needs it. A state that has ended is returned as it is.
+    result : callable
+        ``result(state) -> OptimizeResult``, at any time; status -1 while running.
+    done : callable
+        ``done(state) -> () bool``.
+    """
+
+    init: Callable[..., StepState]
+    ask: Callable[[StepState], Any]
+    tell: Callable[..., StepState]
+    result: Callable[[StepState], OptimizeResult]
+    done: Callable[[StepState], Array]
+
+
+def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None) -> Stepper:
+    """A method of `minimize` or `minimize_scalar` to be asked for points and told values.
+
+    The same machine as behind `minimize`: counters, budgets, statuses and the best point are kept alike.
+
+    Parameters
+    ----------
+    method : str
+        'BFGS' or 'bounded'.
+    bounds : pair of floats, optional
+        The interval, for 'bounded'.
+    options : dict, optional
+        As for `minimize` or `minimize_scalar`.
+
+    Returns
+    -------
+    Stepper
+        The functions `init`, `ask`, `tell`, `result` and `done`.
+
+    Raises
+    ------
+    ValueError
+        Unknown method or option; bounds missing, or given to a method without.
+
+    Examples
+    --------
+    An objective in NumPy, with its gradient:
+
+    >>> import numpy as np
+    >>> from jaxopt_lite import stepper
+    >>> opt = stepper("BFGS")
+    >>> state = opt.init(np.array([3.0, -1.0]))
+    >>> while not opt.done(state):
+    ...     x = np.asarray(opt.ask(state))
+    ...     state = opt.tell(state, np.sum((x - 1.0) ** 2), 2.0 * (x - 1.0))
+    >>> res = opt.result(state)
+    >>> print(res.x.round(3), bool(res.success))
+    [1. 1.] True
+    """
+    row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR), method, "stepper")
+    on_interval = row in methods.MINIMIZE_SCALAR
+    if on_interval and bounds is None:
+        raise ValueError(f"bounds are not given, and method {row.name!r} needs them; give bounds=(a, b).")
+    if bounds is not None and "bounds" not in row.takes:
+        raise ValueError(f"bounds are given, but method {row.name!r} cannot handle bounds; leave them out.")
+    interval = read_interval(bounds) if on_interval else None
+
+    def init(x0: Any = None) -> StepState:
+        if x0 is None and interval is None:
+            raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
+        leaves, layout = parse(start_of_interval(*interval) if interval is not None else x0)
+        values = read(options, row.options, row.name, layout.size)
+        maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
+        numbers = {name: values[name] for name, option in row.options.items() if option.kind != "static"}
+        numbers |= {} if interval is None else {"bounds": interval}
+        built = row.build(values)
+        return _init(built, row.prepare, layout, leaves, numbers, maxiter, values["maxfev"])
+
+    return Stepper(init, _ask, _tell, _result, lambda state: state.status != RUNNING)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _init(
+    method: Method, prepare: Callable, layout: Layout, leaves: list[Any], numbers: dict, maxiter: Any, maxfev: Any
+) -> StepState:
+    x0 = layout.ravel(leaves)
+    data = prepare(numbers, x0)
+    turns = jnp.iinfo(jnp.int32).max if maxfev is None else jnp.maximum(1, maxfev)
+    budget = loop.Budget(jnp.asarray(maxiter, jnp.int32), jnp.asarray(turns, jnp.int32))
+    return StepState(loop.begin(method, x0, data), data, budget, method, layout)
+
+
+@jax.jit
+def _ask(state: StepState) -> Any:
+    return state.layout.unravel(state.method.ask(state.run.state, state.data).x)
+
+
+def _tell(state: StepState, fun: Any, grad: Any = None) -> StepState:
+    needs_grad = state.method.needs is Need.GRADIENT
+    if needs_grad and grad is None:
+        raise ValueError(f"grad is not given, and method {state.method.name!r} needs it; call tell(state, fun, grad).")
+    if not needs_grad and grad is not None:
+        raise ValueError(f"grad is given, but method {state.method.name!r} does not use it; call tell(state, fun).")
+    if jnp.size(fun) != 1:
+        raise ValueError(f"fun has shape {jnp.shape(fun)}; tell a scalar.")
+    return _told(state, fun, grad)
+
+
+@jax.jit
+def _told(state: StepState, fun: Any, grad: Any) -> StepState:
+    layout = state.layout
+    value = jnp.asarray(fun).reshape(()).astype(layout.dtype)
+    answer = Answer(fun=value, grad=None if grad is None else layout.ravel_like(grad, "grad"))
+    query = state.method.ask(state.run.state, state.data)
+    run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
+    return dataclasses.replace(state, run=run)
+
+
+@jax.jit
+def _fields(state: StepState) -> dict[str, Any]:
+    return present(state.layout, loop.finish(state.method, state.run, state.data), 1)
+
+
+def _result(state: StepState) -> OptimizeResult:
+    return make_result(_fields(state))
