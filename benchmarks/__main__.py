@@ -10,14 +10,10 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="jaxopt_lite beside its peers, in one run."
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="jaxopt_lite beside its peers, in one run.")
     parser.add_argument("suites", nargs="*", metavar="suite", help="which suites (default: all)")
     parser.add_argument("--lanes", type=int, help="problems in a batch (default 10,000; with --quick 500)")
-    parser.add_argument(
-        "--repeats", type=int, help="interleaved rounds; the median is reported (default 7; with --quick 3)"
-    )
+    parser.add_argument("--repeats", type=int, help="interleaved rounds; the median is reported (default 7; with --quick 3)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results (default: %(default)s)")
     parser.add_argument("--float32", action="store_true", help="run in float32 with x64 off")
     parser.add_argument("--tol", type=float, help="gradient tolerance (default 1e-6, in float32 1e-3)")
@@ -40,13 +36,13 @@ def main() -> None:
     from benchmarks.records import Settings
     from benchmarks.suites import SUITES
 
+    unknown = sorted(set(given.suites) - set(SUITES))
+    if unknown:
+        raise SystemExit(f"unknown suite {', '.join(unknown)}; known: {', '.join(SUITES)}")
     about = environment.describe(given.commit)
     print(json.dumps(about, indent=1), flush=True)
     if given.device_info:
         return
-    unknown = sorted(set(given.suites) - set(SUITES))
-    if unknown:
-        raise SystemExit(f"unknown suite {', '.join(unknown)}; known: {', '.join(SUITES)}")
     settings = Settings(
         lanes=given.lanes or (500 if given.quick else 10_000),
         repeats=given.repeats or (3 if given.quick else 7),

@@ -81,7 +81,14 @@ def scipy_loop(task: Task) -> Solve:
     def solve(X0: Any, *params: Any) -> dict[str, Any]:
         params = [np.asarray(p, np.float64) for p in params]
         each = [
-            minimize(task.host, x0, args=tuple(p[i] for p in params), jac=True, method="BFGS", options=options)
+            minimize(
+                task.host,
+                x0,
+                args=tuple(p[i] for p in params),
+                jac=task.host_gradient,
+                method="BFGS",
+                options=options,
+            )
             for i, x0 in enumerate(np.asarray(X0, np.float64))
         ]
         return {"x": np.stack([r.x for r in each]), "failed": np.array([not r.success for r in each])}

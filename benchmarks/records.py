@@ -28,7 +28,8 @@ class Task:
     """One problem family as every contender sees it."""
 
     fun: Callable[..., Any]  # fun(x, *params), traceable
-    host: Callable[..., Any]  # (value, gradient) of the same function in numpy, for the SciPy loop
+    host: Callable[..., Any]  # the same function in numpy, for the SciPy loop
+    host_gradient: Callable[..., Any]  # and its analytic gradient
     tol: float  # gradient tolerance, infinity norm
     maxiter: int  # iteration budget, generous: it should stop nobody who makes progress
     width: int | None = None  # see Settings

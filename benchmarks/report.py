@@ -62,9 +62,7 @@ def plain(rows: Sequence[Row]) -> str:
     """The table with aligned columns, for the terminal."""
     head, body = table(rows)
     widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [head, *body]
-    )
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in [head, *body])
 
 
 def markdown(suite: str, rows: Sequence[Row], environment: dict[str, Any], settings: Settings) -> str:
@@ -109,9 +107,7 @@ def plot(suite: str, rows: Sequence[Row], environment: dict[str, Any], settings:
         mine = [r for r in drawn if r.case == case]
         colors = ["#c0392b" if r.contender.startswith(OURS) else "#7f8c9b" for r in mine]
         bars = axis.barh([r.contender for r in mine], [max(r.value, 1e-9) for r in mine], color=colors)
-        labels = [
-            _digits(r.value) + (f"  ({_digits(r.ratio)}x)" if r.ratio and r.contender != OURS else "") for r in mine
-        ]
+        labels = [_digits(r.value) + (f"  ({_digits(r.ratio)}x)" if r.ratio and r.contender != OURS else "") for r in mine]
         axis.bar_label(bars, labels, padding=3, fontsize=8)
         axis.set_xscale("log")
         axis.margins(x=0.25)

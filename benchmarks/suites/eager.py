@@ -137,9 +137,7 @@ def _overhead(eager: Timing, jitted: Timing | None) -> dict[str, float]:
     """Median over rounds of eager minus jitted, same x0 and tolerance."""
     if jitted is None or jitted.error:
         return {}
-    return {
-        "overhead_ms": 1e3 * statistics.median(e - j for e, j in zip(eager.rounds_s, jitted.rounds_s, strict=False))
-    }
+    return {"overhead_ms": 1e3 * statistics.median(e - j for e, j in zip(eager.rounds_s, jitted.rounds_s, strict=False))}
 
 
 def _import_s(before: str, module: str) -> float:

@@ -4,9 +4,6 @@ Everyone is asked for a gradient of 1e-6 (infinity norm). A round draws its own 
 first lanes of it.
 """
 
-from typing import Any
-
-import numpy as np
 from scipy.optimize import rosen, rosen_der
 
 from benchmarks.problems import ROSENBROCK, rosenbrock, uniform_starts
@@ -33,16 +30,11 @@ CAPS = {
 MAXITER = 4096  # stops nobody: the largest count seen is about 1,400
 
 
-def host(x: np.ndarray) -> tuple[Any, np.ndarray]:
-    """Value and analytic gradient by SciPy's own functions."""
-    return rosen(x), rosen_der(x)
-
-
 def run(settings: Settings) -> list[Row]:
     """Race all contenders at each n."""
     rows: list[Row] = []
     for n in SIZES[:2] if settings.quick else SIZES:
-        task = Task(rosenbrock, host, settings.tol, MAXITER, settings.width, settings.turns)
+        task = Task(rosenbrock, rosen, rosen_der, settings.tol, MAXITER, settings.width, settings.turns)
         batches = [(uniform_starts(settings.lanes, n, settings.dtype, r),) for r in range(settings.repeats)]
         kappas = [ROSENBROCK] * settings.repeats
         rows += race("rosenbrock", f"n={n}", task, batches, kappas, NAMES, CAPS[n], settings)[0]

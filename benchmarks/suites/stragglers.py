@@ -5,7 +5,6 @@ A loop in lockstep pays for its slowest lane, a refilling one for the mean. Besi
 """
 
 from dataclasses import replace
-from typing import Any
 
 import jax
 import numpy as np
@@ -24,16 +23,11 @@ NAMES = (OURS, f"{OURS} lockstep", "Optimistix vmap", "Optimistix chunks")
 CPU_LANES, GPU_LANES, TURNS = 256, 4096, 8
 
 
-def host(x: np.ndarray, kappa: Any) -> tuple[Any, np.ndarray]:
-    """Value and analytic gradient in numpy."""
-    return chain_value(x, kappa), chain_gradient(x, kappa)
-
-
 def run(settings: Settings) -> list[Row]:
     """Race at n = 4 and add the utilization to our rows."""
     lanes = settings.width or (CPU_LANES if jax.default_backend() == "cpu" else GPU_LANES)
     turns = settings.turns or TURNS
-    task = Task(chain, host, settings.tol, MAXITER, lanes, turns)
+    task = Task(chain, chain_value, chain_gradient, settings.tol, MAXITER, lanes, turns)
     kappas = [spread_conditioning(settings.lanes, settings.dtype, r) for r in range(settings.repeats)]
     starts = [uniform_starts(settings.lanes, N, settings.dtype, r) for r in range(settings.repeats)]
     case = f"n={N}, kappa=10^U(0,6)"

@@ -22,7 +22,9 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.line_search import wolfe
 
-PRECISION_EPS = 10.0  # a wanted step (decrease) below this many eps of x (f) cannot be resolved
+STEP_EPS = 10.0  # a wanted step below this many eps |x| cannot be resolved
+GRADIENT_EPS = 10.0  # a gradient below this many eps |x| times the curvature is rounding of x
+STIFFNESS_DECAY = 0.9  # per iteration: the curvature far from here is forgotten
 
 
 class Step(NamedTuple):
@@ -56,6 +58,7 @@ class DescentState(NamedTuple):
     d: Array  # (n,) search direction
     slope: Array  # () grad . d < 0
     search: wolfe.Search
+    stiffness: Array  # () largest recent |y| / |s|: the rounding of x moves the gradient by eps |x| times this
     memory: Any  # the direction's own
 
 
@@ -65,7 +68,7 @@ def descent(name: str, direction: Direction, order: float) -> Method:
     def init(x0: Array, data: Any) -> DescentState:
         zero, flat = jnp.zeros((), x0.dtype), jnp.zeros_like(x0)
         inf = jnp.full((), jnp.inf, x0.dtype)
-        return DescentState(x0, inf, flat, flat, zero, wolfe.start(zero, zero), direction.init(x0, data))
+        return DescentState(x0, inf, flat, flat, zero, wolfe.start(zero, zero), zero, direction.init(x0, data))
 
     def ask(s: DescentState, data: Any) -> Query:
         return Query(s.x + s.search.step * s.d)
@@ -93,14 +96,22 @@ def descent(name: str, direction: Direction, order: float) -> Method:
         )
 
         moved = s.search.step * d_size
-        stationary = norm(g_new, order) <= data.gtol
+        g_size = norm(g_new, order)
+        stationary = g_size <= data.gtol
         still = ~fresh & (moved <= data.xrtol * (data.xrtol + x_size))
-        unresolved = (d_size <= PRECISION_EPS * eps * x_size) | (-s.slope <= PRECISION_EPS * eps * jnp.abs(s.fun))
+        learnt = accepted & ~fresh & (moved > 0)
+        steep = norm(step.grad_change) / jnp.where(learnt, moved, 1.0)
+        stiffness = jnp.where(learnt, jnp.maximum(steep, STIFFNESS_DECAY * s.stiffness), s.stiffness)
+        unresolved = (
+            (norm(s.grad) <= GRADIENT_EPS * eps * s.stiffness * x_size)
+            | (d_size <= STEP_EPS * eps * x_size)
+            | (-s.slope <= wolfe.noise(s.fun))
+        )
         status = jnp.where(failed & unresolved, PRECISION, RUNNING)
         status = jnp.where((failed & unlearnt & ~unresolved) | (fresh & ~answer.finite), NUMERICAL, status)
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)
         keep = lambda new, old: jnp.where(anew, new, old)
-        new = DescentState(x_new, f_new, g_new, keep(d_new, s.d), keep(slope_new, s.slope), search, memory)
+        new = DescentState(x_new, f_new, g_new, keep(d_new, s.d), keep(slope_new, s.slope), search, stiffness, memory)
         return Told(new, status, accepted & ~fresh)
 
     def report(s: DescentState, data: Any) -> dict[str, Array]:

@@ -30,7 +30,7 @@ from jax import Array
 
 GROWTH_LEAST, GROWTH_MOST = 2.0, 10.0  # how the step may grow while no upper end is known
 EDGE = 0.1  # an interpolated step stays this fraction of the interval away from its ends
-NOISE_EPS = 10.0  # rounding of f, in units of eps |f|
+NOISE_POWER = 0.8  # rounding of f is taken as eps^0.8 |f|: 3e-13 |f| in float64, 3e-6 |f| in float32
 
 
 class Search(NamedTuple):
@@ -51,6 +51,11 @@ class Verdict(NamedTuple):
     search: Search  # how to go on
 
 
+def noise(fun: Array) -> Array:
+    """The change of a value f that its rounding hides: a sum of some hundred terms loses that many times eps |f|."""
+    return float(jnp.finfo(fun.dtype).eps) ** NOISE_POWER * jnp.abs(fun)
+
+
 def start(step: Array, slope: Array) -> Search:
     """A search at its first trial step."""
     zero = jnp.zeros_like(step)
@@ -61,7 +66,8 @@ def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array,
     """Judge the trial step from its value and slope; an interval narrower than `least` holds no other point."""
     eps = jnp.finfo(f.dtype).eps
     t = s.step
-    low = f <= jnp.maximum(f0 + c1 * t * s0, f0 + NOISE_EPS * eps * jnp.abs(f0))
+    hidden = noise(f0)
+    low = f <= jnp.maximum(f0 + c1 * t * s0, f0 + hidden)
     flat = jnp.abs(slope) <= c2 * jnp.abs(s0)
     to_lo = low & (slope < 0)
     unbracketed = jnp.isinf(s.hi)
@@ -73,7 +79,7 @@ def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array,
     width = hi - lo
     exhausted = width <= jnp.maximum(least, 2 * eps * lo)
     last = t <= s.lo  # the lower end itself was asked for again, to be taken as it is
-    accepted = (low & flat) | (last & jnp.isfinite(f))
+    accepted = (low & flat) | (last & (f < f0 - hidden))
     failed = ~accepted & (last | (exhausted & (lo == 0)))
 
     turning = slope > s.s_lo
