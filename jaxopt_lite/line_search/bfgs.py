@@ -84,9 +84,9 @@ def _init(x0: Array, data: BFGSData) -> BFGSMemory:
 def _learn(memory: BFGSMemory, step: Step, data: BFGSData) -> tuple[BFGSMemory, Array, Array]:
     H, t, d, y, g = memory.H, step.t, step.d, step.grad_change, step.grad
     s, sg, ys = t * d, t * step.slope, t * (step.slope - step.slope0)
-    yy, ss = dot(y, y), t * t * dot(d, d)
+    yy, size = dot(y, y), t * step.d_size
     eps = jnp.finfo(d.dtype).eps
-    curved = step.accepted & (ys > 0) & (ys * ys > eps * yy * ss)
+    curved = step.accepted & (ys > 0) & (ys * ys > eps * yy * size * size)
     ys = jnp.where(curved, ys, 1.0)
     scale = jnp.where(memory.unscaled & curved, ys / jnp.where(curved, yy, 1.0), 1.0)
     rho = jnp.where(curved, 1.0 / ys, 0.0)

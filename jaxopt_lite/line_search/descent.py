@@ -23,8 +23,8 @@ from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.line_search import wolfe
 
 STEP_EPS = 10.0  # a wanted step below this many eps |x| cannot be resolved
-GRADIENT_EPS = 10.0  # a gradient below this many eps |x| times the curvature is rounding of x
-STIFFNESS_DECAY = 0.9  # per iteration: the curvature far from here is forgotten
+LEAST_EPS = 2.0  # two points closer than this many eps |x| are the same to a search
+SAME = 16.0  # a gradient (squared) below this many times its own change over such a distance is rounding of x
 
 
 class Step(NamedTuple):
@@ -32,8 +32,9 @@ class Step(NamedTuple):
 
     t: Array  # () step length
     d: Array  # (n,) the direction that was searched
+    d_size: Array  # () max |d|
     grad_change: Array  # (n,) y = grad(x+) - grad(x)
-    grad: Array  # (n,) gradient at x+
+    grad: Array  # (n,) gradient at x+ where accepted, else at x
     slope0: Array  # () grad(x) . d
     slope: Array  # () grad(x+) . d
     accepted: Array  # () bool: x+ is the new point; else the memory stays as it is
@@ -56,9 +57,7 @@ class DescentState(NamedTuple):
     fun: Array  # () f(x); +inf before the first evaluation
     grad: Array  # (n,) gradient at x
     d: Array  # (n,) search direction
-    slope: Array  # () grad . d < 0
     search: wolfe.Search
-    stiffness: Array  # () largest recent |y| / |s|: the rounding of x moves the gradient by eps |x| times this
     memory: Any  # the direction's own
 
 
@@ -68,7 +67,7 @@ def descent(name: str, direction: Direction, order: float) -> Method:
     def init(x0: Array, data: Any) -> DescentState:
         zero, flat = jnp.zeros((), x0.dtype), jnp.zeros_like(x0)
         inf = jnp.full((), jnp.inf, x0.dtype)
-        return DescentState(x0, inf, flat, flat, zero, wolfe.start(zero, zero), zero, direction.init(x0, data))
+        return DescentState(x0, inf, flat, flat, wolfe.start(zero, zero), direction.init(x0, data))
 
     def ask(s: DescentState, data: Any) -> Query:
         return Query(s.x + s.search.step * s.d)
@@ -77,42 +76,32 @@ def descent(name: str, direction: Direction, order: float) -> Method:
         f, g = answer.fun, answer.grad
         eps = jnp.finfo(f.dtype).eps
         fresh = jnp.isinf(s.fun)
-        x_size, d_size, slope = norm(s.x), norm(s.d), dot(g, s.d)
-        least = 0.5 * eps * x_size / jnp.maximum(d_size, jnp.finfo(f.dtype).tiny)
-        verdict = wolfe.judge(s.search, s.fun, s.slope, f, slope, least, data.c1, data.c2)
+        x_size, d_size, slope0, slope = norm(s.x), norm(s.d), dot(s.grad, s.d), dot(g, s.d)
+        least = LEAST_EPS * eps * x_size / jnp.maximum(d_size, jnp.finfo(f.dtype).tiny)
+        verdict = wolfe.judge(s.search, s.fun, slope0, f, slope, least, data.c1, data.c2)
         accepted = jnp.where(fresh, answer.finite, verdict.accepted)
         failed = verdict.failed & ~fresh
         unlearnt = direction.unlearnt(s.memory)
         restart = failed & ~unlearnt
 
         pick = lambda new, old: jnp.where(accepted, new, old)
-        x_new, f_new, g_new = pick(query.x, s.x), pick(f, s.fun), pick(g, s.grad)
-        step = Step(s.search.step, s.d, g - s.grad, g_new, s.slope, slope, accepted & ~fresh, restart | fresh)
+        x_new, f_new, g_new, y = pick(query.x, s.x), pick(f, s.fun), pick(g, s.grad), g - s.grad
+        step = Step(s.search.step, s.d, d_size, y, g_new, slope0, slope, accepted & ~fresh, restart | fresh)
         memory, d_new, slope_new = direction.learn(s.memory, step, data)
         anew = accepted | restart
+        keep = lambda new, old: jnp.where(anew, new, old)
         t0 = jnp.where(direction.unlearnt(memory), data.first_step(g_new), 1.0)
-        search = wolfe.Search(
-            *(jnp.where(anew, n, o) for n, o in zip(wolfe.start(t0, slope_new), verdict.search, strict=True))
-        )
+        search = wolfe.Search(*map(keep, wolfe.start(t0, slope_new), verdict.search))
 
-        moved = s.search.step * d_size
-        g_size = norm(g_new, order)
-        stationary = g_size <= data.gtol
-        still = ~fresh & (moved <= data.xrtol * (data.xrtol + x_size))
-        learnt = accepted & ~fresh & (moved > 0)
-        steep = norm(step.grad_change) / jnp.where(learnt, moved, 1.0)
-        stiffness = jnp.where(learnt, jnp.maximum(steep, STIFFNESS_DECAY * s.stiffness), s.stiffness)
+        stationary = norm(g_new, order) <= data.gtol
+        still = ~fresh & (s.search.step * d_size <= data.xrtol * (data.xrtol + x_size))
         unresolved = (
-            (norm(s.grad) <= GRADIENT_EPS * eps * s.stiffness * x_size)
-            | (d_size <= STEP_EPS * eps * x_size)
-            | (-s.slope <= wolfe.noise(s.fun))
+            (dot(g_new, g_new) <= SAME * dot(y, y)) | (d_size <= STEP_EPS * eps * x_size) | (-slope0 <= wolfe.noise(s.fun))
         )
         status = jnp.where(failed & unresolved, PRECISION, RUNNING)
         status = jnp.where((failed & unlearnt & ~unresolved) | (fresh & ~answer.finite), NUMERICAL, status)
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)
-        keep = lambda new, old: jnp.where(anew, new, old)
-        new = DescentState(x_new, f_new, g_new, keep(d_new, s.d), keep(slope_new, s.slope), search, stiffness, memory)
-        return Told(new, status, accepted & ~fresh)
+        return Told(DescentState(x_new, f_new, g_new, keep(d_new, s.d), search, memory), status, accepted & ~fresh)
 
     def report(s: DescentState, data: Any) -> dict[str, Array]:
         return {"x": s.x, "fun": s.fun, "jac": s.grad, **direction.report(s.memory, data)}

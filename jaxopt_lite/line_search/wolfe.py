@@ -13,14 +13,15 @@ approximate Wolfe condition of Hager & Zhang (2005, eq. 27; their upper bound on
 
 An interval [lo, hi] is kept: lo is low enough and still falls steeply; hi is too high, or rises, or is not finite. psi(t)
 = phi(t) - f0 - c1 t s0 falls at lo and is above zero or rising at hi, so that an acceptable step lies between (More &
-Thuente 1994, theorem 2.1). While there is no hi the step grows along the secant of the slopes; then it is the zero of
-the secant between the ends where the slope changes sign there, else a bisection. The slope of an end that was kept counts
-half the next time (the Illinois rule of Dowell & Jarratt 1971), so that no end is kept for ever.
+Thuente 1994, theorem 2.1). The next step is where the secant of the slopes at lo and at the trial step vanishes: kept
+inside the interval, away from its ends; two to ten times longer while there is no hi; and the middle where the secant
+says nothing (hi too high but falling, or not finite).
 
-Only steps and slopes are remembered, no values: slopes survive rounding, and on the Rosenbrock functions a cubic through
-values and slopes saved no evaluation (50.7 a solve against 50.9 at n = 4) for twice the state.
+Only steps and one slope are remembered, no values: slopes survive rounding, and on the Rosenbrock functions a cubic
+through values and slopes saved no more than one evaluation in twenty for twice the state. The state is what a batch pays.
 
-When the interval is as narrow as rounding the search is over: the step lo is taken if it made progress, else it failed.
+When the interval is as narrow as rounding the search is over: the step lo is asked for again and taken if it made
+progress, else the search failed.
 """
 
 from typing import NamedTuple
@@ -29,7 +30,7 @@ import jax.numpy as jnp
 from jax import Array
 
 GROWTH_LEAST, GROWTH_MOST = 2.0, 10.0  # how the step may grow while no upper end is known
-EDGE = 0.1  # an interpolated step stays this fraction of the interval away from its ends
+EDGE = 0.3  # an interpolated step stays this fraction of the interval away from its ends; 0.1 took 3 to 6 % more evaluations
 NOISE_POWER = 0.8  # rounding of f is taken as eps^0.8 |f|: 3e-13 |f| in float64, 3e-6 |f| in float32
 
 
@@ -38,9 +39,8 @@ class Search(NamedTuple):
 
     step: Array  # () trial step t
     lo: Array  # () lower end: low enough, still falling; 0 until a step was
-    s_lo: Array  # () slope there, or half of it
+    s_lo: Array  # () slope there
     hi: Array  # () upper end; inf while unknown
-    s_hi: Array  # () slope there, or half of it; not positive where the slope says nothing
 
 
 class Verdict(NamedTuple):
@@ -58,36 +58,29 @@ def noise(fun: Array) -> Array:
 
 def start(step: Array, slope: Array) -> Search:
     """A search at its first trial step."""
-    zero = jnp.zeros_like(step)
-    return Search(step, zero, slope, jnp.full_like(step, jnp.inf), zero)
+    return Search(step, jnp.zeros_like(step), slope, jnp.full_like(step, jnp.inf))
 
 
 def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array, c1: Array, c2: Array) -> Verdict:
     """Judge the trial step from its value and slope; an interval narrower than `least` holds no other point."""
-    eps = jnp.finfo(f.dtype).eps
     t = s.step
     hidden = noise(f0)
-    low = f <= jnp.maximum(f0 + c1 * t * s0, f0 + hidden)
+    low = f <= f0 + jnp.maximum(c1 * t * s0, hidden)
     flat = jnp.abs(slope) <= c2 * jnp.abs(s0)
-    to_lo = low & (slope < 0)
-    unbracketed = jnp.isinf(s.hi)
+    falling = slope < 0
+    to_lo = low & falling
 
-    lo = jnp.where(to_lo, t, s.lo)
-    hi = jnp.where(to_lo, s.hi, t)
-    s_lo = jnp.where(to_lo, slope, jnp.where(unbracketed, s.s_lo, 0.5 * s.s_lo))
-    s_hi = jnp.where(to_lo, 0.5 * s.s_hi, jnp.where(low, slope, 0.0))
+    lo, hi = jnp.where(to_lo, t, s.lo), jnp.where(to_lo, s.hi, t)
     width = hi - lo
-    exhausted = width <= jnp.maximum(least, 2 * eps * lo)
+    exhausted = width <= jnp.maximum(least, 2 * jnp.finfo(f.dtype).eps * lo)
     last = t <= s.lo  # the lower end itself was asked for again, to be taken as it is
     accepted = (low & flat) | (last & (f < f0 - hidden))
     failed = ~accepted & (last | (exhausted & (lo == 0)))
 
     turning = slope > s.s_lo
     secant = s.lo + (t - s.lo) * s.s_lo / jnp.where(turning, s.s_lo - slope, -1.0)
+    says_nothing = falling & ~low
+    within = jnp.clip(jnp.where(says_nothing | ~turning, 0.5 * (lo + hi), secant), lo + EDGE * width, hi - EDGE * width)
     grown = jnp.clip(jnp.where(turning, secant, jnp.inf), GROWTH_LEAST * t, GROWTH_MOST * t)
-    rising = s_hi > 0
-    fraction = jnp.clip(s_lo / jnp.where(rising, s_lo - s_hi, 1.0), EDGE, 1 - EDGE)
-    inside = lo + jnp.where(rising, fraction, 0.5) * jnp.where(jnp.isinf(hi), 1.0, width)
-    step = jnp.where(jnp.isinf(hi), grown, inside)
-    step = jnp.where(exhausted, lo, step)
-    return Verdict(accepted, failed, Search(step, lo, s_lo, hi, s_hi))
+    step = jnp.where(exhausted, lo, jnp.where(jnp.isinf(hi), grown, within))
+    return Verdict(accepted, failed, Search(step, lo, jnp.where(to_lo, slope, s.s_lo), hi))

@@ -1,0 +1,250 @@
+"""The table of the laws: one row a method. A new method adds its row, and every law holds for it.
+
+A row says how to call the method with a start that is always one vector (for a method on an interval its two ends), a
+smooth model problem with parameters for batches and derivatives, the problems of the library that it must solve, and an
+independent measure of how true a claimed success is.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import Array, lax
+
+from jaxopt_lite import OptimizeResult, Stepper, minimize, minimize_scalar, stepper
+from tests import tolerances
+from tests.problems import ALL, CLASSIC, HARD, SCALAR, Problem, ScalarProblem
+
+DTYPES = (np.float64, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A method under the laws."""
+
+    name: str  # as the door spells it
+    solve: Callable[..., OptimizeResult]  # (fun, start, args=(), tol=None, options=None); start: one vector
+    stepper: Callable[[np.ndarray, dict], tuple[Stepper, Any]]  # (start, options) -> the stepper and its first state
+    with_gradient: bool  # tell takes a gradient too
+    model: Callable[[Array, Array], Array]  # (x, theta (2,)) -> value: smooth, solved from every start below
+    starts: Callable[[np.random.Generator, int], np.ndarray]  # (k, s) float64
+    thetas: Callable[[np.random.Generator, int], np.ndarray]  # (k, 2) float64, of size about one
+    solution: Callable[[np.ndarray], np.ndarray]  # theta -> x*
+    problems: tuple[Any, ...]  # of the library, to be solved
+    hard: tuple[Any, ...]  # of the library, not to be claimed falsely
+    start_of: Callable[[Any], np.ndarray]  # problem -> start
+    first_point: Callable[[np.ndarray], np.ndarray]  # start -> the point that is evaluated first
+    group_of: Callable[[Any], Any]  # problems of one group have the same shapes: solved by one program
+    untrue: Callable[..., float]  # (problem, x, values, status, dtype): true residual / permitted one, at most 1
+    tol_name: str  # the option that tol sets
+    bad_start_status: int  # of a start that is not a number
+    shape: tuple[int, ...]  # of x in the model problem
+
+
+# --- BFGS -----------------------------------------------------------------------------------------------------------
+
+
+def _bfgs(fun: Callable, start: Any, args: Any = (), tol: Any = None, options: dict | None = None) -> OptimizeResult:
+    return minimize(fun, start, args, method="BFGS", tol=tol, options=options)
+
+
+def _bfgs_stepper(start: np.ndarray, options: dict) -> tuple[Stepper, Any]:
+    machine = stepper("BFGS", options=options)
+    return machine, machine.init(start)
+
+
+def valley(x: Array, theta: Array) -> Array:
+    """A curved valley (Rosenbrock's with 10 in place of 100) with its minimum 0 at (t1, t1**2 + t2)."""
+    return 10.0 * (x[1] - x[0] ** 2 - theta[1]) ** 2 + (x[0] - theta[0]) ** 2
+
+
+def _gradient_untrue(problem: Problem, x: np.ndarray, values: tuple, status: int, dtype: Any) -> float:
+    """The gradient against gtol (status 0), or against what rounding of x and of f explains (status 8)."""
+    fun, grad, hess = values
+    if "nonsmooth" in problem.tags and fun - problem.fun_star <= tolerances.value_noise(dtype, 1.0):
+        return 0.0
+    if not (np.all(np.isfinite(grad)) and np.all(np.isfinite(hess)) and np.isfinite(fun)):
+        return np.inf
+    noise = tolerances.gradient_noise(dtype, hess, x)
+    if status == 0:
+        return float(np.max(np.abs(grad) / (tolerances.gradient_asked(dtype) + noise)))
+    left = np.maximum(np.abs(grad) - noise, 0.0) * np.sign(grad)
+    if not np.any(left):
+        return float(np.max(np.abs(grad) / np.where(noise > 0, noise, 1.0)))
+    scale = np.where(x == 0, 1.0, np.abs(x))  # the eigenvalues of a badly scaled Hessian would be rounding
+    curvature, axes = np.linalg.eigh(scale[:, None] * hess * scale[None, :])
+    along = axes.T @ (scale * left)
+    with np.errstate(over="ignore", divide="ignore"):  # no curvature, no minimum: infinitely untrue
+        decrement = np.sum(0.5 * along**2 / np.maximum(curvature, 0.0))  # what Newton's step would gain
+        return float(np.float64(decrement) / tolerances.value_noise(dtype, fun))
+
+
+BFGS = Case(
+    name="BFGS",
+    solve=_bfgs,
+    stepper=_bfgs_stepper,
+    with_gradient=True,
+    model=valley,
+    starts=lambda rng, k: rng.uniform(-2.0, 2.0, (k, 2)),
+    thetas=lambda rng, k: rng.uniform(0.5, 1.5, (k, 2)),
+    solution=lambda theta: np.stack([theta[..., 0], theta[..., 0] ** 2 + theta[..., 1]], -1),
+    problems=ALL,
+    hard=HARD + tuple(p for p in CLASSIC if p not in ALL),
+    start_of=lambda problem: np.array(problem.x0),
+    first_point=lambda start: start,
+    group_of=lambda problem: problem.n,
+    untrue=_gradient_untrue,
+    tol_name="gtol",
+    bad_start_status=5,
+    shape=(2,),
+)
+
+
+# --- bounded --------------------------------------------------------------------------------------------------------
+
+
+def _bounded(fun: Callable, start: Any, args: Any = (), tol: Any = None, options: dict | None = None) -> OptimizeResult:
+    return minimize_scalar(fun, bounds=(start[0], start[1]), args=args, method="bounded", tol=tol, options=options)
+
+
+def _bounded_stepper(start: np.ndarray, options: dict) -> tuple[Stepper, Any]:
+    machine = stepper("bounded", bounds=(start[0], start[1]), options=options)
+    return machine, machine.init()
+
+
+def well(x: Array, theta: Array) -> Array:
+    """A quartic well with its minimum at t1, of curvature 1 + t2."""
+    away = x - theta[0]
+    return 0.5 * (1.0 + theta[1]) * away**2 + 0.1 * away**3 + 0.2 * away**4
+
+
+def _minimizers(problem: ScalarProblem) -> tuple[np.ndarray, float]:
+    """The minimizers in the interval, and how well they are known: from a fine grid where there are several."""
+    if "multimodal" not in problem.tags:
+        return np.array([problem.x_star]), 0.0
+    grid = np.linspace(*problem.bounds, 1_000_001)
+    values = np.pad(np.asarray(jax.jit(jax.vmap(problem.fun))(grid)), 1, constant_values=np.inf)
+    return grid[(values[1:-1] <= values[:-2]) & (values[1:-1] <= values[2:])], float(grid[1] - grid[0])
+
+
+def _abscissa_untrue(problem: ScalarProblem, x: np.ndarray, values: tuple, status: int, dtype: Any) -> float:
+    """The distance to a minimizer against xatol (status 0), or against what the dtype resolves (status 8)."""
+    if "flat" in problem.tags:
+        return 0.0
+    points, known_to = _minimizers(problem)
+    permitted = tolerances.abscissa_asked(dtype) + known_to + tolerances.eps(dtype) * abs(float(x))
+    if status == 8:
+        permitted += tolerances.abscissa_resolved(dtype, float(x))
+    return float(np.min(np.abs(points - float(x))) / permitted)
+
+
+BOUNDED = Case(
+    name="bounded",
+    solve=_bounded,
+    stepper=_bounded_stepper,
+    with_gradient=False,
+    model=well,
+    starts=lambda rng, k: np.stack([rng.uniform(-3.0, 0.0, k), rng.uniform(2.0, 4.0, k)], -1),
+    thetas=lambda rng, k: rng.uniform(0.5, 1.5, (k, 2)),
+    solution=lambda theta: theta[..., 0],
+    problems=SCALAR,
+    hard=(),
+    start_of=lambda problem: np.array(problem.bounds),
+    first_point=lambda start: start[0] + 0.5 * (3.0 - 5.0**0.5) * (start[1] - start[0]),
+    group_of=lambda problem: (),
+    untrue=_abscissa_untrue,
+    tol_name="xatol",
+    bad_start_status=7,
+    shape=(),
+)
+
+CASES = (BFGS, BOUNDED)
+
+
+# --- the library, solved --------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def group_fun(funs: tuple[Callable, ...]) -> Callable[[Array, Array], Array]:
+    """One function for problems of one shape, chosen by an argument: one program instead of one a problem."""
+    return lambda x, which: lax.switch(which, funs, x)
+
+
+@functools.cache
+def group_values(funs: tuple[Callable, ...]) -> Callable:
+    """(x, which) -> value, gradient, Hessian."""
+    fun = group_fun(funs)
+    return jax.jit(lambda x, which: (fun(x, which), jax.grad(fun)(x, which), jax.hessian(fun)(x, which)))
+
+
+def groups(case: Case) -> list[tuple[Any, ...]]:
+    """The case's problems by shape."""
+    found: dict[Any, list] = {}
+    for problem in (*case.problems, *case.hard):
+        found.setdefault(case.group_of(problem), []).append(problem)
+    return [tuple(group) for group in found.values()]
+
+
+def by_group(test: Callable) -> Callable:
+    """Parametrize a test by (case, group)."""
+    rows = [(case, group) for case in CASES for group in groups(case)]
+    ids = [f"{case.name}-{'_'.join(map(str, np.atleast_1d(case.group_of(group[0]))))}" for case, group in rows]
+    return pytest.mark.parametrize(("case", "group"), rows, ids=ids)(test)
+
+
+def solve_group(case: Case, group: tuple[Any, ...], dtype: Any, maxiter: int) -> list[OptimizeResult]:
+    """Each problem of a group from its start; one compilation."""
+    fun = group_fun(tuple(p.fun for p in group))
+    numbers = range(len(group))
+    results = [
+        case.solve(fun, case.start_of(group[i]).astype(dtype), (np.int32(i),), options={"maxiter": maxiter}) for i in numbers
+    ]
+    return [jax.tree.map(np.asarray, res) for res in results]
+
+
+def evaluate_group(group: tuple[Any, ...], which: int, x: Any) -> tuple[float, np.ndarray, np.ndarray]:
+    """Value, gradient and Hessian in float64."""
+    fun, grad, hess = group_values(tuple(p.fun for p in group))(np.asarray(x, np.float64), np.int32(which))
+    return float(fun), np.asarray(grad), np.asarray(hess)
+
+
+def all_cases(test: Callable) -> Callable:
+    """Parametrize a test by case."""
+    return pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)(test)
+
+
+def all_dtypes(test: Callable) -> Callable:
+    """Parametrize a test by dtype."""
+    return pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)(test)
+
+
+def host(result: Any) -> Any:
+    """A result with NumPy leaves."""
+    return jax.tree.map(np.asarray, result)
+
+
+def lane(result: OptimizeResult, *index: int) -> OptimizeResult:
+    """One lane of a batch."""
+    return jax.tree.map(lambda a: np.asarray(a)[index], result)
+
+
+def batch(case: Case, dtype: Any, lanes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Starts (lanes, s) and parameters (lanes, 2) of model problems."""
+    rng = np.random.default_rng(seed)
+    return case.starts(rng, lanes).astype(dtype), case.thetas(rng, lanes).astype(dtype)
+
+
+def assert_same_run(got: OptimizeResult, wanted: OptimizeResult, dtype: Any, where: Any = slice(None)) -> None:
+    """Counts and statuses are equal, x and fun are so to the rounding of another compilation."""
+    for name in ("status", "nit", "nfev"):
+        np.testing.assert_array_equal(np.asarray(got[name])[where], np.asarray(wanted[name])[where], err_msg=name)
+    tolerance = tolerances.same_run(dtype)
+    for name in ("x", "fun"):
+        np.testing.assert_allclose(
+            np.asarray(got[name])[where], np.asarray(wanted[name])[where], rtol=tolerance, atol=tolerance, err_msg=name
+        )

@@ -1,0 +1,37 @@
+"""A run by hand: the same method through the stepping interface, every evaluation recorded."""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxopt_lite import OptimizeResult
+from tests.laws.cases import Case, host
+
+
+class Driven(NamedTuple):
+    """What was seen."""
+
+    points: list[np.ndarray]
+    values: list[float]
+    result: OptimizeResult
+
+
+@functools.cache
+def _evaluator(case: Case):
+    return jax.jit(jax.value_and_grad(case.model) if case.with_gradient else case.model)
+
+
+def drive(case: Case, start: np.ndarray, theta: np.ndarray, dtype: Any, **options: Any) -> Driven:
+    """The model problem, step by step to its end."""
+    machine, state = case.stepper(start.astype(dtype), options)
+    points, values = [], []
+    while not machine.done(state):
+        x = machine.ask(state)
+        out = _evaluator(case)(x, theta.astype(dtype))
+        value, rest = (out[0], out[1:]) if case.with_gradient else (out, ())
+        points.append(np.asarray(x))
+        values.append(float(value))
+        state = machine.tell(state, value, *rest)
+    return Driven(points, values, host(machine.result(state)))

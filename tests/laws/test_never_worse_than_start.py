@@ -1,0 +1,52 @@
+"""Law 5: the answer is never worse than the start, and without success it is the best finite point evaluated."""
+
+import jax
+import numpy as np
+import pytest
+
+from tests import tolerances
+from tests.laws.cases import all_cases, all_dtypes, batch, by_group, evaluate_group, host, solve_group
+from tests.laws.driving import drive
+
+
+@pytest.mark.parametrize("maxiter", [1, 4, 5000])
+@all_dtypes
+@by_group
+def test_never_worse_than_the_first_point(case, group, dtype, maxiter):
+    """Whatever the budget and however hard the problem. The first point is the start where there is one."""
+    worse = {}
+    for i, res in enumerate(solve_group(case, group, dtype, maxiter)):
+        first = case.first_point(case.start_of(group[i]))
+        before, after = (evaluate_group(group, i, np.asarray(x, dtype))[0] for x in (first, res.x))
+        if np.isfinite(before) and not after <= before + 4 * tolerances.value_noise(dtype, before):
+            worse[group[i].name] = f"{before} at the start, {after} at x"
+        if np.isfinite(before) and not np.all(np.isfinite(res.x)):
+            worse[group[i].name] = f"x = {res.x}"
+    assert not worse
+
+
+@all_dtypes
+@all_cases
+def test_cut_run_returns_the_best_point_that_it_evaluated(case, dtype):
+    start, theta = (a[0] for a in batch(case, dtype, 1, seed=3))
+    seen = drive(case, start, theta, dtype)
+    fun = jax.jit(case.model)
+    for k in range(1, len(seen.values)):
+        res = host(case.solve(case.model, start, (theta,), options={"maxfev": k}))
+        best = int(np.argmin(seen.values[:k]))
+        assert (res.status, res.nfev) == (1, k)
+        np.testing.assert_allclose(res.fun, seen.values[best], rtol=tolerances.same_run(dtype))
+        np.testing.assert_allclose(res.x, seen.points[best], rtol=tolerances.same_run(dtype))
+        np.testing.assert_allclose(res.fun, fun(res.x, theta), rtol=tolerances.same_value(dtype), atol=tolerances.eps(dtype))
+
+
+@all_dtypes
+@all_cases
+def test_fun_and_jac_belong_to_x(case, dtype):
+    starts, thetas = batch(case, dtype, 12)
+    res = host(jax.vmap(lambda s, t: case.solve(case.model, s, (t,), options={"maxiter": 4}))(starts, thetas))
+    value, grad = jax.vmap(jax.value_and_grad(case.model))(res.x, thetas)
+    noise = tolerances.same_value(dtype)
+    np.testing.assert_allclose(res.fun, value, rtol=noise, atol=noise)
+    if res.jac is not None:
+        np.testing.assert_allclose(res.jac, grad, rtol=noise, atol=100 * noise)

@@ -1,0 +1,76 @@
+"""How closely two numbers must agree: every tolerance of the laws as a function of (dtype, quantity).
+
+Each says what may differ and why. Where two runs of the same method are compared, they may differ by the rounding that
+another compilation brings, amplified along the run; where a solution is compared with a known one, by what was asked.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+
+def eps(dtype: DTypeLike) -> float:
+    """Spacing of the dtype at 1."""
+    return float(np.finfo(dtype).eps)
+
+
+def same_value(dtype: DTypeLike) -> float:
+    """Relative: one formula evaluated by two compilations; sums of some ten terms and fused multiply-adds."""
+    return 64 * eps(dtype)
+
+
+def same_run(dtype: DTypeLike) -> float:
+    """Relative to 1 + |x|: the end of the same run in two compilations.
+
+    Each iteration may multiply the differences by the condition of the problem, but the run contracts toward the
+    minimizer; half of the digits is what survives in the worst of ten thousand lanes.
+    """
+    return eps(dtype) ** 0.5
+
+
+def gradient_asked(dtype: DTypeLike) -> float:
+    """The default gtol that the package promises: SciPy's 1e-5, eps^(2/3) in float32."""
+    return max(1e-5, eps(dtype) ** (2 / 3))
+
+
+def abscissa_asked(dtype: DTypeLike) -> float:
+    """The default xatol that the package promises, in every dtype."""
+    return 1e-5
+
+
+def gradient_noise(dtype: DTypeLike, hess: ArrayLike, x: ArrayLike) -> np.ndarray:
+    """(n,): how far the rounding of x to the dtype, some ten times over, moves each component of the gradient."""
+    return 16 * eps(dtype) * np.sum(np.abs(hess) * np.abs(x)[None, :], axis=1)
+
+
+def value_noise(dtype: DTypeLike, fun: float) -> float:
+    """How far rounding moves a value: a sum of some hundred terms loses eps for each in the worst case."""
+    return 128 * eps(dtype) * abs(fun)
+
+
+def abscissa_resolved(dtype: DTypeLike, x: float) -> float:
+    """Distance in x below which values do not tell a minimizer: Brent's sqrt(eps) |x|, on both sides."""
+    return 2 * eps(dtype) ** 0.5 * abs(x) + 4 * eps(dtype)
+
+
+def solution(dtype: DTypeLike, asked: float) -> float:
+    """Error of x where curvature is of order one and the tolerance `asked` holds; sqrt(eps) where values decide."""
+    return 4 * asked + 4 * eps(dtype) ** 0.5
+
+
+def derivative(dtype: DTypeLike) -> float:
+    """Relative: two exact derivatives (forward, reverse, by hand) at solutions that differ by rounding."""
+    return 16 * eps(dtype) ** 0.5
+
+
+def central_difference(dtype: DTypeLike) -> tuple[float, float]:
+    """Step and relative error of a central difference of a solution that is known to about eps^(3/4).
+
+    Truncation h^2 and error eps^(3/4) / h balance at h = eps^(1/4); the error is then eps^(1/2), times a hundred for the
+    third derivative and the condition of the problem.
+    """
+    return eps(dtype) ** 0.25, 100 * eps(dtype) ** 0.5
+
+
+def tightest(dtype: DTypeLike) -> float:
+    """A tolerance that a well conditioned problem can still be solved to: eps^(3/4) of a gradient."""
+    return eps(dtype) ** 0.75
