@@ -25,7 +25,7 @@ class Row(NamedTuple):
 MINIMIZE = (
     Row(
         name="BFGS",
-        build=lambda options: bfgs.bfgs(options["norm"]),
+        build=bfgs.build,
         prepare=bfgs.prepare,
         options=bfgs.OPTIONS,
         tol=("gtol",),

@@ -6,10 +6,11 @@ from typing import Any
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.close import scalar_oracle
 from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.api.watch import watch
 from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, number, read
-from jaxopt_lite.core.program import Call, Plan, run
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, STEP, number, read
+from jaxopt_lite.core.program import Call, Plan, is_plain, run
 
 
 def minimize(
@@ -53,8 +54,9 @@ def minimize(
         No method of this version takes them.
     tol : float, optional
         Sets the method's own tolerance: gtol for BFGS. Traced.
-    callback : None
-        Not in this version; drive the method with `jaxopt_lite.stepper` to watch it.
+    callback : callable or None
+        ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
+        raising StopIteration (status 6). The run is then driven from the host: eager calls only, one problem at a time.
     options : dict, optional
         Options of the method (see `show_options`), and of all methods: `maxiter`, `maxfev`, `lanes` (width of a batch;
         0 is one lane a problem) and `turns_per_refill`. Numbers are traced.
@@ -73,7 +75,7 @@ def minimize(
 
     Notes
     -----
-    Statuses that can occur: 0, 1, 3, 4, 5, 8 (`OptimizeResult`). A hard problem never raises: its lane has a status, and
+    Statuses that can occur: 0, 1, 3, 4, 5, 6, 8 (`OptimizeResult`). A hard problem never raises: its lane has a status, and
     the best finite point that was evaluated. Derivatives are NaN in lanes without success.
 
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
@@ -105,13 +107,21 @@ def minimize(
         keywords |= {"constraints": constraints, "callback": callback}
         return method(fun, x0, args, **keywords, **(options or {}))
     row = _choose(method, bounds, constraints)
-    if callback is not None:
-        raise ValueError("callback is not supported in this version; watch a method with jaxopt_lite.stepper instead.")
     for name, given in (("hess", hess), ("hessp", hessp)):
         if given is not None and name not in row.takes:
             raise ValueError(f"{name} is given, but method {row.name!r} does not use it; leave it out.")
     plan, call = plan_call(row, fun, x0, args, jac, hess, hessp, tol, options)
-    return make_result(run(plan, call))
+    return solve(plan, call, options, callback)
+
+
+def solve(plan: Plan, call: Call, options: dict[str, Any] | None, callback: Callable | None = None) -> OptimizeResult:
+    """Run a call; from the host where somebody watches."""
+    options = options or {}
+    keep_all = bool(options.get("return_all"))
+    result = watch(plan, call, callback, keep_all) if callback is not None or keep_all else make_result(run(plan, call))
+    if options.get("disp") and is_plain(call):
+        print(result)
+    return result
 
 
 def plan_call(
@@ -137,7 +147,8 @@ def plan_call(
     oracle, traced = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
     maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
     schedule = Schedule(values["lanes"], values["turns_per_refill"])
-    numbers = {name: values[name] for name, option in row.options.items() if option.kind != "static"} | (extra or {})
+    numbers = {name: values[name] for name, option in row.options.items() if option.kind not in (STATIC, STEP)}
+    numbers |= extra or {}
     call = Call(leaves, numbers, maxiter, values["maxfev"], traced)
     return Plan(method, row.prepare, oracle, layout, schedule), call
 

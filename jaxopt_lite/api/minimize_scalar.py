@@ -8,9 +8,8 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.minimize import plan_call
-from jaxopt_lite.api.result import OptimizeResult, make_result
-from jaxopt_lite.core.program import run
+from jaxopt_lite.api.minimize import plan_call, solve
+from jaxopt_lite.api.result import OptimizeResult
 
 
 def minimize_scalar(
@@ -92,7 +91,7 @@ def minimize_scalar(
     plan, call = plan_call(
         row, fun, start_of_interval(lower, upper), args, None, None, None, tol, options, {"bounds": (lower, upper)}
     )
-    return make_result(run(plan, call))
+    return solve(plan, call, options)
 
 
 def read_interval(bounds: Any) -> tuple[Any, Any]:

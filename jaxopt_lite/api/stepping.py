@@ -14,7 +14,7 @@ from jaxopt_lite.api.minimize_scalar import read_interval, start_of_interval
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import read
+from jaxopt_lite.core.options import STATIC, STEP, read
 from jaxopt_lite.core.program import present
 from jaxopt_lite.core.protocol import Answer, Method, Need
 from jaxopt_lite.core.status import RUNNING
@@ -115,7 +115,7 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
         leaves, layout = parse(start_of_interval(*interval) if interval is not None else x0)
         values = read(options, row.options, row.name, layout.size)
         maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
-        numbers = {name: values[name] for name, option in row.options.items() if option.kind != "static"}
+        numbers = {name: values[name] for name, option in row.options.items() if option.kind not in (STATIC, STEP)}
         numbers |= {} if interval is None else {"bounds": interval}
         built = row.build(values)
         return _init(built, row.prepare, layout, leaves, numbers, maxiter, values["maxfev"])

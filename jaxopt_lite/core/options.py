@@ -15,6 +15,7 @@ STATIC = "static"
 POSITIVE_OR_ZERO = "a number >= 0"
 FRACTION = "a number between 0 and 1"
 COUNT = "an integer >= 0"
+STEP = "a number > 0, or one for each variable (n,)"
 MATRIX = "a symmetric positive definite matrix (n, n)"
 
 
@@ -29,9 +30,14 @@ class Option(NamedTuple):
 COMMON = {
     "maxiter": Option(None, COUNT, "Most iterations. Default: the method's, see its page."),
     "maxfev": Option(None, COUNT, "Most evaluations of fun. Default: not limited."),
-    "disp": Option(False, STATIC, "Accepted as in SciPy; nothing is printed from inside a loop: print the result."),
+    "disp": Option(False, STATIC, "Print a summary when an eager call ends; nothing is printed from inside a loop."),
     "lanes": Option(None, STATIC, "Width of a batch under vmap: 0 for one lane a problem. Default: by size and backend."),
     "turns_per_refill": Option(None, STATIC, "Turns between refills of a batch. Default 8."),
+}
+
+DIFFERENCES = {
+    "eps": Option(None, STEP, "Absolute step of '2-point', '3-point' and 'cs'."),
+    "finite_diff_rel_step": Option(None, STEP, "Relative step of the same. Default: the scheme's own."),
 }
 
 
@@ -61,6 +67,8 @@ def _checked(value: Any, name: str, option: Option, n: int) -> Any:
         return value
     if option.kind == MATRIX:
         return _matrix(value, name, n)
+    if option.kind == STEP:
+        return _step(value, name, n)
     return number(value, name, option.kind)
 
 
@@ -93,3 +101,11 @@ def _matrix(value: Any, name: str, n: int) -> Any:
     if not np.allclose(concrete, concrete.T) or not np.all(np.linalg.eigvalsh(concrete) > 0):
         raise ValueError(f"option {name!r} is not positive definite and symmetric; give {MATRIX}.")
     return value if isinstance(value, jax.Array) else np.asarray(value)
+
+
+def _step(value: Any, name: str, n: int) -> Any:
+    if jnp.shape(value) not in ((), (n,)):
+        raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {STEP} for n = {n}.")
+    if not isinstance(value, Tracer) and not np.all(np.asarray(value, float) > 0):
+        raise ValueError(f"option {name!r} is {value!r}; give {STEP}.")
+    return value if isinstance(value, Tracer | jax.Array) else np.asarray(value, float)

@@ -48,7 +48,7 @@ class Oracle(NamedTuple):
         """Values of fun that one turn takes."""
         if self.scheme is None or self.needs in (Need.VALUE, Need.RESIDUAL):
             return 1
-        return {"2-point": n + 1, "3-point": 2 * n + 1, "cs": n}[self.scheme]
+        return {"2-point": n + 1, "3-point": 2 * n + 1, "cs": n + 1}[self.scheme]
 
     def value(self, x: Array, t: Traced) -> Array:
         """fun(x), () or (m,)."""
@@ -125,13 +125,14 @@ class Oracle(NamedTuple):
         own = eps**power * jnp.maximum(1.0, jnp.abs(x)) * sign
         h = own if t.rel_step is None else jnp.asarray(t.rel_step, x.dtype) * jnp.abs(x) * sign
         h = jnp.where(h == 0, own, h) if t.abs_step is None else jnp.broadcast_to(t.abs_step, (n,)).astype(x.dtype)
-        shifts = jnp.diag(h)
+        origin = jnp.zeros((1, n), x.dtype)
         if scheme == "cs":
+            shifts = jnp.concatenate([origin, jnp.diag(h)])
             there = jax.vmap(lambda z: self.fun(t.fun, z, *t.args)[0])(x.astype(_complex(x)) + 1j * shifts)
-            return jnp.real(there[0]), (jnp.imag(there).T / h).reshape(*there.shape[1:], n)
+            return jnp.real(there[0]), (jnp.imag(there[1:]).T / h).reshape(*there.shape[1:], n)
         h = (x + h) - x  # the step as it is represented
         shifts = jnp.diag(h)
-        points = [jnp.zeros((1, n), x.dtype), shifts, *([-shifts] if scheme == "3-point" else [])]
+        points = [origin, shifts, *([-shifts] if scheme == "3-point" else [])]
         there = jax.vmap(lambda x: self.value(x, t))(x + jnp.concatenate(points))
         back = there[n + 1 :] if scheme == "3-point" else there[:1]
         width = 2 * h if scheme == "3-point" else h

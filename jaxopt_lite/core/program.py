@@ -21,7 +21,7 @@ from jax.core import Tracer
 from jaxopt_lite.core.batching import Schedule, batchable
 from jaxopt_lite.core.implicit import constant, tangents
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.loop import Budget, Operands, lane
+from jaxopt_lite.core.loop import Budget, Operands, Run, lane
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.status import is_success
@@ -52,7 +52,7 @@ class Call(NamedTuple):
 def run(plan: Plan, call: Call) -> dict[str, Any]:
     """The fields of the result: `x` and `jac` in the structure of x0."""
     solve, differentiable = _program(plan)
-    return (solve if _is_plain(call) else differentiable)(call)
+    return (solve if is_plain(call) else differentiable)(call)
 
 
 @functools.cache
@@ -143,7 +143,31 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
     return bare, solution
 
 
-def _is_plain(call: Call) -> bool:
+@functools.lru_cache(maxsize=PROGRAMS)
+def steps(plan: Plan) -> tuple[Callable, Callable, Callable, Callable]:
+    """The same run, turn by turn from the host: begin, turn, point and fields, each compiled by itself.
+
+    ``begin(call) -> (run, operands)``, ``turn(run, operands) -> run``, ``point(run, operands) -> (x, fun)`` of the
+    method's own point, and ``fields(run, operands)`` as of `run`.
+    """
+    one = lane(plan.method, plan.oracle.evaluate)
+
+    def begin(call: Call) -> tuple[Run, Operands]:
+        operands = operands_of(plan, call)
+        return one.begin(operands), operands
+
+    def point(run: Run, operands: Operands) -> tuple[Any, Array]:
+        fields = plan.method.report(run.state, operands.data)
+        return plan.layout.unravel(fields["x"]), fields["fun"]
+
+    def fields(run: Run, operands: Operands) -> dict[str, Any]:
+        return present(plan.layout, one.finish(run, operands), plan.oracle.evaluations(plan.layout.size))
+
+    options = compiler_options()
+    return tuple(jax.jit(f, compiler_options=options) for f in (begin, one.turn, point, fields))
+
+
+def is_plain(call: Call) -> bool:
     """Are all operands known numbers, or batches of them? Then nobody differentiates, and the rule need not be set up.
 
     It would cost a quarter of a millisecond a call. Whatever is not recognized counts as differentiable.

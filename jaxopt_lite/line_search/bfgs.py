@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.dense import dot, matvec
-from jaxopt_lite.core.options import FRACTION, MATRIX, POSITIVE_OR_ZERO, STATIC, Option
+from jaxopt_lite.core.options import DIFFERENCES, FRACTION, MATRIX, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.stopping import gradient_tolerance
 from jaxopt_lite.line_search.descent import Direction, Step, descent
@@ -57,7 +57,8 @@ OPTIONS = {
     "hess_inv0": Option(
         None, MATRIX, "First inverse Hessian, (n, n), symmetric and positive definite. Default: the identity, scaled."
     ),
-}
+    "return_all": Option(False, STATIC, "Keep the point of every iteration in `allvecs`; eager calls only."),
+} | DIFFERENCES
 
 
 def prepare(options: dict[str, Any], x0: Array) -> BFGSData:
@@ -109,6 +110,18 @@ def _learn(memory: BFGSMemory, step: Step, data: BFGSData) -> tuple[BFGSMemory, 
 
 def _report(memory: BFGSMemory, data: BFGSData) -> dict[str, Array]:
     return {"hess_inv": memory.H}
+
+
+def build(options: dict[str, Any]) -> Method:
+    """The method from its options; raises ValueError where the constants of the line search are not in order."""
+    c1, c2 = options["c1"], options["c2"]
+    if isinstance(c1, float) and isinstance(c2, float) and not 0 < c1 < c2 < 1:
+        raise ValueError(f"options c1 = {c1} and c2 = {c2} do not satisfy 0 < c1 < c2 < 1; give such constants.")
+    try:
+        order = float(options["norm"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"option 'norm' is {options['norm']!r}; give a number, the order of the norm.") from error
+    return bfgs(order)
 
 
 @functools.lru_cache

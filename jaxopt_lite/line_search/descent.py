@@ -1,10 +1,10 @@
 """Descent methods: a direction, a search along it, and nothing else.
 
 `descent(direction)` composes a `Direction` (how the accepted points shape the next direction) with the search of
-`line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When the search
-fails, the direction is reset to steepest descent once; when that fails too, the lane ends: at working precision if the
-step that was wanted, or the decrease that it promised, is below the rounding of x or f, and with numerical difficulties
-otherwise.
+`line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
+is spent, the direction is reset to steepest descent; when that is no better, the lane ends: at working precision if the
+gradient, the step that was wanted or the decrease that it promised is below the rounding of x or f, and with numerical
+difficulties otherwise.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
 phase of the state, so that lanes in different phases never wait for each other.
@@ -80,9 +80,9 @@ def descent(name: str, direction: Direction, order: float) -> Method:
         least = LEAST_EPS * eps * x_size / jnp.maximum(d_size, jnp.finfo(f.dtype).tiny)
         verdict = wolfe.judge(s.search, s.fun, slope0, f, slope, least, data.c1, data.c2)
         accepted = jnp.where(fresh, answer.finite, verdict.accepted)
-        failed = verdict.failed & ~fresh
+        failed, spent = verdict.failed & ~fresh, verdict.spent & ~fresh
         unlearnt = direction.unlearnt(s.memory)
-        restart = failed & ~unlearnt
+        restart = (failed | spent) & ~unlearnt
 
         pick = lambda new, old: jnp.where(accepted, new, old)
         x_new, f_new, g_new, y = pick(query.x, s.x), pick(f, s.fun), pick(g, s.grad), g - s.grad
@@ -98,8 +98,8 @@ def descent(name: str, direction: Direction, order: float) -> Method:
         unresolved = (
             (dot(g_new, g_new) <= SAME * dot(y, y)) | (d_size <= STEP_EPS * eps * x_size) | (-slope0 <= wolfe.noise(s.fun))
         )
-        status = jnp.where(failed & unresolved, PRECISION, RUNNING)
-        status = jnp.where((failed & unlearnt & ~unresolved) | (fresh & ~answer.finite), NUMERICAL, status)
+        dead = ((failed | spent) & unlearnt) | (fresh & ~answer.finite)
+        status = jnp.where(failed & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)
         return Told(DescentState(x_new, f_new, g_new, keep(d_new, s.d), search, memory), status, accepted & ~fresh)
 

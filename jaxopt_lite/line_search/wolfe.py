@@ -20,8 +20,9 @@ says nothing (hi too high but falling, or not finite).
 Only steps and one slope are remembered, no values: slopes survive rounding, and on the Rosenbrock functions a cubic
 through values and slopes saved no more than one evaluation in twenty for twice the state. The state is what a batch pays.
 
-When the interval is as narrow as rounding the search is over: the step lo is asked for again and taken if it made
-progress, else the search failed.
+When the interval is as narrow as rounding the search is over: slopes and values contradict each other (rounding, a kink,
+a jump, a wrong gradient). The step lo is asked for again and taken if it made progress, which leaves the search spent;
+else the search failed.
 """
 
 from typing import NamedTuple
@@ -47,6 +48,7 @@ class Verdict(NamedTuple):
     """What the search answers."""
 
     accepted: Array  # () bool
+    spent: Array  # () bool: accepted for its progress alone, because the interval is exhausted
     failed: Array  # () bool: no step along this direction does
     search: Search  # how to go on
 
@@ -74,7 +76,8 @@ def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array,
     width = hi - lo
     exhausted = width <= jnp.maximum(least, 2 * jnp.finfo(f.dtype).eps * lo)
     last = t <= s.lo  # the lower end itself was asked for again, to be taken as it is
-    accepted = (low & flat) | (last & (f < f0 - hidden))
+    spent = last & (f < f0 - hidden)
+    accepted = (low & flat) | spent
     failed = ~accepted & (last | (exhausted & (lo == 0)))
 
     turning = slope > s.s_lo
@@ -83,4 +86,4 @@ def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array,
     within = jnp.clip(jnp.where(says_nothing | ~turning, 0.5 * (lo + hi), secant), lo + EDGE * width, hi - EDGE * width)
     grown = jnp.clip(jnp.where(turning, secant, jnp.inf), GROWTH_LEAST * t, GROWTH_MOST * t)
     step = jnp.where(exhausted, lo, jnp.where(jnp.isinf(hi), grown, within))
-    return Verdict(accepted, failed, Search(step, lo, jnp.where(to_lo, slope, s.s_lo), hi))
+    return Verdict(accepted, spent, failed, Search(step, lo, jnp.where(to_lo, slope, s.s_lo), hi))

@@ -23,8 +23,8 @@ def evaluate(query, function):
     return Answer(query.x[0] + function)
 
 
-def solver(schedule=Schedule(), evaluate=evaluate):
-    solve = batchable(lane(COUNTING, evaluate), schedule)
+def solver(schedule=None, evaluate=evaluate):
+    solve = batchable(lane(COUNTING, evaluate), schedule or Schedule())
     return lambda number, turns, offset=0.0, small=0.0, **kw: solve(
         counting_operands(number, turns, jnp.asarray(offset, jnp.float64), small, **kw)
     )

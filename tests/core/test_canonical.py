@@ -131,8 +131,8 @@ EQUAL = {name: (make, value) for name, (make, value, _) in DIFFERENT.items() if 
     "gradient in the function": (lambda _: lambda x: jax.grad(lambda y: jnp.sum(y**3))(x), None),
     "random numbers": (lambda _: lambda x: x + jax.random.normal(jax.random.key(1), (3,)), None),
     "custom_root": (
-        lambda _: lambda x: lax.custom_root(
-            lambda y: y - x, jnp.zeros(3), lambda f, y: y - f(y), lambda g, y: y / g(jnp.ones(3))
+        lambda _: (
+            lambda x: lax.custom_root(lambda y: y - x, jnp.zeros(3), lambda f, y: y - f(y), lambda g, y: y / g(jnp.ones(3)))
         ),
         None,
     ),

@@ -73,14 +73,14 @@ def test_tracers_captured_under_jit_and_grad_are_operands():
 
 
 def test_what_captured_a_tracer_is_not_remembered():
+    held = [None]
     fun = lambda x: x * held[0]
+
+    def lane(scale):
+        held[0] = scale
+        return apply(fun, jnp.ones(2))
+
     for value in (1.0, 2.0):
-        held = [None]
-
-        def lane(scale):
-            held[0] = scale
-            return apply(fun, jnp.ones(2))
-
         np.testing.assert_array_equal(jax.vmap(lane)(jnp.full(3, value)), np.full((3, 2), value))
 
 
@@ -110,7 +110,19 @@ def test_args_that_are_no_tuple_are_one_argument_as_in_scipy(args):
 
 
 def test_signature_tells_dtypes_shapes_structure_and_static_leaves_apart():
-    cases = [(1,), (1.0,), (np.float32(1),), (np.ones(2),), (np.ones(3),), ([1.0],), ("a",), ("b",), (True,), (False,), (None,)]
+    cases = [
+        (1,),
+        (1.0,),
+        (np.float32(1),),
+        (np.ones(2),),
+        (np.ones(3),),
+        ([1.0],),
+        ("a",),
+        ("b",),
+        (True,),
+        (False,),
+        (None,),
+    ]
     assert len({Arguments(case).signature() for case in cases}) == len(cases)
     assert Arguments((2.0, "a")).signature() == Arguments((7.0, "a")).signature()
 

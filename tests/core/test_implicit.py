@@ -210,7 +210,9 @@ def test_the_tangent_of_the_value_is_that_of_the_function_at_the_solution():
 
 
 def test_records_of_the_run_have_zero_tangents():
-    found = constant({"a": jnp.ones(2), "n": jnp.asarray(3, jnp.int32), "b": jnp.ones(2, bool), "s": jnp.ones(1, np.float32)})
+    found = constant(
+        {"a": jnp.ones(2), "n": jnp.asarray(3, jnp.int32), "b": jnp.ones(2, bool), "s": jnp.ones(1, np.float32)}
+    )
     assert found["a"].dtype == np.float64
     assert found["s"].dtype == np.float32
     assert {found[k].dtype for k in "nb"} == {jax.dtypes.float0}

@@ -256,7 +256,9 @@ def wide_jacobian(x):
 
 @dtypes
 @means
-@pytest.mark.parametrize(("residual", "jacobian", "n"), [(tall, tall_jacobian, 2), (wide, wide_jacobian, 3)], ids=["tall", "wide"])
+@pytest.mark.parametrize(
+    ("residual", "jacobian", "n"), [(tall, tall_jacobian, 2), (wide, wide_jacobian, 3)], ids=["tall", "wide"]
+)
 def test_residuals_and_jacobians(residual, jacobian, n, mean, dtype):
     x = jnp.asarray(X[:n], dtype)
     made, traced = residual_oracle(Need.JACOBIAN, residual, n, dtype, mean, jacobian)

@@ -17,7 +17,10 @@ from tests.core.tolerance import assert_close
 BFGS = methods.find(methods.MINIMIZE, "BFGS", "minimize")
 
 
-def planned(fun=None, x0=np.ones(2), args=(), **options):
+START = np.ones(2)
+
+
+def planned(fun=None, x0=START, args=(), **options):
     return plan_call(BFGS, fun or (lambda x: jnp.sum(x * x)), x0, args, None, None, None, options.pop("tol", None), options)
 
 
@@ -80,7 +83,9 @@ def test_where_a_call_is_traced():
 
 def test_only_numbers_and_batches_of_them_are_plain():
     seen = {}
-    note = lambda name: lambda x: (seen.update({name: _is_plain(planned(args=(x,), fun=lambda p, x: jnp.sum(p * x))[1])}), x)[1]
+    note = lambda name: (
+        lambda x: (seen.update({name: _is_plain(planned(args=(x,), fun=lambda p, x: jnp.sum(p * x))[1])}), x)[1]
+    )
     note("eager")(1.0)
     jax.vmap(note("vmap"))(jnp.ones(2))
     jax.vmap(jax.vmap(note("vmap of vmap")))(jnp.ones((2, 2)))
@@ -146,7 +151,9 @@ def test_every_transformation_works(solve, name):
 
 
 def test_an_option_may_be_traced_too():
-    found = jax.vmap(lambda tol: minimize_scalar(well, bounds=(-3.0, 5.0), args=(0.5,), tol=tol).nfev)(jnp.array([1e-1, 1e-8]))
+    found = jax.vmap(lambda tol: minimize_scalar(well, bounds=(-3.0, 5.0), args=(0.5,), tol=tol).nfev)(
+        jnp.array([1e-1, 1e-8])
+    )
     assert found[0] < found[1]
 
 

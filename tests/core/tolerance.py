@@ -16,13 +16,14 @@ _POWER = {
     "3-point": (2 / 3, 50.0),  # truncation h^2 f'''/6 with h = eps^(1/3)
     "solve": (0.75, 10.0),  # a linear system of condition eps^(-1/4)
     "x from values": (0.5, 10.0),  # values tell a minimizer no better than sqrt(eps)
-    "x from slopes": (2 / 3, 10.0),  # the default gtol over a curvature of order one
 }
 DTYPES = (np.float32, np.float64)
 
 
 def tolerance(dtype: Any, quantity: str) -> float:
     """Relative error that this quantity may have in this dtype."""
+    if quantity == "x from slopes":  # the default gtol over a curvature of one half
+        return 2 * max(1e-5, float(np.finfo(dtype).eps) ** (2 / 3))
     power, factor = _POWER["derivative" if quantity in ("autodiff", "jac", "paired", "cs") else quantity]
     return factor * float(np.finfo(dtype).eps) ** power
 

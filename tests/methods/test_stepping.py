@@ -1,7 +1,6 @@
 """Methods driven by hand: the same machine as behind `minimize`, for objectives in NumPy and loops of others."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -36,7 +35,9 @@ def test_a_numpy_objective_takes_the_same_steps_as_minimize():
     known = minimize(rosen, START, jac=rosen_der)
     assert bool(res.success)
     assert int(res.nfev) == int(res.njev) == len(asked)
-    assert [int(res[k]) for k in ("nit", "nfev", "njev", "status")] == [int(known[k]) for k in ("nit", "nfev", "njev", "status")]
+    assert [int(res[k]) for k in ("nit", "nfev", "njev", "status")] == [
+        int(known[k]) for k in ("nit", "nfev", "njev", "status")
+    ]
     assert_close(res.x, known.x, np.float64, "x from slopes")
     assert set(res.keys()) == set(known.keys())
 

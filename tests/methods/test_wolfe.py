@@ -48,11 +48,11 @@ def search(phi, step, dtype=np.float64, c1=1e-4, c2=0.9, least=1e-14, most=2000)
 
 
 def is_acceptable(phi, end, dtype, c1, c2):
-    """The strong Wolfe conditions, or the approximate ones where the decrease is below the rounding of f."""
+    """The strong Wolfe conditions, up to the rounding of f."""
     f0, s0 = (float(dtype(v)) for v in phi(0.0))
     hidden = float(wolfe.noise(jnp.asarray(f0, dtype)))
     rounding = 4 * np.finfo(dtype).eps
-    low = end.fun <= f0 + max(c1 * end.step * s0, hidden) + rounding * abs(f0)
+    low = end.fun <= f0 + c1 * end.step * s0 + hidden + rounding * abs(f0)
     return low and abs(end.slope) <= c2 * abs(s0) * (1 + rounding)
 
 

@@ -1,0 +1,47 @@
+"""A run that somebody watches: callbacks, and keeping the points of all iterations. Driven from the host."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+
+from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.core.program import Call, Plan, is_plain, steps
+from jaxopt_lite.core.status import RUNNING, STOPPED
+
+
+def watch(plan: Plan, call: Call, callback: Callable | None, keep_all: bool) -> OptimizeResult:
+    """The result of a run whose iterations are shown to `callback` and, with `keep_all`, kept in `allvecs`."""
+    if not is_plain(call) or any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(call)):
+        raise ValueError(
+            "callback and return_all need an eager call, for one problem: this one is under jit, vmap or grad. "
+            "Leave them out, or drive the method with jaxopt_lite.stepper."
+        )
+    begin, turn, point, fields = steps(plan)
+    run, operands = begin(call)
+    seen, points = -1, []
+    while int(run.status) == RUNNING:
+        run = turn(run, operands)
+        nit = int(run.counts[0])
+        if nit == seen:
+            continue
+        x, fun = point(run, operands)
+        points.append(x)
+        if callback is not None and nit > 0 and not _goes_on(callback, x, fun):
+            run = run._replace(status=jnp.asarray(STOPPED, jnp.int32))
+        seen = nit
+    return make_result(fields(run, operands) | ({"allvecs": points} if keep_all else {}))
+
+
+def _goes_on(callback: Callable, x: Any, fun: Any) -> bool:
+    try:
+        if "intermediate_result" in inspect.signature(callback).parameters:
+            callback(intermediate_result=OptimizeResult(x=x, fun=fun, success=None, status=None))
+        else:
+            callback(x)
+    except StopIteration:
+        return False
+    return True
