@@ -68,8 +68,7 @@ class OptimizeResult:
         """The status in words: a sentence, or a nested list of sentences for a batch."""
         if isinstance(self.status, Tracer):
             raise TypeError("message is looked up on the host: read it outside of jit and vmap, or use status inside.")
-        look_up = lambda s: [look_up(one) for one in s] if isinstance(s, list) else MESSAGES[s]
-        return look_up(np.asarray(self.status).tolist())
+        return _in_words(np.asarray(self.status).tolist())
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and name in (extra := self.__dict__.get("extra", {})):
@@ -122,6 +121,10 @@ def make_result(fields: dict[str, Any]) -> OptimizeResult:
     known = {name: value for name, value in fields.items() if name in _FIELDS}
     extra = {name: value for name, value in fields.items() if name not in _FIELDS}
     return OptimizeResult(**known, extra=extra)
+
+
+def _in_words(status: Any) -> Any:
+    return [_in_words(one) for one in status] if isinstance(status, list) else MESSAGES[status]
 
 
 def _short_message(message: Any) -> str:

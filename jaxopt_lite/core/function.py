@@ -21,6 +21,7 @@ from jaxopt_lite.core.canonical import jaxpr_key
 from jaxopt_lite.core.captured import Memo
 
 KEPT = 1024  # canonical functions remembered; the least recently used goes first
+SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion")  # a trace depends on these
 
 
 class Function:
@@ -84,7 +85,7 @@ def close(
     (with all that it depends on) for the memo.
     """
     try:
-        key = (role, inputs, args.signature(), jax.config.jax_enable_x64, jax.config.jax_default_matmul_precision)
+        key = (role, inputs, args.signature(), *(getattr(jax.config, name) for name in SETTINGS))
         hash(key)
     except TypeError:
         key = None

@@ -4,6 +4,7 @@ A turn asks, evaluates once, and tells. A single problem is one lane and runs in
 same turn over lanes in `core/batching.py`; the stepping interface runs it by hand.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxopt_lite.core.dense import dot
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query
 from jaxopt_lite.core.status import BAD_INPUT, BUDGET, NOT_FINITE, RUNNING, UNBOUNDED, is_success
 
@@ -28,7 +30,7 @@ class Best(NamedTuple):
     """The best finite point that was evaluated, accepted by the method or not."""
 
     x: Array  # (n,)
-    fun: Array  # (): +inf until a finite value was seen
+    fun: Array  # (): +inf until a finite value was seen; of a residual, half its sum of squares
     grad: Array | None  # (n,) or None where the oracle gives no gradient
 
 
@@ -67,8 +69,8 @@ def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
     success = is_success(run.status)
     choose = lambda own, best: jnp.where(success, own, best)
     fields["x"] = choose(fields["x"], run.best.x)
-    if "fun" in fields:
-        fields["fun"] = choose(fields["fun"], run.best.fun)
+    merit = "cost" if method.needs in (Need.RESIDUAL, Need.JACOBIAN) else "fun"
+    fields[merit] = choose(fields[merit], run.best.fun)
     if run.best.grad is not None:
         fields["jac"] = choose(fields["jac"], run.best.grad)
     nothing = ~jnp.isfinite(run.best.fun) & (run.status != UNBOUNDED) & (run.status != BAD_INPUT)
@@ -119,21 +121,31 @@ def solve_one(lane: Lane, operands: Operands) -> dict[str, Array]:
 
 
 def _cleaned(answer: Answer) -> tuple[Answer, Array]:
-    """The answer with nothing in it that is not finite, and whether the function fell to minus infinity."""
+    """The answer with nothing in it that is not finite, and whether the function fell to minus infinity.
+
+    Of several points (k,) each is cleaned by itself.
+    """
     parts = [p for p in answer if p is not None]
-    finite = (
-        jnp.all(jnp.stack([jnp.all(jnp.isfinite(p)) for p in parts])) if len(parts) > 1 else jnp.isfinite(parts[0]).all()
-    )
-    bottomless = jnp.any(answer.fun == -jnp.inf) if answer.fun is not None else jnp.zeros((), bool)
-    keep = lambda p: None if p is None else jnp.where(finite, p, jnp.zeros_like(p))
+    if answer.fun is not None and answer.fun.ndim == 1:
+        finite = jnp.isfinite(answer.fun)
+    else:
+        finite = functools.reduce(jnp.logical_and, (jnp.all(jnp.isfinite(p)) for p in parts))
+    bottomless = jnp.zeros((), bool) if answer.fun is None else jnp.any(answer.fun == -jnp.inf)
     fun = None if answer.fun is None else jnp.where(finite, answer.fun, jnp.inf)
-    rest = [keep(p) for p in answer[1:-1]]
-    return Answer(fun, *rest, finite), bottomless
+    rest = (None if p is None else jnp.where(finite, p, jnp.zeros_like(p)) for p in answer[1:-1])
+    return Answer._make((fun, *rest, finite)), bottomless
 
 
 def _better(best: Best, query: Query, answer: Answer) -> Best:
-    if answer.fun is None:
+    """The better of the best point and the one(s) just evaluated; of a residual, by half its sum of squares."""
+    x, fun = query.x, answer.fun
+    if fun is None and answer.residual is not None:
+        fun = jnp.where(answer.finite, 0.5 * dot(answer.residual, answer.residual), jnp.inf)
+    if fun is None:
         return best
-    better = answer.fun < best.fun
+    if fun.ndim == 1:
+        lowest = jnp.argmin(fun)
+        x, fun = x[lowest], fun[lowest]
+    better = fun < best.fun
     grad = None if best.grad is None else jnp.where(better, answer.grad, best.grad)
-    return Best(jnp.where(better, query.x, best.x), jnp.where(better, answer.fun, best.fun), grad)
+    return Best(jnp.where(better, x, best.x), jnp.where(better, fun, best.fun), grad)

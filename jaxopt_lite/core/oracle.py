@@ -99,6 +99,7 @@ class Oracle(NamedTuple):
             (fun, grad), (_, hvp) = jax.jvp(lambda x: self.with_derivative(x, t), (x,), (query.vector,))
             return Answer(fun, grad, hvp=hvp)
         if self.needs is Need.HVP:
+            assert query.vector is not None
             return Answer(*self.with_derivative(x, t), hvp=self.hessian_product(x, query.vector, t))
         if self.hess is not None:
             return Answer(*self.with_derivative(x, t), hess=self.hess(t.hess, x, *t.args)[0])
@@ -123,20 +124,30 @@ class Oracle(NamedTuple):
         sign = jnp.where(x < 0, -1.0, 1.0).astype(x.dtype)
         power = {"2-point": 0.5, "3-point": 1 / 3, "cs": 1.0}[scheme or "cs"]
         own = eps**power * jnp.maximum(1.0, jnp.abs(x)) * sign
-        h = own if t.rel_step is None else jnp.asarray(t.rel_step, x.dtype) * jnp.abs(x) * sign
-        h = jnp.where(h == 0, own, h) if t.abs_step is None else jnp.broadcast_to(t.abs_step, (n,)).astype(x.dtype)
+        h = own if t.rel_step is None else jnp.asarray(t.rel_step).astype(x.dtype) * jnp.abs(x) * sign
+        h = (
+            jnp.where(h == 0, own, h)
+            if t.abs_step is None
+            else jnp.broadcast_to(jnp.asarray(t.abs_step), (n,)).astype(x.dtype)
+        )
         origin = jnp.zeros((1, n), x.dtype)
         if scheme == "cs":
             shifts = jnp.concatenate([origin, jnp.diag(h)])
-            there = jax.vmap(lambda z: self.fun(t.fun, z, *t.args)[0])(x.astype(_complex(x)) + 1j * shifts)
-            return jnp.real(there[0]), (jnp.imag(there[1:]).T / h).reshape(*there.shape[1:], n)
+            there = jax.vmap(lambda z: self.fun(t.fun, z, *t.args)[0])((x[None, :] + 1j * shifts).astype(_complex(x)))
+            return jnp.real(there[0]), _columns(jnp.imag(there[1:]), h)
         h = (x + h) - x  # the step as it is represented
         shifts = jnp.diag(h)
         points = [origin, shifts, *([-shifts] if scheme == "3-point" else [])]
-        there = jax.vmap(lambda x: self.value(x, t))(x + jnp.concatenate(points))
+        there = jax.vmap(lambda x: self.value(x, t))(x[None, :] + jnp.concatenate(points))
         back = there[n + 1 :] if scheme == "3-point" else there[:1]
         width = 2 * h if scheme == "3-point" else h
-        return there[0], ((there[1 : n + 1] - back).T / width).reshape(*there.shape[1:], n)
+        return there[0], _columns(there[1 : n + 1] - back, width)
+
+
+def _columns(differences: Array, steps: Array) -> Array:
+    """Differences (n, ...) over steps (n,) as a derivative (..., n)."""
+    per_step = differences / steps.reshape(-1, *[1] * (differences.ndim - 1))
+    return jnp.moveaxis(per_step, 0, -1)
 
 
 def _complex(x: Array) -> jnp.dtype:

@@ -144,7 +144,7 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
 
 
 @functools.lru_cache(maxsize=PROGRAMS)
-def steps(plan: Plan) -> tuple[Callable, Callable, Callable, Callable]:
+def steps(plan: Plan) -> tuple[Callable, ...]:
     """The same run, turn by turn from the host: begin, turn, point and fields, each compiled by itself.
 
     ``begin(call) -> (run, operands)``, ``turn(run, operands) -> run``, ``point(run, operands) -> (x, fun)`` of the

@@ -38,6 +38,9 @@ class Query(NamedTuple):
     vector: Array | None = None
 
 
+Maybe = Any  # an array, or None where it is not needed
+
+
 class Answer(NamedTuple):
     """What was found at the asked point; fields that were not needed are None.
 
@@ -45,13 +48,13 @@ class Answer(NamedTuple):
     zero: a method reads such a trial as "too far" and can store nothing that is not a number.
     """
 
-    fun: Array | None = None  # ()
-    grad: Array | None = None  # (n,)
-    hess: Array | None = None  # (n, n)
-    hvp: Array | None = None  # (n,)
-    residual: Array | None = None  # (m,)
-    jacobian: Array | None = None  # (m, n)
-    finite: Array | None = None  # () bool
+    fun: Maybe = None  # ()
+    grad: Maybe = None  # (n,)
+    hess: Maybe = None  # (n, n)
+    hvp: Maybe = None  # (n,)
+    residual: Maybe = None  # (m,)
+    jacobian: Maybe = None  # (m, n)
+    finite: Maybe = None  # () bool
 
 
 class Told(NamedTuple):

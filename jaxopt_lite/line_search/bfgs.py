@@ -63,11 +63,16 @@ OPTIONS = {
 
 def prepare(options: dict[str, Any], x0: Array) -> BFGSData:
     """The data record from options; None takes the default of the dtype."""
-    value = {name: 0.0 if o is None else o for name, o in options.items()}
     gtol = gradient_tolerance(x0.dtype) if options["gtol"] is None else options["gtol"]
-    scalars = (jnp.asarray(v).astype(x0.dtype) for v in (gtol, value["xrtol"], value["c1"], value["c2"]))
+    number = lambda value: jnp.asarray(value).astype(x0.dtype)
     first = options["hess_inv0"]
-    return BFGSData(*scalars, None if first is None else jnp.asarray(first).astype(x0.dtype))
+    return BFGSData(
+        gtol=number(gtol),
+        xrtol=number(options["xrtol"]),
+        c1=number(options["c1"]),
+        c2=number(options["c2"]),
+        hess_inv0=None if first is None else number(first),
+    )
 
 
 class BFGSMemory(NamedTuple):

@@ -239,7 +239,7 @@ def batch(case: Case, dtype: Any, lanes: int, seed: int = 0) -> tuple[np.ndarray
     return case.starts(rng, lanes).astype(dtype), case.thetas(rng, lanes).astype(dtype)
 
 
-def assert_same_run(got: OptimizeResult, wanted: OptimizeResult, dtype: Any, where: Any = slice(None)) -> None:
+def assert_same_run(got: OptimizeResult, wanted: OptimizeResult, dtype: Any, where: Any = ...) -> None:
     """Counts and statuses are equal, x and fun are so to the rounding of another compilation."""
     for name in ("status", "nit", "nfev"):
         np.testing.assert_array_equal(np.asarray(got[name])[where], np.asarray(wanted[name])[where], err_msg=name)

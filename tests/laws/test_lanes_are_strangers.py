@@ -15,10 +15,10 @@ def treacherous(case):
     """The model, but NaN everywhere, falling forever, or +inf everywhere, by a label."""
 
     def fun(x, theta, kind):
-        fall = -jnp.exp(jnp.sum(jnp.abs(x)) * 1e3)
-        value = case.model(x, theta)
-        value = jnp.where(kind == NOWHERE, jnp.nan * value, value)
-        value = jnp.where(kind == BOTTOMLESS, fall, value)
+        calm = jnp.where(kind == BOTTOMLESS, 0.0, x)  # each side of a `where` stays finite where the other is chosen
+        wild = jnp.where(kind == BOTTOMLESS, x, 0.0)
+        value = jnp.where(kind == BOTTOMLESS, -jnp.exp(1e3 * jnp.sum(jnp.abs(wild))), case.model(calm, theta))
+        value = jnp.where(kind == NOWHERE, jnp.nan, value)
         return jnp.where(kind == SIGNALING, jnp.inf, value)
 
     return fun

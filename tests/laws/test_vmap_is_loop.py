@@ -115,7 +115,10 @@ def test_three_levels_of_vmap(case):
     weights = np.array([1.0, 3.0])
 
     def run(start, theta, weight):
-        return case.solve(lambda x: weight * case.model(x, theta), start, options=NARROW)
+        return case.solve(weighted, start, (theta, weight), options=NARROW)
+
+    def weighted(x, theta, weight):
+        return weight * case.model(x, theta)
 
     once, twice = jax.vmap(run, (0, None, None)), jax.vmap(jax.vmap(run, (0, None, None)), (None, None, 0))
     thrice = jax.vmap(twice, (None, 0, None))
@@ -172,7 +175,7 @@ def test_vmap_inside_scan_inside_jit(case, reference):
     def run(starts, thetas):
         def step(carry, chunk):
             res = jax.vmap(lambda s, t: case.solve(case.model, s, (t,), options=NARROW))(*chunk)
-            return carry + jnp.sum(res.nit), res
+            return carry + jnp.sum(res.nit, dtype=jnp.int32), res
 
         return jax.lax.scan(step, jnp.zeros((), jnp.int32), (starts, thetas))
 

@@ -226,7 +226,7 @@ def test_poisson_rates(start, dtype):
     loss = lambda rate, k: jnp.sum(rate - k * jnp.log(rate))
     res = minimize(loss, np.array([start], dtype), args=(counts,))
     assert bool(res.success)
-    assert_close(res.x, [counts.mean()], dtype, "x from values")
+    assert_close(res.x, [counts.mean()], dtype, "x from slopes")
 
 
 @dtypes
@@ -236,6 +236,16 @@ def test_a_start_that_is_not_finite_ends_at_once(hole, dtype):
     res = rosenbrock(np.array([hole, 1.0], dtype))
     assert (int(res.status), int(res.nit), int(res.nfev)) == (5, 0, 1)
     assert not bool(res.success)
+
+
+@dtypes
+def test_a_fall_along_one_axis_ends(dtype):
+    """The step overflows before the value does, and infinity times the direction's zero is NaN: an endless search."""
+    res = minimize(lambda x: x[0] + x[1] ** 2, np.zeros(2, dtype), options={"maxfev": 2000})
+    assert not bool(res.success)
+    assert int(res.status) != 1
+    assert int(res.nfev) < 1000
+    assert np.all(np.isfinite(res.x))
 
 
 def test_a_hundred_runs_with_new_data_compile_once():

@@ -36,12 +36,15 @@ def search(phi, step, dtype=np.float64, c1=1e-4, c2=0.9, least=1e-14, most=2000)
     state, steps = wolfe.start(cast(step), s0), []
     for turn in range(1, most + 1):
         t = float(state.step)
-        f, slope = (dtype(v) for v in phi(t))
+        with np.errstate(all="ignore"):
+            f, slope = (dtype(v) for v in phi(t))
+        if f == -np.inf:  # the loop ends here
+            return End(t, float(f), float(slope), False, False, turn, steps)
         if not (np.isfinite(f) and np.isfinite(slope)):
             f, slope = np.inf, 0.0
         steps.append(t)
         verdict = judge(state, f0, s0, cast(f), cast(slope), cast(least), cast(c1), cast(c2))
-        if bool(verdict.accepted) or bool(verdict.failed) or f == -np.inf:
+        if bool(verdict.accepted) or bool(verdict.failed):
             return End(t, float(f), float(slope), bool(verdict.accepted), bool(verdict.failed), turn, steps)
         state = verdict.search
     raise AssertionError(f"no end after {most} turns; last steps {steps[-5:]}")
@@ -107,8 +110,8 @@ THEIRS = {
 
 
 def most_turns(name, start):
-    """Twice what the paper took, and one growth more."""
-    return 2 * THEIRS[name][STARTS.index(start)] + 4
+    """Three times what the paper took, and a few more: slopes alone say less than slopes and values."""
+    return 3 * THEIRS[name][STARTS.index(start)] + 4
 
 
 @pytest.mark.parametrize("name", MORE_THUENTE)
@@ -171,7 +174,7 @@ DISCONTINUOUS = {
     "rises though the slope falls": lambda t: (1.0 + t, -1.0),
     "constant though the slope falls": lambda t: (1.0, -1.0),
     "kink": lambda t: (abs(t - 0.3), -1.0 if t < 0.3 else 1.0),
-    "noise": lambda t: (1.0 - t + (1e-3 * math.sin(1e9 * t)), -1.0 + 0.9 * math.cos(1e5 * t)),
+    "noise": lambda t: (1.0 - t + (1e-3 * np.sin(1e9 * t)), -1.0 + 0.9 * np.cos(1e5 * t)),
 }
 
 
@@ -208,10 +211,19 @@ def test_the_edge_of_a_cliff_is_taken_when_it_lies_lower(dtype):
 @pytest.mark.parametrize("phi", [lambda t: (-t, -1.0), lambda t: (-t * t - t, -2 * t - 1)], ids=["linear", "concave"])
 def test_without_a_minimum_the_step_grows_to_the_end_of_the_numbers(phi, dtype):
     end = search(phi, 1e-3, dtype)
-    assert end.fun == -np.inf or not end.accepted or end.step > 1e30
-    growth = np.array(end.steps[1:]) / np.array(end.steps[:-1])
+    assert end.fun == -np.inf
+    steps = np.array([t for t in end.steps if np.isfinite(t)])
+    growth = steps[1:] / steps[:-1]
     assert np.all(growth >= wolfe.GROWTH_LEAST * (1 - 1e-6))
     assert np.all(growth <= wolfe.GROWTH_MOST * (1 + 1e-6))
+
+
+@dtypes
+def test_a_step_that_overflows_is_the_end(dtype):
+    """x0 + x1^2 from (0, 0): infinity times the zero of the direction is NaN, and no value was ever minus infinity."""
+    phi = lambda t: (-t, -1.0) if np.isfinite(dtype(t)) else (np.nan, np.nan)
+    end = search(phi, 1.0, dtype, most=1000)
+    assert end.turns <= 400
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, database=None)
