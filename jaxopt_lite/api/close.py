@@ -10,7 +10,7 @@ from jax import Array
 
 from jaxopt_lite.core.function import Arguments, close
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.oracle import SCHEMES, Oracle, Traced
+from jaxopt_lite.core.oracle import SCHEMES, Oracle, Traced, complex_like
 from jaxopt_lite.core.protocol import Need
 
 _NOT_TRACEABLE = (
@@ -64,7 +64,7 @@ def scalar_oracle(
 
     gradient = lambda out: layout.ravel_like(out, "jac")
     product = lambda out: layout.ravel_like(out, "hessp")
-    at = point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, jnp.result_type(point.dtype, jnp.complex64))
+    at = point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, complex_like(point.dtype))
     read = pair if paired else (complex_value if scheme == "cs" else value)
     closed = {"fun": _close(fun, "fun", read, layout, (at,), arguments, paired or scheme)}
     for name, given, how, inputs in (

@@ -47,7 +47,8 @@ def minimize(
         are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
-        (value, gradient); '2-point', '3-point', 'cs': finite differences.
+        (value, gradient); '2-point', '3-point', 'cs': finite differences, whose error the status does not know: `gtol` is
+        then tested on them. In float32 they are of little use.
     hess, hessp : callable or None
         ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them; BFGS does not.
     bounds, constraints : None

@@ -53,7 +53,7 @@ class Oracle(NamedTuple):
     def value(self, x: Array, t: Traced) -> Array:
         """fun(x), () or (m,)."""
         if self.scheme == "cs":
-            return jnp.real(self.fun(t.fun, x.astype(_complex(x)), *t.args)[0])
+            return jnp.real(self.fun(t.fun, x.astype(complex_like(x.dtype)), *t.args)[0])
         return self.fun(t.fun, x, *t.args)[0]
 
     def with_derivative(self, x: Array, t: Traced) -> tuple[Array, Array]:
@@ -133,7 +133,9 @@ class Oracle(NamedTuple):
         origin = jnp.zeros((1, n), x.dtype)
         if scheme == "cs":
             shifts = jnp.concatenate([origin, jnp.diag(h)])
-            there = jax.vmap(lambda z: self.fun(t.fun, z, *t.args)[0])((x[None, :] + 1j * shifts).astype(_complex(x)))
+            there = jax.vmap(lambda z: self.fun(t.fun, z, *t.args)[0])(
+                jax.lax.complex(jnp.broadcast_to(x, shifts.shape), shifts)
+            )
             return jnp.real(there[0]), _columns(jnp.imag(there[1:]), h)
         h = (x + h) - x  # the step as it is represented
         shifts = jnp.diag(h)
@@ -150,5 +152,6 @@ def _columns(differences: Array, steps: Array) -> Array:
     return jnp.moveaxis(per_step, 0, -1)
 
 
-def _complex(x: Array) -> jnp.dtype:
-    return jnp.result_type(x.dtype, jnp.complex64)
+def complex_like(dtype: jnp.dtype) -> jnp.dtype:
+    """The complex dtype of a real one."""
+    return jnp.dtype("complex128") if jnp.dtype(dtype).itemsize == 8 else jnp.dtype("complex64")

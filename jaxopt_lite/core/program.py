@@ -24,7 +24,7 @@ from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.loop import Budget, Operands, Run, lane
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Method
-from jaxopt_lite.core.status import is_success
+from jaxopt_lite.core.status import NUMERICAL, PRECISION, is_success
 
 PROGRAMS = 512  # programs kept; the least recently used goes first
 
@@ -115,6 +115,8 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
 
     def solve_call(call: Call) -> dict[str, Any]:
         fields = solve(operands_of(plan, call))
+        if plan.oracle.scheme is not None:  # its error is not rounding, so that rounding excuses nothing
+            fields["status"] = jnp.where(fields["status"] == PRECISION, NUMERICAL, fields["status"])
         return present(plan.layout, fields, plan.oracle.evaluations(plan.layout.size))
 
     def tangents_of(call: Call, d_call: Call, fields: dict[str, Any]) -> dict[str, Any]:
