@@ -105,8 +105,8 @@ def minimize(
     """
     if callable(method):
         keywords = {"jac": jac, "hess": hess, "hessp": hessp, "bounds": bounds}
-        keywords |= {"constraints": constraints, "callback": callback}
-        return method(fun, x0, args, **keywords, **(options or {}))
+        keywords |= {"constraints": constraints, "callback": callback} | ({} if tol is None else {"tol": tol})
+        return method(fun, x0, args if isinstance(args, tuple) else (args,), **(keywords | (options or {})))
     row = _choose(method, bounds, constraints)
     for name, given in (("hess", hess), ("hessp", hessp)):
         if given is not None and name not in row.takes:

@@ -75,7 +75,8 @@ def minimize_scalar(
     (0.55, True)
     """
     if callable(method):
-        return method(fun, args=args, bracket=bracket, bounds=bounds, **(options or {}))
+        keywords = {"bracket": bracket, "bounds": bounds} | ({} if tol is None else {"tol": tol})
+        return method(fun, args=args if isinstance(args, tuple) else (args,), **(keywords | (options or {})))
     if method is None:
         if bounds is None:
             raise ValueError(

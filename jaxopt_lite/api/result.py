@@ -71,8 +71,10 @@ class OptimizeResult:
         return _in_words(np.asarray(self.status).tolist())
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_") and name in (extra := self.__dict__.get("extra", {})):
-            return extra[name]
+        if name.startswith("_") or "extra" not in self.__dict__:
+            raise AttributeError(name)
+        if name in self.extra:
+            return self.extra[name]
         raise AttributeError(f"this result has no field {name!r}; it has {', '.join(self.keys())}.")
 
     def __getitem__(self, name: str) -> Any:

@@ -109,13 +109,19 @@ def solve_queue(
     finish = jax.vmap(lambda run, own: lane.finish(run, operands(own)))
 
     def shapes(width: int) -> tuple[Any, Any, Any]:
-        work = jax.eval_shape(gather, jax.ShapeDtypeStruct((width,), jnp.int32))
+        work = [
+            jax.ShapeDtypeStruct((width, *leaf.shape[sum(levels) :]), leaf.dtype)
+            for leaf, levels in zip(leaves, varies, strict=True)
+            if any(levels)
+        ]
         run = jax.eval_shape(begin, work)
         return work, run, jax.eval_shape(finish, run, work)
 
     state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes(1)[1]))
     width = max(1, lane_width(total, state_bytes, schedule))
     work, run, fields = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes(width))
+    if total == 0:
+        return jax.tree.map(lambda field: jnp.zeros((*sizes, *field.shape[1:]), field.dtype), fields)
     run = run._replace(status=jnp.full(width, BAD_INPUT, jnp.int32))  # nobody at work yet
     who = jnp.full(width, total, jnp.int32)  # the problem of each lane; `total` is none
     result = [jnp.zeros((total, *p.shape[1:]), p.dtype) for p in _pack(fields)]

@@ -15,18 +15,22 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
 from jax.tree_util import PyTreeDef
 
+from jaxopt_lite.core.captured import names_read
+
 IMPLIED = ("out_trees",)  # parameters that follow from the others, and hold a memo that never compares equal
 DEPTH = 12  # of functions within functions; deeper ones are compared by identity
 
 
-def jaxpr_key(jaxpr: Jaxpr) -> Hashable:
-    """Equal keys mean: the same function, derivatives included, of the same shapes and dtypes."""
+def jaxpr_key(jaxpr: Jaxpr, with_literals: bool = True) -> Hashable:
+    """Equal keys mean: the same function, derivatives included, of the same shapes and dtypes.
+
+    Without literals: the same but for the values of its outermost scalar constants.
+    """
     names: dict[Var, int] = {}
 
     def atom(a: Any) -> Hashable:
         if isinstance(a, Literal):
-            value = np.asarray(a.val)
-            return "literal", str(a.aval), value.tobytes()
+            return "literal", str(a.aval), np.asarray(a.val).tobytes() if with_literals else b""
         return names.setdefault(a, len(names))
 
     ends = [(atom(v), str(v.aval)) for v in (*jaxpr.constvars, *jaxpr.invars)]
@@ -67,7 +71,7 @@ def _value_key(value: Any, depth: int) -> Hashable:
         return "dict", tuple((_value_key(k, depth), _value_key(v, depth)) for k, v in value.items())
     if value is None or isinstance(value, bool | int | float | complex | str | bytes | np.dtype | CodeType):
         return type(value).__name__, repr(value) if isinstance(value, float | complex) else value
-    if depth < DEPTH:
+    if depth < DEPTH and not isinstance(value, type):
         inner = _function_parts(value)
         if inner is not None:
             return type(value).__name__, _value_key(inner, depth + 1)
@@ -89,7 +93,8 @@ def _function_parts(value: Any) -> tuple | None:
     """A function as its code and all that it captured; jax's wrapper of a derivative rule as the rule inside."""
     if isinstance(value, FunctionType):
         cells = [_cell(c) for c in value.__closure__ or ()]
-        return value.__code__, cells, value.__defaults__, value.__kwdefaults__, _Same(value.__globals__)
+        read = {name: value.__globals__[name] for name in names_read(value.__code__) if name in value.__globals__}
+        return value.__code__, cells, value.__defaults__, value.__kwdefaults__, read
     if type(value).__name__ == "WrappedFun":
         rule = _find_rule(value)
         return None if rule is None else (rule,)
@@ -119,9 +124,36 @@ def _find_rule(wrapped: Any) -> tuple | None:
         if type(item).__name__ == "WrappedFun":
             transforms = getattr(item, "transforms", ())
             if transforms:
-                trees = [str(p) for _, parameters in transforms for p in parameters if isinstance(p, PyTreeDef)]
-                return item.f, tuple(trees)
+                parameters = [
+                    getattr(p, "val", p) for _, of_one in transforms for p in _flat(of_one) if not _is_bookkeeping(p)
+                ]
+                return item.f, tuple(str(p) if isinstance(p, PyTreeDef) else p for p in parameters)
             todo.append(item.f)
         elif isinstance(item, FunctionType):
             todo.extend(c for c in map(_cell, item.__closure__ or ()) if c is not None)
     return None
+
+
+def _flat(parameters: Any) -> list[Any]:
+    return [q for p in parameters for q in (_flat(p) if type(p) in (tuple, list) else [p])]
+
+
+def _is_bookkeeping(parameter: Any) -> bool:
+    """Parameters of jax's transformations that say nothing about the rule: debug records and stores of trees."""
+    return type(parameter).__name__ == "DebugInfo" or getattr(parameter, "__module__", "") == "jax._src.linear_util"
+
+
+def without_literals(jaxpr: Jaxpr) -> tuple[Jaxpr, list[np.ndarray]]:
+    """The same function with its outermost scalar constants as leading constvars, and their values."""
+    variables: list[Var] = []
+    values: list[np.ndarray] = []
+
+    def hoisted(a: Any) -> Any:
+        if not isinstance(a, Literal):
+            return a
+        variables.append(Var(a.aval))
+        values.append(np.asarray(a.val, a.aval.dtype))
+        return variables[-1]
+
+    equations = [e.replace(invars=[hoisted(a) for a in e.invars]) for e in jaxpr.eqns]
+    return jaxpr.replace(constvars=[*variables, *jaxpr.constvars], eqns=equations), values

@@ -8,61 +8,87 @@ place, by content. What is hidden deeper (inside a list, behind two attributes) 
 `args`.
 """
 
+import contextlib
 import functools
 import weakref
-from collections.abc import Callable
-from types import FunctionType, MethodType
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
-Snapshot = tuple[tuple[Any, Any], ...]
+Snapshot = tuple["_Seen", ...]
+
+
+class _Seen:
+    """A captured value as it was: referred to weakly where that is possible, so that a memo keeps no function alive."""
+
+    __slots__ = ("content", "value", "weak")
+
+    def __init__(self, value: Any) -> None:
+        self.content = value.tobytes() if isinstance(value, np.ndarray) else None
+        try:
+            self.value, self.weak = weakref.ref(value), True
+        except TypeError:
+            self.value, self.weak = value, False
+
+    def same_as(self, other: "_Seen") -> bool:
+        mine, theirs = (s.value() if s.weak else s.value for s in (self, other))
+        return mine is theirs and self.content == other.content and not (self.weak and mine is None)
 
 
 def snapshot(fun: Callable) -> Snapshot:
     """What `fun` captures now; take it after tracing, so that a counter that the trace moved is seen as it stands."""
-    found: list[tuple[Any, Any]] = []
-    _collect(fun, found, set(), fun)
-    return tuple(found)
+    found: list[_Seen] = []
+    _collect(fun, found, set())
+    return tuple(found[1:])  # the first is the function itself
 
 
 def unchanged(before: Snapshot, after: Snapshot) -> bool:
     """Is everything captured as it was?"""
-    return len(before) == len(after) and all(
-        a is b and (copy_a is None or (copy_a.shape == copy_b.shape and np.array_equal(copy_a, copy_b)))
-        for (a, copy_a), (b, copy_b) in zip(before, after, strict=True)
-    )
+    return len(before) == len(after) and all(a.same_as(b) for a, b in zip(before, after, strict=True))
 
 
-def _collect(value: Any, found: list[tuple[Any, Any]], seen: set[int], root: Any) -> None:
-    if isinstance(value, np.ndarray):
-        found.append((value, value.copy()))
-        return
+def names_read(code: CodeType) -> Iterator[str]:
+    """Names that a function may read from its globals, those of the functions inside of it too."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from names_read(constant)
+
+
+def _collect(value: Any, found: list[_Seen], seen: set[int]) -> None:
     if id(value) in seen:
         return
     seen.add(id(value))
-    if value is not root:
-        found.append((value, None))
+    found.append(_Seen(value))
+    for part in _parts(value):
+        _collect(part, found, seen)
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """What a function, a bound method, a partial or a callable instance holds."""
     if isinstance(value, FunctionType):
         for cell in value.__closure__ or ():
-            try:
-                _collect(cell.cell_contents, found, seen, root)
-            except ValueError:  # a cell that is not filled yet
-                continue
-        for name in value.__code__.co_names:
-            if name in value.__globals__:
-                inner = value.__globals__[name]
-                if not isinstance(inner, FunctionType) or inner.__globals__ is value.__globals__:
-                    _collect(inner, found, seen, root)
-        for default in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()):
-            _collect(default, found, seen, root)
+            with contextlib.suppress(ValueError):  # a cell that is not filled yet
+                yield cell.cell_contents
+        for name in names_read(value.__code__):
+            inner = value.__globals__.get(name, _NOTHING)
+            if inner is not _NOTHING and getattr(inner, "__globals__", value.__globals__) is value.__globals__:
+                yield inner
+        yield from value.__defaults__ or ()
+        yield from (value.__kwdefaults__ or {}).values()
     elif isinstance(value, MethodType):
-        _collect(value.__func__, found, seen, root)
-        for attribute in list(getattr(value.__self__, "__dict__", {}).values()):
-            _collect(attribute, found, seen, root)
+        yield value.__func__
+        yield from vars(value.__self__).values() if hasattr(value.__self__, "__dict__") else ()
     elif isinstance(value, functools.partial):
-        for part in (value.func, *value.args, *value.keywords.values()):
-            _collect(part, found, seen, root)
+        yield from (value.func, *value.args, *value.keywords.values())
+    elif "__call__" in vars(type(value)) and isinstance(vars(type(value))["__call__"], FunctionType):
+        yield vars(type(value))["__call__"]
+        yield from list(getattr(value, "__dict__", {}).values())
+
+
+_NOTHING = object()
 
 
 class Memo:

@@ -17,7 +17,7 @@ from jax import Array
 from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
-from jaxopt_lite.core.canonical import jaxpr_key
+from jaxopt_lite.core.canonical import jaxpr_key, without_literals
 from jaxopt_lite.core.captured import Memo
 
 KEPT = 1024  # canonical functions remembered; the least recently used goes first
@@ -51,7 +51,9 @@ class Arguments:
         return jax.tree.unflatten(self.structure, [next(mine) if s is _STAND_IN else s for s in self.static])
 
     def signature(self) -> Hashable:
-        """What a trace depends on; raises TypeError where a static leaf is not hashable."""
+        """What a trace depends on; raises TypeError where a static leaf may change unseen, or is made anew each time."""
+        if not all(leaf is _STAND_IN or isinstance(leaf, bool | str | bytes | None) for leaf in self.static):
+            raise TypeError("not to be remembered")
         avals = tuple(jax.typeof(leaf) for leaf in self.dynamic)
         key = (self.structure, self.static, avals)
         hash(key)
@@ -95,21 +97,32 @@ def close(
     closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(*inputs, *args.dynamic)
     traced = any(isinstance(c, Tracer) for c in closed.consts)
     consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]
-    result = (_canonical(closed.jaxpr), consts)
+    function, constants = _canonical(closed.jaxpr)
+    result = (function, [*map(jnp.asarray, constants), *consts])
     if key is not None and not traced:
         _MEMO.put(fun, key, result)
     return result
 
 
-def _canonical(jaxpr: Jaxpr) -> Function:
+def _canonical(jaxpr: Jaxpr) -> tuple[Function, list[np.ndarray]]:
+    """The first instance of this function, and constants that it takes in front of the captured arrays.
+
+    A Python number in a closure is a constant of the jaxpr. The second function that differs in such constants alone gets
+    them as operands, and so do all that follow: `for t in times: minimize(lambda x: f(x, t), x0)` compiles twice at most.
+    """
     key = jaxpr_key(jaxpr)
-    function = _CANONICAL.pop(key, None) or Function(jaxpr)
-    _CANONICAL[key] = function
+    found = _CANONICAL.get(key)
+    if found is not None:
+        _CANONICAL.move_to_end(key)
+        return found, []
+    pattern = ("pattern", jaxpr_key(jaxpr, with_literals=False))
+    if pattern not in _CANONICAL:
+        function = _CANONICAL[key] = _CANONICAL[pattern] = Function(jaxpr)
+        constants: list[np.ndarray] = []
+    else:
+        hoisted, constants = without_literals(jaxpr)
+        function = _CANONICAL.setdefault(("hoisted", pattern), Function(hoisted))
+        _CANONICAL.move_to_end(("hoisted", pattern))
     while len(_CANONICAL) > KEPT:
         _CANONICAL.popitem(last=False)
-    return function
-
-
-def traced_dtype(value: Any) -> np.dtype:
-    """The dtype that a value has when traced."""
-    return jax.typeof(value).dtype
+    return function, constants

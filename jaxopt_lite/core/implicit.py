@@ -52,7 +52,9 @@ def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_o
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
     if x.shape[0] > DENSE:
         product = lambda p: oracle.hessian_product(x, p, theta)
-        return -jax.scipy.sparse.linalg.cg(product, force, tol=10 * float(jnp.finfo(x.dtype).eps))[0]
+        tol = 10 * float(jnp.finfo(x.dtype).eps)
+        solve = lambda matvec, b: jax.scipy.sparse.linalg.cg(matvec, b, tol=tol)[0]
+        return -jax.lax.custom_linear_solve(product, force, solve, symmetric=True)
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
     return -solve_regular(hess, force)
 

@@ -68,12 +68,15 @@ def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
     fields = method.report(run.state, data)
     success = is_success(run.status)
     choose = lambda own, best: jnp.where(success, own, best)
-    fields["x"] = choose(fields["x"], run.best.x)
+    if method.needs is not Need.NOTHING:
+        fields["x"] = choose(fields["x"], run.best.x)
     merit = "cost" if method.needs in (Need.RESIDUAL, Need.JACOBIAN) else "fun"
-    fields[merit] = choose(fields[merit], run.best.fun)
+    if merit in fields:
+        fields[merit] = choose(fields[merit], run.best.fun)
     if run.best.grad is not None:
         fields["jac"] = choose(fields["jac"], run.best.grad)
-    nothing = ~jnp.isfinite(run.best.fun) & (run.status != UNBOUNDED) & (run.status != BAD_INPUT)
+    ended = (run.status != RUNNING) & (run.status != UNBOUNDED) & (run.status != BAD_INPUT)
+    nothing = ended & ~jnp.isfinite(run.best.fun) & (method.needs is not Need.NOTHING)
     status = jnp.where(nothing, NOT_FINITE, run.status).astype(jnp.int32)
     return fields | {"status": status, "nit": run.counts[0], "turns": run.counts[1]}
 
@@ -129,7 +132,7 @@ def _cleaned(answer: Answer) -> tuple[Answer, Array]:
     if answer.fun is not None and answer.fun.ndim == 1:
         finite = jnp.isfinite(answer.fun)
     else:
-        finite = functools.reduce(jnp.logical_and, (jnp.all(jnp.isfinite(p)) for p in parts))
+        finite = functools.reduce(jnp.logical_and, (jnp.all(jnp.isfinite(p)) for p in parts), jnp.ones((), bool))
     bottomless = jnp.zeros((), bool) if answer.fun is None else jnp.any(answer.fun == -jnp.inf)
     fun = None if answer.fun is None else jnp.where(finite, answer.fun, jnp.inf)
     rest = (None if p is None else jnp.where(finite, p, jnp.zeros_like(p)) for p in answer[1:-1])

@@ -62,7 +62,8 @@ def _checked(value: Any, name: str, option: Option, n: int) -> Any:
     if option.kind == STATIC:
         if isinstance(value, Tracer):
             raise TypeError(f"option {name!r} is static: give a Python value, not a traced one.")
-        if name in ("lanes", "turns_per_refill") and (not isinstance(value, int) or value < (name != "lanes")):
+        counts = name in ("lanes", "turns_per_refill")
+        if counts and (not isinstance(value, int) or isinstance(value, bool) or value < (name != "lanes")):
             raise ValueError(f"option {name!r} is {value!r}; give an integer >= {int(name != 'lanes')}.")
         return value
     if option.kind == MATRIX:
@@ -74,14 +75,15 @@ def _checked(value: Any, name: str, option: Option, n: int) -> Any:
 
 def number(value: Any, name: str, kind: str) -> Any:
     """A scalar of a kind: a Python number where concrete, so that equal calls look equal; a tracer as it is."""
-    if jnp.shape(value) != () or isinstance(value, str | bool):
-        raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
     if isinstance(value, Tracer):
+        if value.shape != ():
+            raise ValueError(f"option {name!r} has shape {value.shape}; give {kind}.")
         return value
-    try:
-        concrete = float(value)
-    except TypeError as error:
-        raise TypeError(f"option {name!r} is {value!r}; give {kind}.") from error
+    if not isinstance(value, int | float | np.generic | np.ndarray | jax.Array) or isinstance(value, bool):
+        raise TypeError(f"option {name!r} is {value!r}; give {kind}.")
+    if np.shape(value) != () or np.asarray(value).dtype.kind not in "iuf":
+        raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
+    concrete = float(value)
     if kind == COUNT:
         if np.isnan(concrete) or concrete < 0:
             raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
@@ -93,6 +95,7 @@ def number(value: Any, name: str, kind: str) -> Any:
 
 
 def _matrix(value: Any, name: str, n: int) -> Any:
+    value = value if isinstance(value, Tracer | jax.Array) else np.asarray(value)
     if jnp.shape(value) != (n, n):
         raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {MATRIX} for n = {n}.")
     if isinstance(value, Tracer):
@@ -100,12 +103,13 @@ def _matrix(value: Any, name: str, n: int) -> Any:
     concrete = np.asarray(value, float)
     if not np.allclose(concrete, concrete.T) or not np.all(np.linalg.eigvalsh(concrete) > 0):
         raise ValueError(f"option {name!r} is not positive definite and symmetric; give {MATRIX}.")
-    return value if isinstance(value, jax.Array) else np.asarray(value)
+    return value
 
 
 def _step(value: Any, name: str, n: int) -> Any:
+    value = value if isinstance(value, Tracer | jax.Array) else np.asarray(value, float)
     if jnp.shape(value) not in ((), (n,)):
         raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {STEP} for n = {n}.")
     if not isinstance(value, Tracer) and not np.all(np.asarray(value, float) > 0):
         raise ValueError(f"option {name!r} is {value!r}; give {STEP}.")
-    return value if isinstance(value, Tracer | jax.Array) else np.asarray(value, float)
+    return value

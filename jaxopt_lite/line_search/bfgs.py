@@ -122,11 +122,10 @@ def build(options: dict[str, Any]) -> Method:
     c1, c2 = options["c1"], options["c2"]
     if isinstance(c1, float) and isinstance(c2, float) and not 0 < c1 < c2 < 1:
         raise ValueError(f"options c1 = {c1} and c2 = {c2} do not satisfy 0 < c1 < c2 < 1; give such constants.")
-    try:
-        order = float(options["norm"])
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"option 'norm' is {options['norm']!r}; give a number, the order of the norm.") from error
-    return bfgs(order)
+    order = options["norm"]
+    if not isinstance(order, int | float) or isinstance(order, bool) or order == 0 or order != order:
+        raise ValueError(f"option 'norm' is {order!r}; give the order of a norm, a number other than 0.")
+    return bfgs(float(order))
 
 
 @functools.lru_cache

@@ -3,7 +3,7 @@
 Along a descent direction d let phi(t) = f(x + t d), with phi(0) = f0 and phi'(0) = s0 < 0. A step is acceptable if it is
 low enough and flat enough:
 
-    phi(t) <= f0 + c1 t s0   or   phi(t) <= f0 + noise                                          (1)
+    phi(t) <= f0 + c1 t s0,   or   phi(t) <= f0 + noise  where  c1 t |s0| <= noise              (1)
     |phi'(t)| <= c2 |s0|                                                                        (2)
 
 The first half of (1) with (2) are the strong Wolfe conditions (Nocedal & Wright 2006, eq. 3.7). Near a minimum the
@@ -67,7 +67,8 @@ def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array,
     """Judge the trial step from its value and slope; an interval narrower than `least` holds no other point."""
     t = s.step
     hidden = noise(f0)
-    low = f <= f0 + jnp.maximum(c1 * t * s0, hidden)
+    wanted = c1 * t * s0
+    low = f <= f0 + jnp.where(-wanted <= hidden, hidden, wanted)
     flat = jnp.abs(slope) <= c2 * jnp.abs(s0)
     falling = slope < 0
     to_lo = low & falling
@@ -82,8 +83,9 @@ def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array,
 
     turning = slope > s.s_lo
     secant = s.lo + (t - s.lo) * s.s_lo / jnp.where(turning, s.s_lo - slope, -1.0)
-    says_nothing = falling & ~low
+    says_nothing = (slope <= 0) & ~low  # a value that is not finite comes with a slope of zero
     within = jnp.clip(jnp.where(says_nothing | ~turning, 0.5 * (lo + hi), secant), lo + EDGE * width, hi - EDGE * width)
     grown = jnp.clip(jnp.where(turning, secant, jnp.inf), GROWTH_LEAST * t, GROWTH_MOST * t)
+    grown = jnp.minimum(grown, jnp.finfo(f.dtype).max)  # an infinite step would count as no upper end
     step = jnp.where(exhausted, lo, jnp.where(jnp.isinf(hi), grown, within))
     return Verdict(accepted, spent, failed, Search(step, lo, jnp.where(to_lo, slope, s.s_lo), hi))

@@ -115,7 +115,8 @@ def _next_point(s: BoundedState, middle: Array, tol1: Array) -> BoundedState:
     q = 2 * (q - r)
     p = jnp.where(q > 0, -p, p)
     q = jnp.abs(q)
-    usable = jnp.isfinite(p) & jnp.isfinite(q) & (q > 0) & (jnp.abs(s.e) > tol1)
+    three = (s.v != s.w) & (s.v != s.x) & (s.w != s.x)  # of two points the parabola is rounding, fused or not
+    usable = three & jnp.isfinite(p) & jnp.isfinite(q) & (q > 0) & (jnp.abs(s.e) > tol1)
     inside = (jnp.abs(p) < 0.5 * q * jnp.abs(s.e)) & (p > q * (s.a - s.x)) & (p < q * (s.b - s.x))
     parabolic = usable & inside
     step = jnp.where(parabolic, p, 0.0) / jnp.where(parabolic, q, 1.0)

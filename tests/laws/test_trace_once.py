@@ -276,6 +276,8 @@ def test_one_call_site_of_the_function(case, batched):
     def solve(start, theta):
         return case.solve(lambda x: case.model(x, theta) + jnp.sum(jnp.arctan(x - theta[0])) ** 2, start)
 
-    program = jax.make_jaxpr(jax.vmap(solve) if batched else solve)(*((starts, thetas) if batched else (starts[0], thetas[0])))
+    program = jax.make_jaxpr(jax.vmap(solve) if batched else solve)(
+        *((starts, thetas) if batched else (starts[0], thetas[0]))
+    )
     assert occurrences(program, "atan") == 1
     assert occurrences(program, "while") == 1

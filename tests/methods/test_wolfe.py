@@ -184,9 +184,11 @@ DISCONTINUOUS = {
 def test_every_search_ends(name, start, dtype):
     least = 1e-6 if dtype == np.float32 else 1e-12
     end = search(DISCONTINUOUS[name], start, dtype, least=least)
-    # Growth by 2 at least up to the end of the numbers' scale, then the interval shrinks by a tenth at least.
-    shrink = math.log(max(start, 1.0) * 10 / least) / -math.log(1 - wolfe.EDGE)
-    assert end.turns <= 40 + shrink
+    # Growth by ten to the end of the numbers at most, for what falls for ever; then the interval loses a part each turn.
+    growths = math.log10(float(np.finfo(dtype).max)) + 10
+    widths = math.log(10 * max(start, 1.0) / least) + math.log(10 / np.finfo(dtype).eps)
+    falls = name in ("step up", "noise")
+    assert end.turns <= 40 + (growths if falls else 0) + widths / -math.log(1 - wolfe.EDGE)
     if end.accepted:
         assert math.isfinite(end.fun)
 
@@ -211,8 +213,9 @@ def test_the_edge_of_a_cliff_is_taken_when_it_lies_lower(dtype):
 @pytest.mark.parametrize("phi", [lambda t: (-t, -1.0), lambda t: (-t * t - t, -2 * t - 1)], ids=["linear", "concave"])
 def test_without_a_minimum_the_step_grows_to_the_end_of_the_numbers(phi, dtype):
     end = search(phi, 1e-3, dtype)
-    assert end.fun == -np.inf
-    steps = np.array([t for t in end.steps if np.isfinite(t)])
+    assert end.fun <= -0.01 * float(np.finfo(dtype).max)  # minus infinity, or the last number before it
+    # the last steps may be cut off by the end of the numbers
+    steps = np.array([t for t in end.steps if t < 0.1 * float(np.finfo(dtype).max)])
     growth = steps[1:] / steps[:-1]
     assert np.all(growth >= wolfe.GROWTH_LEAST * (1 - 1e-6))
     assert np.all(growth <= wolfe.GROWTH_MOST * (1 + 1e-6))
