@@ -5,11 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from jaxopt_lite.core.function import Arguments, close
-from jaxopt_lite.core.layout import Layout
+from jaxopt_lite.core.layout import Layout, is_weak
 from jaxopt_lite.core.oracle import SCHEMES, Oracle, Traced, complex_like
 from jaxopt_lite.core.protocol import Need
 
@@ -125,19 +124,10 @@ def _scalar(out: Any, name: str, layout: Layout) -> Array:
     if value.size != 1:
         raise ValueError(f"{name} returned an array of shape {value.shape}; return a scalar, e.g. jnp.sum of it.")
     floating = jnp.issubdtype(value.dtype, jnp.floating)
-    fits = value.dtype in layout.dtypes or (floating and isinstance(out, float)) or _is_weak(out)
+    fits = value.dtype in layout.dtypes or is_weak(out)
     if not floating or not fits:
         raise TypeError(
             f"{name} returned dtype {value.dtype} for x of {layout.dtype}; return a {layout.dtype} scalar: convert what it "
             f"captures, its args or its value (e.g. .astype(x.dtype)), or give x0 as {value.dtype}."
         )
     return value.reshape(()).astype(layout.dtype)
-
-
-def _is_weak(out: Any) -> bool:
-    return isinstance(out, jax.Array) and bool(getattr(jax.typeof(out), "weak_type", False))
-
-
-def concrete(value: Any) -> np.ndarray | None:
-    """The value as a NumPy array where it is known at trace time, else None."""
-    return None if isinstance(value, jax.core.Tracer) else np.asarray(value)

@@ -28,7 +28,24 @@ def rosen(x: Array) -> Array:
 
 
 def rosen_der(x: Array) -> Array:
-    """The gradient of `rosen` at x (n,), as (n,)."""
+    """The gradient of `rosen`.
+
+    Parameters
+    ----------
+    x : (n,) float
+        The point, n >= 2.
+
+    Returns
+    -------
+    (n,) float
+        The gradient at x.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> print(rosen_der(jnp.array([1.0, 1.0])) + 0.0)
+    [0. 0.]
+    """
     inner = x[1:] - x[:-1] ** 2
     left = -400.0 * inner * x[:-1] - 2.0 * (1.0 - x[:-1])
     zero = jnp.zeros_like(x[:1])
@@ -36,7 +53,25 @@ def rosen_der(x: Array) -> Array:
 
 
 def rosen_hess(x: Array) -> Array:
-    """The Hessian of `rosen` at x (n,), as (n, n)."""
+    """The Hessian of `rosen`.
+
+    Parameters
+    ----------
+    x : (n,) float
+        The point, n >= 2.
+
+    Returns
+    -------
+    (n, n) float
+        The Hessian at x.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> print(rosen_hess(jnp.array([1.0, 1.0])))
+    [[ 802. -400.]
+     [-400.  200.]]
+    """
     zero = jnp.zeros_like(x[:1])
     diagonal = jnp.concatenate([1200.0 * x[:-1] ** 2 - 400.0 * x[1:] + 2.0, zero])
     diagonal = diagonal + jnp.concatenate([zero, jnp.full_like(x[1:], 200.0)])
@@ -45,7 +80,26 @@ def rosen_hess(x: Array) -> Array:
 
 
 def rosen_hess_prod(x: Array, p: Array) -> Array:
-    """The Hessian of `rosen` at x (n,) times p (n,), as (n,), in O(n)."""
+    """The Hessian of `rosen` times a vector, in O(n).
+
+    Parameters
+    ----------
+    x : (n,) float
+        The point, n >= 2.
+    p : (n,) float
+        The vector.
+
+    Returns
+    -------
+    (n,) float
+        The product at x.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> print(rosen_hess_prod(jnp.array([1.0, 1.0]), jnp.array([1.0, 0.0])))
+    [ 802. -400.]
+    """
     zero = jnp.zeros_like(x[:1])
     diagonal = jnp.concatenate([1200.0 * x[:-1] ** 2 - 400.0 * x[1:] + 2.0, zero])
     diagonal = diagonal + jnp.concatenate([zero, jnp.full_like(x[1:], 200.0)])

@@ -139,10 +139,9 @@ def plan_call(
 ) -> tuple[Plan, Call]:
     """What is static and what is traced about a call; `extra` are traced data that are no options (bounds)."""
     leaves, layout = parse(x0)
-    given = dict(options or {})
-    if tol is not None:
-        given = dict.fromkeys(row.tol, number(tol, "tol", POSITIVE_OR_ZERO)) | given
-    values = read(given, row.options, row.name, layout.size)
+    if tol is not None and isinstance(options, dict | None):
+        options = dict.fromkeys(row.tol, number(tol, "tol", POSITIVE_OR_ZERO)) | (options or {})
+    values = read(options, row.options, row.name, layout.size)
     method = row.build(values)
     steps = {"rel_step": values.get("finite_diff_rel_step"), "abs_step": values.get("eps")}
     oracle, traced = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)

@@ -21,16 +21,13 @@ IMPLIED = ("out_trees",)  # parameters that follow from the others, and hold a m
 DEPTH = 12  # of functions within functions; deeper ones are compared by identity
 
 
-def jaxpr_key(jaxpr: Jaxpr, with_literals: bool = True) -> Hashable:
-    """Equal keys mean: the same function, derivatives included, of the same shapes and dtypes.
-
-    Without literals: the same but for the values of its outermost scalar constants.
-    """
+def jaxpr_key(jaxpr: Jaxpr) -> Hashable:
+    """Equal keys mean: the same function, derivatives included, of the same shapes and dtypes."""
     names: dict[Var, int] = {}
 
     def atom(a: Any) -> Hashable:
         if isinstance(a, Literal):
-            return "literal", str(a.aval), np.asarray(a.val).tobytes() if with_literals else b""
+            return "literal", str(a.aval), np.asarray(a.val).tobytes()
         return names.setdefault(a, len(names))
 
     ends = [(atom(v), str(v.aval)) for v in (*jaxpr.constvars, *jaxpr.invars)]
@@ -143,13 +140,17 @@ def _is_bookkeeping(parameter: Any) -> bool:
     return type(parameter).__name__ == "DebugInfo" or getattr(parameter, "__module__", "") == "jax._src.linear_util"
 
 
-def without_literals(jaxpr: Jaxpr) -> tuple[Jaxpr, list[np.ndarray]]:
-    """The same function with its outermost scalar constants as leading constvars, and their values."""
+def without_floats(jaxpr: Jaxpr) -> tuple[Jaxpr, list[np.ndarray]]:
+    """The same function with its outermost floating constants as leading constvars, and their values.
+
+    A Python or NumPy number in a closure is a constant of the jaxpr; as an operand it may change without compiling anew.
+    Integers stay: they are indices and sizes, which XLA uses.
+    """
     variables: list[Var] = []
     values: list[np.ndarray] = []
 
     def hoisted(a: Any) -> Any:
-        if not isinstance(a, Literal):
+        if not isinstance(a, Literal) or np.dtype(a.aval.dtype).kind != "f":
             return a
         variables.append(Var(a.aval))
         values.append(np.asarray(a.val, a.aval.dtype))

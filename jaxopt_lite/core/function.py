@@ -17,7 +17,7 @@ from jax import Array
 from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
-from jaxopt_lite.core.canonical import jaxpr_key, without_literals
+from jaxopt_lite.core.canonical import jaxpr_key, without_floats
 from jaxopt_lite.core.captured import Memo
 
 KEPT = 1024  # canonical functions remembered; the least recently used goes first
@@ -97,32 +97,17 @@ def close(
     closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(*inputs, *args.dynamic)
     traced = any(isinstance(c, Tracer) for c in closed.consts)
     consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]
-    function, constants = _canonical(closed.jaxpr)
-    result = (function, [*map(jnp.asarray, constants), *consts])
+    jaxpr, floats = without_floats(closed.jaxpr)
+    result = (_canonical(jaxpr), [*map(jnp.asarray, floats), *consts])
     if key is not None and not traced:
         _MEMO.put(fun, key, result)
     return result
 
 
-def _canonical(jaxpr: Jaxpr) -> tuple[Function, list[np.ndarray]]:
-    """The first instance of this function, and constants that it takes in front of the captured arrays.
-
-    A Python number in a closure is a constant of the jaxpr. The second function that differs in such constants alone gets
-    them as operands, and so do all that follow: `for t in times: minimize(lambda x: f(x, t), x0)` compiles twice at most.
-    """
+def _canonical(jaxpr: Jaxpr) -> Function:
     key = jaxpr_key(jaxpr)
-    found = _CANONICAL.get(key)
-    if found is not None:
-        _CANONICAL.move_to_end(key)
-        return found, []
-    pattern = ("pattern", jaxpr_key(jaxpr, with_literals=False))
-    if pattern not in _CANONICAL:
-        function = _CANONICAL[key] = _CANONICAL[pattern] = Function(jaxpr)
-        constants: list[np.ndarray] = []
-    else:
-        hoisted, constants = without_literals(jaxpr)
-        function = _CANONICAL.setdefault(("hoisted", pattern), Function(hoisted))
-        _CANONICAL.move_to_end(("hoisted", pattern))
+    function = _CANONICAL.pop(key, None) or Function(jaxpr)
+    _CANONICAL[key] = function
     while len(_CANONICAL) > KEPT:
         _CANONICAL.popitem(last=False)
-    return function, constants
+    return function

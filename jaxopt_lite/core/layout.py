@@ -63,13 +63,21 @@ class Layout(NamedTuple):
                 "structure and shapes of x."
             )
         for leaf in leaves:
-            if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-                raise TypeError(f"{name} returned dtype {jnp.result_type(leaf)}; return floats of the dtype of x.")
+            dtype = jnp.result_type(leaf)
+            if dtype not in self.dtypes and not (jnp.issubdtype(dtype, jnp.floating) and is_weak(leaf)):
+                raise TypeError(f"{name} returned dtype {dtype} for x of {self.dtype}; return floats of the dtype of x.")
         return self.ravel(leaves)
 
     def describe(self) -> str:
         """For sentences."""
         return describe(jax.tree.unflatten(self.structure, [np.empty(s) for s in self.shapes]))
+
+
+def is_weak(value: Any) -> bool:
+    """Is this a Python number, or an array that came of Python numbers alone?"""
+    return isinstance(value, int | float) or (
+        isinstance(value, jax.Array) and bool(getattr(jax.typeof(value), "weak_type", False))
+    )
 
 
 def describe(value: Any) -> str:

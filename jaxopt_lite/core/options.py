@@ -4,6 +4,7 @@ Numbers are traced: a new tolerance does not recompile. Static ones are part of 
 """
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -44,6 +45,8 @@ DIFFERENCES = {
 def read(given: dict[str, Any] | None, known: dict[str, Option], method: str, n: int) -> dict[str, Any]:
     """The options of a call, checked: static ones as they are, concrete numbers as Python numbers, tracers as given."""
     known = COMMON | known
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"options is {given!r}; give a dict of option names and values.")
     given = dict(given or {})
     for name in given:
         if name not in known:
@@ -85,7 +88,7 @@ def number(value: Any, name: str, kind: str) -> Any:
         raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
     concrete = float(value)
     if kind == COUNT:
-        if np.isnan(concrete) or concrete < 0:
+        if not concrete >= 0 or (np.isfinite(concrete) and concrete != int(concrete)):
             raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
         return int(min(concrete, np.iinfo(np.int32).max))
     high = 1.0 if kind == FRACTION else np.inf

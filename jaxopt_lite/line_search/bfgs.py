@@ -40,9 +40,7 @@ class BFGSData(NamedTuple):
     hess_inv0: Array | None  # (n, n) first inverse Hessian; None: the identity, scaled by the first step
 
     def first_step(self, grad: Array) -> Array:
-        """A step of at most unit length, for nothing is known of the scale; a whole one with the user's own matrix."""
-        if self.hess_inv0 is not None:
-            return jnp.ones((), grad.dtype)
+        """A step of at most unit length along steepest descent, for nothing is known of the scale."""
         return jnp.minimum(1.0, 1.0 / jnp.maximum(jnp.sqrt(dot(grad, grad)), jnp.finfo(grad.dtype).tiny))
 
 
@@ -84,7 +82,7 @@ class BFGSMemory(NamedTuple):
 
 def _init(x0: Array, data: BFGSData) -> BFGSMemory:
     H = jnp.eye(x0.shape[0], dtype=x0.dtype) if data.hess_inv0 is None else data.hess_inv0
-    return BFGSMemory(H, jnp.ones((), bool))
+    return BFGSMemory(H, jnp.full((), data.hess_inv0 is None))
 
 
 def _learn(memory: BFGSMemory, step: Step, data: BFGSData) -> tuple[BFGSMemory, Array, Array]:

@@ -2,9 +2,9 @@
 
 `descent(direction)` composes a `Direction` (how the accepted points shape the next direction) with the search of
 `line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
-is spent, the direction is reset to steepest descent; when that is no better, the lane ends: at working precision if the
-gradient, the step that was wanted or the decrease that it promised is below the rounding of x or f, and with numerical
-difficulties otherwise.
+is spent, the direction is reset to steepest descent; when that is no better, the lane ends with numerical difficulties.
+It ends at working precision as soon as a search fails where every component of the gradient is within the tolerance or
+within a few times its own change over the last trial step, which is two roundings of x long.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
 phase of the state, so that lanes in different phases never wait for each other.
@@ -22,9 +22,8 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.line_search import wolfe
 
-STEP_EPS = 10.0  # a wanted step below this many eps |x| cannot be resolved
 LEAST_EPS = 2.0  # two points closer than this many eps |x| are the same to a search
-SAME = 16.0  # a gradient (squared) below this many times its own change over such a distance is rounding of x
+SAME = 8.0  # a component of the gradient below this many times its own change over such a distance is rounding of x
 
 
 class Step(NamedTuple):
@@ -86,7 +85,7 @@ def descent(name: str, direction: Direction, order: float) -> Method:
 
         pick = lambda new, old: jnp.where(accepted, new, old)
         x_new, f_new, g_new, y = pick(query.x, s.x), pick(f, s.fun), pick(g, s.grad), g - s.grad
-        step = Step(s.search.step, s.d, d_size, y, g_new, slope0, slope, accepted & ~fresh, restart | fresh)
+        step = Step(s.search.step, s.d, d_size, y, g_new, slope0, slope, accepted & ~fresh, restart)
         memory, d_new, slope_new = direction.learn(s.memory, step, data)
         anew = accepted | restart
         keep = lambda new, old: jnp.where(anew, new, old)
@@ -95,9 +94,7 @@ def descent(name: str, direction: Direction, order: float) -> Method:
 
         stationary = norm(g_new, order) <= data.gtol
         still = ~fresh & (s.search.step * d_size <= data.xrtol * (data.xrtol + x_size))
-        unresolved = (
-            (dot(g_new, g_new) <= SAME * dot(y, y)) | (d_size <= STEP_EPS * eps * x_size) | (-slope0 <= wolfe.noise(s.fun))
-        )
+        unresolved = jnp.all(jnp.abs(s.grad) <= jnp.maximum(data.gtol, SAME * jnp.abs(y)))
         dead = ((failed | spent) & unlearnt) | (fresh & ~answer.finite)
         status = jnp.where(failed & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)

@@ -13,6 +13,8 @@ part is cut by the golden section. No two evaluations are closer than tol1, and 
 is a loop around one evaluation already: here it is cut at the evaluation, so that a turn learns the value of the point
 that it asked for and asks for the next.
 
+Where sqrt(eps) |x| exceeds xatol the lane ends at working precision: values tell a minimizer no better.
+
 A value that is not finite counts as higher than any other: the interval then shrinks away from it.
 """
 
@@ -24,7 +26,7 @@ from jax import Array
 from jaxopt_lite.core.implicit import interval
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
-from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, RUNNING
+from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import abscissa_tolerance, value_resolution
 
 GOLDEN = 0.5 * (3.0 - 5.0**0.5)  # the smaller part of the golden section, 0.381966
@@ -79,6 +81,7 @@ def _ask(s: BoundedState, data: BoundedData) -> Query:
 
 
 def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> Told:
+    fresh = s.fresh
     s = _learnt(s, answer.fun)
     middle = 0.5 * (s.a + s.b)
     tol1 = value_resolution(s.x.dtype) * jnp.abs(s.x) + data.xatol / 3.0
@@ -86,9 +89,10 @@ def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> T
     done = jnp.abs(s.x - middle) <= 2 * tol1 - 0.5 * (s.b - s.a)
     s = _next_point(s, middle, tol1)
     good = jnp.isfinite(data.lower) & jnp.isfinite(data.upper) & (data.lower <= data.upper)
-    ended = jnp.where(jnp.isfinite(s.fx), CONVERGED, NOT_FINITE)
+    asked = value_resolution(s.x.dtype) * jnp.abs(s.x) <= data.xatol
+    ended = jnp.where(jnp.isfinite(s.fx), jnp.where(asked, CONVERGED, PRECISION), NOT_FINITE)
     status = jnp.where(good, jnp.where(done, ended, RUNNING), BAD_INPUT)
-    return Told(s, status, jnp.ones((), bool))
+    return Told(s, status, ~fresh)
 
 
 def _learnt(s: BoundedState, fu: Array) -> BoundedState:

