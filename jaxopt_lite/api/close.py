@@ -128,6 +128,6 @@ def _scalar(out: Any, name: str, layout: Layout) -> Array:
     if not floating or not fits:
         raise TypeError(
             f"{name} returned dtype {value.dtype} for x of {layout.dtype}; return a {layout.dtype} scalar: convert what it "
-            f"captures, its args or its value (e.g. .astype(x.dtype)), or give x0 as {value.dtype}."
+            f"captures, its args or its value, e.g. with .astype(x.dtype)."
         )
     return value.reshape(()).astype(layout.dtype)

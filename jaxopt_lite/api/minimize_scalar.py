@@ -24,57 +24,56 @@ def minimize_scalar(
 ) -> OptimizeResult:
     """Minimize a scalar function of one variable.
 
-        One lane is one scalar problem: use `jax.vmap` over what `fun` captures, its `args` or the bounds for many.
+    One lane is one scalar problem: use `jax.vmap` over what `fun` captures, its `args` or the bounds for many.
 
-        Parameters
-        ----------
-        fun : callable
-            ``fun(x, *args) -> scalar`` of a scalar x, written with JAX. Traced once a compile.
-        bracket : None
-            For methods 'brent' and 'golden', which this version does not have.
-        bounds : pair of floats
-            The ends of the interval, finite. Traced; the function is never evaluated at or outside of them. Their dtype (the
-            default float for Python numbers) is the dtype of x.
-        args : tuple
-            More arguments of `fun`, any pytrees; see `minimize`.
-        method : str, callable or None
-            'bounded', the default where bounds are given. A callable is called as
-            ``method(fun, args=args, bracket=bracket, bounds=bounds, **options)``.
-        tol : float, optional
-            Sets `xatol`. Traced.
-        options : dict, optional
-            `xatol` (absolute accuracy of x, 1e-5), `maxiter` (500), `maxfev`, `lanes`, `turns_per_refill`.
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> scalar`` of a scalar x, written with JAX. Traced once a compile.
+    bracket : None
+        For methods 'brent' and 'golden', which this version does not have.
+    bounds : pair of floats
+        The ends of the interval, finite. Traced; the function is never evaluated at or outside of them. Their dtype (the
+        default float for Python numbers) is the dtype of x.
+    args : tuple
+        More arguments of `fun`, any pytrees; see `minimize`.
+    method : str, callable or None
+        'bounded', the default where bounds are given. A callable is called as
+        ``method(fun, args=args, bracket=bracket, bounds=bounds, **options)``.
+    tol : float, optional
+        Sets `xatol`. Traced.
+    options : dict, optional
+        `xatol` (absolute accuracy of x, 1e-5), `maxiter` (500), `maxfev`, `lanes`, `turns_per_refill`.
 
-        Returns
-        -------
-        OptimizeResult
-            With x, fun, nfev, nit, status, success and message; x and fun are scalars. The derivatives of x and fun with
-            respect to what `fun` captures or is given, and to the bounds where the minimum lies at one of them, follow the
-            implicit function theorem.
+    Returns
+    -------
+    OptimizeResult
+        With x, fun, nfev, nit, status, success and message; x and fun are scalars. The derivatives of x and fun with
+        respect to what `fun` captures or is given, and to the bounds where the minimum lies at one of them, follow the
+        implicit function theorem.
 
-        Raises
-        ------
-        ValueError
-            No bounds, bounds that are not two finite numbers in order, unknown method or option.
+    Raises
+    ------
+    ValueError
+        No bounds, bounds that are not two finite numbers in order, unknown method or option.
 
-        Notes
-        -----
-        Statuses that can occur: 0, 1, 3 (a value of minus infinity), 5 (no finite value), 7 (traced bounds that are crossed
-        or not finite). Success means that the interval that holds x is as narrow as asked, or as the dtype resolves: values
-        alone tell a minimizer no better than sqrt(eps) |x|.
+    Notes
+    -----
+    Statuses that can occur: 0, 1, 3 (a value of minus infinity), 5 (no finite value), 7 (traced bounds that are crossed
+    or not finite). Success means that the interval that holds x is as narrow as asked, or as the dtype resolves: values
+    alone tell a minimizer no better than sqrt(eps) |x|.
 
-        References
-        ----------
-        R. P. Brent, Algorithms for Minimization without Derivatives, Prentice-Hall 1973: chapter 5.
+    References
+    ----------
+    R. P. Brent, Algorithms for Minimization without Derivatives, Prentice-Hall 1973: chapter 5.
 
-        Examples
-        --------
-        >>> import jax
-    import jax.numpy as jnp
-        >>> from jaxopt_lite import minimize_scalar
-        >>> res = minimize_scalar(lambda x: 3 * x**4 - 2 * x + 1, bounds=(0, 1), method="bounded")
-        >>> round(float(res.x), 2), bool(res.success)
-        (0.55, True)
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from jaxopt_lite import minimize_scalar
+    >>> res = minimize_scalar(lambda x: 3 * x**4 - 2 * x + 1, bounds=(0, 1), method="bounded")
+    >>> round(float(res.x), 2), bool(res.success)
+    (0.55, True)
     """
     if callable(method):
         keywords = {"bracket": bracket, "bounds": bounds} | ({} if tol is None else {"tol": tol})

@@ -11,6 +11,7 @@ from collections.abc import Hashable
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
+import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
 from jax.tree_util import PyTreeDef
@@ -150,10 +151,10 @@ def without_floats(jaxpr: Jaxpr) -> tuple[Jaxpr, list[np.ndarray]]:
     values: list[np.ndarray] = []
 
     def hoisted(a: Any) -> Any:
-        if not isinstance(a, Literal) or np.dtype(a.aval.dtype).kind != "f":
+        if not isinstance(a, Literal) or jax.typeof(a.val).dtype.kind != "f":
             return a
         variables.append(Var(a.aval))
-        values.append(np.asarray(a.val, a.aval.dtype))
+        values.append(np.asarray(a.val, jax.typeof(a.val).dtype))
         return variables[-1]
 
     equations = [e.replace(invars=[hoisted(a) for a in e.invars]) for e in jaxpr.eqns]

@@ -9,6 +9,7 @@ place, by content. What is hidden deeper (inside a list, behind two attributes) 
 """
 
 import contextlib
+import dis
 import functools
 import weakref
 from collections.abc import Callable, Iterator
@@ -57,6 +58,13 @@ def names_read(code: CodeType) -> Iterator[str]:
             yield from names_read(constant)
 
 
+@functools.lru_cache
+def _names_written(code: CodeType) -> frozenset[str]:
+    """Outer variables that a function assigns: counters and records, not what its value depends on."""
+    written = {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_DEREF", "STORE_GLOBAL")}
+    return frozenset(written - set(code.co_cellvars))
+
+
 def _collect(value: Any, found: list[_Seen], seen: set[int]) -> None:
     if id(value) in seen:
         return
@@ -69,10 +77,14 @@ def _collect(value: Any, found: list[_Seen], seen: set[int]) -> None:
 def _parts(value: Any) -> Iterator[Any]:
     """What a function, a bound method, a partial or a callable instance holds."""
     if isinstance(value, FunctionType):
-        for cell in value.__closure__ or ():
+        counters = _names_written(value.__code__)
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             with contextlib.suppress(ValueError):  # a cell that is not filled yet
-                yield cell.cell_contents
+                if name not in counters:
+                    yield cell.cell_contents
         for name in names_read(value.__code__):
+            if name in counters:
+                continue
             inner = value.__globals__.get(name, _NOTHING)
             if inner is not _NOTHING and getattr(inner, "__globals__", value.__globals__) is value.__globals__:
                 yield inner

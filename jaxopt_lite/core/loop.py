@@ -54,7 +54,7 @@ def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budg
     """The lane after the answer to its query; a lane that has ended stays as it is."""
     answer, bottomless = _cleaned(answer)
     told = method.tell(run.state, query, answer, data)
-    counts = run.counts + jnp.stack([told.iterated, jnp.ones((), bool)]).astype(jnp.int32)
+    counts = run.counts + jnp.stack([told.iterated & (run.counts[0] < budget.maxiter), jnp.ones((), bool)]).astype(jnp.int32)
     spent = (counts[0] >= budget.maxiter) | (counts[1] >= budget.maxturns)
     status = jnp.where((told.status == RUNNING) & spent, BUDGET, told.status)
     status = jnp.where(bottomless, UNBOUNDED, status).astype(jnp.int32)

@@ -26,7 +26,7 @@ from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, is_success
 
-PROGRAMS = 512  # programs kept; the least recently used goes first
+PROGRAMS = 128  # programs kept, the least recently used goes first: each takes some 130 of a process's 65,530 memory maps
 
 
 class Plan(NamedTuple):

@@ -81,7 +81,6 @@ def _ask(s: BoundedState, data: BoundedData) -> Query:
 
 
 def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> Told:
-    fresh = s.fresh
     s = _learnt(s, answer.fun)
     middle = 0.5 * (s.a + s.b)
     tol1 = value_resolution(s.x.dtype) * jnp.abs(s.x) + data.xatol / 3.0
@@ -92,7 +91,7 @@ def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> T
     asked = value_resolution(s.x.dtype) * jnp.abs(s.x) <= data.xatol
     ended = jnp.where(jnp.isfinite(s.fx), jnp.where(asked, CONVERGED, PRECISION), NOT_FINITE)
     status = jnp.where(good, jnp.where(done, ended, RUNNING), BAD_INPUT)
-    return Told(s, status, ~fresh)
+    return Told(s, status, jnp.ones((), bool))  # as in SciPy, an evaluation is an iteration
 
 
 def _learnt(s: BoundedState, fu: Array) -> BoundedState:

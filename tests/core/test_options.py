@@ -72,7 +72,7 @@ REFUSED = [
     ("gtol", [1e-5]),
     ("gtol", np.ones(2)),
     ("gtol", 1j),
-    ("gtol", object()),
+    pytest.param("gtol", object(), id="an object"),
     ("c2", 1.1),
     ("c2", -0.1),
     ("maxiter", -1),

@@ -63,18 +63,17 @@ def valley(x: Array, theta: Array) -> Array:
 
 
 def _gradient_untrue(problem: Problem, x: np.ndarray, values: tuple, status: int, dtype: Any) -> float:
-    """The gradient against gtol (status 0), or against what rounding of x and of f explains (status 8)."""
+    """The gradient against gtol and the rounding of x; at working precision (status 8) what rounding of f explains too."""
     fun, grad, hess = values
     if "nonsmooth" in problem.tags and fun - problem.fun_star <= tolerances.value_noise(dtype, 1.0):
         return 0.0
     if not (np.all(np.isfinite(grad)) and np.all(np.isfinite(hess)) and np.isfinite(fun)):
         return np.inf
     noise = tolerances.gradient_noise(dtype, hess, x)
-    if status == 0:
-        return float(np.max(np.abs(grad) / (tolerances.gradient_asked(dtype) + noise)))
+    by_component = float(np.max(np.abs(grad) / (tolerances.gradient_asked(dtype) + noise)))
+    if status == 0 or by_component <= 1:
+        return by_component
     left = np.maximum(np.abs(grad) - noise, 0.0) * np.sign(grad)
-    if not np.any(left):
-        return float(np.max(np.abs(grad) / np.where(noise > 0, noise, 1.0)))
     scale = np.where(x == 0, 1.0, np.abs(x))  # the eigenvalues of a badly scaled Hessian would be rounding
     curvature, axes = np.linalg.eigh(scale[:, None] * hess * scale[None, :])
     along = axes.T @ (scale * left)
