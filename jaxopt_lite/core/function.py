@@ -98,7 +98,7 @@ def close(
     traced = any(isinstance(c, Tracer) for c in closed.consts)
     consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]
     jaxpr, floats = without_floats(closed.jaxpr)
-    result = (_canonical(jaxpr), [*map(jnp.asarray, floats), *consts])
+    result = (_canonical(jaxpr), [*floats, *consts])  # NumPy scalars: constants again inside of an outer jit
     if key is not None and not traced:
         _MEMO.put(fun, key, result)
     return result

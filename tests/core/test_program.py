@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxopt_lite
 from jaxopt_lite import compiler_options, minimize, minimize_scalar
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.minimize import plan_call
@@ -168,3 +169,15 @@ def test_a_solution_inside_a_solution():
         return minimize_scalar(lambda s: inner(s).fun + (s - t) ** 2, bounds=(-3.0, 5.0), options={"xatol": 1e-9}).x
 
     assert_close(outer(0.5), 0.5, np.float64, "x from values")
+
+
+def test_two_jitted_solvers_of_one_function_are_called_in_turn():
+    """Constants of the function that two outer jits share once confused jax's dispatch (0.10.2: too few arguments)."""
+    starts = np.random.default_rng(3).uniform(-2.0, 2.0, (6, 2))
+    solvers = [
+        jax.jit(jax.vmap(lambda x, lanes=lanes: jaxopt_lite.minimize(jaxopt_lite.rosen, x, options={"lanes": lanes}).x))
+        for lanes in (0, 3)
+    ]
+    for shift in (0.0, 0.1, 0.2):
+        for solve in solvers:
+            np.testing.assert_allclose(solve(starts + shift), 1.0, atol=1e-3)
