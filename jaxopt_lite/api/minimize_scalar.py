@@ -60,8 +60,8 @@ def minimize_scalar(
     Notes
     -----
     Statuses that can occur: 0, 1, 3 (a value of minus infinity), 5 (no finite value), 7 (traced bounds that are crossed
-    or not finite). Success means that the interval that holds x is as narrow as asked, or as the dtype resolves: values
-    alone tell a minimizer no better than sqrt(eps) |x|.
+    or not finite), 8 (sqrt(eps) |x| exceeds xatol). Success means that the interval that holds x is as narrow as asked
+    (0), or as the dtype resolves (8): values alone tell a minimizer no better than sqrt(eps) |x|.
 
     References
     ----------
@@ -104,7 +104,7 @@ def read_interval(bounds: Any) -> tuple[Any, Any]:
         raise ValueError(f"bounds is {bounds!r}; give two numbers (a, b) with a <= b.") from error
     for end in (lower, upper):
         number = isinstance(end, int | float | np.generic | np.ndarray | jax.Array)
-        if not number or jnp.shape(end) != () or jnp.iscomplexobj(end):
+        if not number or isinstance(end, bool) or jnp.shape(end) != () or jnp.iscomplexobj(end):
             raise ValueError(f"bounds is {bounds!r}; give two real scalars (a, b) with a <= b.")
     dtypes = {str(end.dtype) for end in (lower, upper) if hasattr(end, "dtype") and jnp.issubdtype(end.dtype, jnp.floating)}
     if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
