@@ -80,7 +80,7 @@ def is_traceable(leaf: Any) -> bool:
 
 def close(
     fun: Callable, role: Hashable, flat: Callable, inputs: tuple[jax.ShapeDtypeStruct, ...], args: Arguments
-) -> tuple[Function, list[Array]]:
+) -> tuple[Function, list[Any]]:
     """The closed function of `flat(fun, args)(*inputs, )` and the arrays that it captured.
 
     `flat(*inputs, args)` calls the user's `fun` on unraveled inputs, checks and ravels what comes back; `role` names it
