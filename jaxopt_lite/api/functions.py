@@ -72,10 +72,7 @@ def rosen_hess(x: Array) -> Array:
     [[ 802. -400.]
      [-400.  200.]]
     """
-    zero = jnp.zeros_like(x[:1])
-    diagonal = jnp.concatenate([1200.0 * x[:-1] ** 2 - 400.0 * x[1:] + 2.0, zero])
-    diagonal = diagonal + jnp.concatenate([zero, jnp.full_like(x[1:], 200.0)])
-    beside = -400.0 * x[:-1]
+    diagonal, beside = _bands(x)
     return jnp.diag(diagonal) + jnp.diag(beside, 1) + jnp.diag(beside, -1)
 
 
@@ -100,9 +97,14 @@ def rosen_hess_prod(x: Array, p: Array) -> Array:
     >>> print(rosen_hess_prod(jnp.array([1.0, 1.0]), jnp.array([1.0, 0.0])))
     [ 802. -400.]
     """
+    diagonal, beside = _bands(x)
     zero = jnp.zeros_like(x[:1])
-    diagonal = jnp.concatenate([1200.0 * x[:-1] ** 2 - 400.0 * x[1:] + 2.0, zero])
-    diagonal = diagonal + jnp.concatenate([zero, jnp.full_like(x[1:], 200.0)])
-    beside = -400.0 * x[:-1]
     up, down = jnp.concatenate([beside * p[1:], zero]), jnp.concatenate([zero, beside * p[:-1]])
     return diagonal * p + up + down
+
+
+def _bands(x: Array) -> tuple[Array, Array]:
+    """The diagonal (n,) and the band beside it (n - 1,) of the Hessian."""
+    zero = jnp.zeros_like(x[:1])
+    left = jnp.concatenate([1200.0 * x[:-1] ** 2 - 400.0 * x[1:] + 2.0, zero])
+    return left + jnp.concatenate([zero, jnp.full_like(x[1:], 200.0)]), -400.0 * x[:-1]

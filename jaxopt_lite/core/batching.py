@@ -27,7 +27,7 @@ from jaxopt_lite.core.status import BAD_INPUT, RUNNING
 TURNS_PER_REFILL = 8  # a refill costs about two turns; a lane that ends waits for half of this on average
 CPU_CACHE = 1 << 21  # bytes of state that stay fast on a core
 CPU_LANES = (64, 256)  # least and most; a turn of few lanes costs as much as one of 64, and 1,024 gain nothing over 256
-GPU_STATE = 1 << 31  # bytes of state on a GPU
+GPU_STATE = 1 << 31  # bytes of state on a GPU; this and the next are the plan's, not measured yet
 GPU_LANES = (4096, 65536)
 QUEUE_LENGTH = 4  # on a CPU at least so many problems per lane beyond the least width: it bounds the idle tail
 

@@ -104,6 +104,12 @@ def present(layout: Layout, fields: dict[str, Array], evaluations: int) -> dict[
     return counts | fields | {"x": layout.unravel(fields["x"]), "success": is_success(fields["status"])}
 
 
+def _shown(plan: Plan, fields: dict[str, Array]) -> dict[str, Any]:
+    if plan.oracle.scheme is not None:  # its error is not rounding, so that rounding excuses nothing
+        fields["status"] = jnp.where(fields["status"] == PRECISION, NUMERICAL, fields["status"])
+    return present(plan.layout, fields, plan.oracle.evaluations(plan.layout.size))
+
+
 @functools.lru_cache(maxsize=PROGRAMS)
 def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]]:
     """The program of a plan, bare and differentiable.
@@ -114,10 +120,7 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
     solve = batchable(lane(plan.method, plan.oracle.evaluate), plan.schedule)
 
     def solve_call(call: Call) -> dict[str, Any]:
-        fields = solve(operands_of(plan, call))
-        if plan.oracle.scheme is not None:  # its error is not rounding, so that rounding excuses nothing
-            fields["status"] = jnp.where(fields["status"] == PRECISION, NUMERICAL, fields["status"])
-        return present(plan.layout, fields, plan.oracle.evaluations(plan.layout.size))
+        return _shown(plan, solve(operands_of(plan, call)))
 
     def tangents_of(call: Call, d_call: Call, fields: dict[str, Any]) -> dict[str, Any]:
         operands, d_operands = jax.jvp(lambda c: operands_of(plan, c), (call,), (d_call,))
@@ -163,7 +166,7 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
         return plan.layout.unravel(fields["x"]), fields["fun"]
 
     def fields(run: Run, operands: Operands) -> dict[str, Any]:
-        return present(plan.layout, one.finish(run, operands), plan.oracle.evaluations(plan.layout.size))
+        return _shown(plan, one.finish(run, operands))
 
     options = compiler_options()
     return tuple(jax.jit(f, compiler_options=options) for f in (begin, one.turn, point, fields))

@@ -304,3 +304,11 @@ def test_every_kind_of_derivative_reaches_the_minimum(mean):
     if mean in ("callable", "pair"):
         assert bool(res.success)
         assert abs(int(res.nit) - int(known.nit)) <= 2
+
+
+def test_watching_a_run_changes_no_status():
+    """Finite differences never claim working precision, watched or not."""
+    start = jnp.array([1.3, 0.7, 0.8], jnp.float32)
+    alone = minimize(rosen, start, jac="2-point")
+    watched = minimize(rosen, start, jac="2-point", callback=lambda xk: None)
+    assert int(watched.status) == int(alone.status) == 4
