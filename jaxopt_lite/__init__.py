@@ -1,6 +1,7 @@
 """scipy.optimize as pure functions on JAX: vmap is a batch solver, grad goes through solutions, lanes tell the truth."""
 
 from jaxopt_lite.api.functions import rosen, rosen_der, rosen_hess, rosen_hess_prod
+from jaxopt_lite.api.least_squares import least_squares
 from jaxopt_lite.api.minimize import minimize
 from jaxopt_lite.api.minimize_scalar import minimize_scalar
 from jaxopt_lite.api.result import OptimizeResult
@@ -12,6 +13,7 @@ __all__ = [
     "OptimizeResult",
     "Stepper",
     "compiler_options",
+    "least_squares",
     "minimize",
     "minimize_scalar",
     "rosen",

@@ -1,5 +1,6 @@
 """From what the user gave to an oracle: closing `fun`, `jac`, `hess`, `hessp` and saying what is wrong with them."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -76,17 +77,101 @@ def scalar_oracle(
     functions = {name: function for name, (function, _) in closed.items()}
     captured = {name: closed[name][1] if name in closed else [] for name in ("fun", "jac", "hess", "hessp")}
     oracle = Oracle(needs, **functions, paired=paired, scheme=scheme)
-    return oracle, Traced(**captured, args=arguments.dynamic, rel_step=rel_step, abs_step=abs_step)
+    return oracle, Traced(**captured, loss=[], args=arguments.dynamic, rel_step=rel_step, abs_step=abs_step)
+
+
+def residual_oracle(
+    needs: Need,
+    layout: Layout,
+    fun: Callable,
+    args: tuple,
+    jac: Any = None,
+    kwargs: dict[str, Any] | None = None,
+    call: Callable | None = None,
+    rel_step: Any = None,
+) -> tuple[Oracle, Traced, int]:
+    """The oracle of a residual of x, its traced part, and m; `call(user's function, x, args) -> its value`."""
+    arguments = Arguments((*args, dict(kwargs)) if kwargs else args)
+    scheme = jac if isinstance(jac, str) else None
+    if scheme is not None and scheme not in SCHEMES:
+        raise ValueError(f"jac is {jac!r}; give a callable, None or one of {', '.join(SCHEMES)}.")
+    for name, given in (("fun", fun), ("jac", None if scheme else jac)):
+        if given is not None and not callable(given):
+            raise TypeError(f"{name} is a {type(given).__name__}; give a callable.")
+    n, point = layout.size, jax.ShapeDtypeStruct((layout.size,), layout.dtype)
+    at = point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, complex_like(point.dtype))
+    read = (lambda out: jnp.ravel(jnp.asarray(out))) if scheme == "cs" else (lambda out: _residual(out, layout))
+    mode = (scheme, "residual", bool(kwargs), call)
+    function, captured = _close(fun, "fun", read, layout, (at,), arguments, mode, bool(kwargs), call)
+    m = jax.eval_shape(function, captured, at, *arguments.dynamic)[0].shape[0]
+    if m == 0:
+        raise ValueError("fun returned no residuals; return at least one.")
+    derivative, jac_captured = None, []
+    if jac is not None and scheme is None:
+        square = lambda out: _jacobian(out, m, n, layout)
+        mode = ("jacobian", bool(kwargs), m, call)
+        derivative, jac_captured = _close(jac, "jac", square, layout, (point,), arguments, mode, bool(kwargs), call)
+    oracle = Oracle(needs, function, derivative, scheme=scheme)
+    return oracle, Traced(captured, jac_captured, [], [], [], arguments.dynamic, rel_step, None), m
+
+
+def close_loss(rho: Callable, m: int, dtype: Any) -> tuple[Any, list[Array]]:
+    """The closed function of a user's loss, z (m,) -> (3, m), and what it captured."""
+
+    def flat(z: Array, args: tuple) -> Array:
+        try:
+            out = rho(z)
+            rows = jnp.stack(list(out)) if isinstance(out, tuple | list) else jnp.asarray(out)
+        except Exception as error:
+            raise _same_kind(error)(f"loss raised {type(error).__name__} when called with z of shape ({m},): {error}") from error
+        if rows.shape != (3, m):
+            raise ValueError(f"loss returned shape {rows.shape} for z of shape ({m},); return rho, rho' and rho'', (3, {m}).")
+        return rows.astype(dtype)
+
+    return close(rho, ("loss", m, str(dtype)), flat, (jax.ShapeDtypeStruct((m,), dtype),), Arguments(()))
+
+
+def _residual(out: Any, layout: Layout) -> Array:
+    leaves = jax.tree.leaves(out)
+    if out is None or not leaves:
+        raise TypeError(f"fun returned {out!r}; return an array of residuals.")
+    for leaf in leaves:
+        dtype = jnp.result_type(leaf)
+        if not jnp.issubdtype(dtype, jnp.floating) or not (dtype in layout.dtypes or is_weak(leaf)):
+            raise TypeError(
+                f"fun returned dtype {dtype} for x of {layout.dtype}; return {layout.dtype} residuals: convert what it "
+                "captures, its args or its value, e.g. with .astype(x.dtype)."
+            )
+    return jnp.concatenate([jnp.ravel(jnp.asarray(leaf)).astype(layout.dtype) for leaf in leaves])
+
+
+def _jacobian(out: Any, m: int, n: int, layout: Layout) -> Array:
+    """(m, n), from that, from (m, *shape of x), or from a pytree of these in the structure of x."""
+    leaves, structure = jax.tree.flatten(out)
+    fits = structure == layout.structure and all(jnp.size(a) == m * math.prod(s) for a, s in zip(leaves, layout.shapes, strict=True))
+    if not fits and not (len(leaves) == 1 and jnp.size(leaves[0]) == m * n):
+        shapes = [tuple(jnp.shape(leaf)) for leaf in leaves]
+        raise ValueError(f"jac returned {shapes} for {m} residuals and {n} parameters; return an array of shape {(m, n)}.")
+    return jnp.concatenate([jnp.reshape(jnp.asarray(leaf), (m, -1)).astype(layout.dtype) for leaf in leaves], axis=1)
 
 
 def _close(
-    fun: Callable, name: str, read: Callable, layout: Layout, inputs: tuple, arguments: Arguments, mode: Any
+    fun: Callable,
+    name: str,
+    read: Callable,
+    layout: Layout,
+    inputs: tuple,
+    arguments: Arguments,
+    mode: Any,
+    with_keywords: bool = False,
+    how: Callable | None = None,
 ) -> tuple[Any, list[Array]]:
     def flat(*traced: Any) -> Any:
         *vectors, args = traced
         points = [layout.unravel(v) for v in vectors]
+        args, keywords = (args[:-1], args[-1]) if with_keywords else (args, {})
         try:
-            out = fun(*points, *args)
+            out = fun(*points, *args, **keywords) if how is None else how(fun, *points, args)
         except _NOT_TRACEABLE as error:
             raise TypeError(
                 f"{name} cannot be traced by JAX: it turned a traced array into a NumPy array or a Python number. Write it "

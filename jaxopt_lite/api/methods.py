@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from jaxopt_lite.core.options import Option
 from jaxopt_lite.core.protocol import Method
+from jaxopt_lite.least_squares import dogbox, lm, trf
 from jaxopt_lite.line_search import bfgs
 from jaxopt_lite.scalar import bounded
 
@@ -18,9 +19,11 @@ class Row(NamedTuple):
     prepare: Callable[..., Any]  # (options, x0) -> data, inside the program
     options: dict[str, Option]
     tol: tuple[str, ...]  # options that `tol` sets
-    takes: frozenset[str]  # of jac, hess, hessp, bounds, constraints
+    takes: frozenset[str]  # of jac, hess, hessp, bounds, constraints, loss
     maxiter: Callable[[int], int]  # default, from n
 
+
+UNLIMITED = (1 << 31) - 1  # iterations; the budget of a fit is its evaluations
 
 MINIMIZE = (
     Row(
@@ -43,6 +46,37 @@ MINIMIZE_SCALAR = (
         tol=("xatol",),
         takes=frozenset({"bounds"}),
         maxiter=lambda n: 500,
+    ),
+)
+
+
+LEAST_SQUARES = (
+    Row(
+        name="trf",
+        build=trf.build,
+        prepare=lm.prepare,
+        options=lm.OPTIONS,
+        tol=("ftol", "xtol", "gtol"),
+        takes=frozenset({"jac", "bounds", "loss"}),
+        maxiter=lambda n: UNLIMITED,
+    ),
+    Row(
+        name="dogbox",
+        build=lambda options: dogbox.dogbox(),
+        prepare=dogbox.prepare,
+        options=lm.OPTIONS,
+        tol=("ftol", "xtol", "gtol"),
+        takes=frozenset({"jac", "bounds", "loss"}),
+        maxiter=lambda n: UNLIMITED,
+    ),
+    Row(
+        name="lm",
+        build=lm.build,
+        prepare=lm.prepare,
+        options=lm.ACCELERATED,
+        tol=("ftol", "xtol", "gtol"),
+        takes=frozenset({"jac"}),
+        maxiter=lambda n: UNLIMITED,
     ),
 )
 

@@ -107,6 +107,8 @@ def solve_queue(
     begin = jax.vmap(lambda own: lane.begin(operands(own)))
     turn = jax.vmap(lambda run, own: lane.turn(run, operands(own)))
     finish = jax.vmap(lambda run, own: lane.finish(run, operands(own)))
+    last = lane.derive
+    derive = None if last is None else jax.vmap(lambda fields, own: last(fields, operands(own)))
 
     def shapes(width: int) -> tuple[Any, Any, Any]:
         work = [
@@ -120,8 +122,9 @@ def solve_queue(
     state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes(1)[1]))
     width = max(1, lane_width(total, state_bytes, schedule))
     work, run, fields = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes(width))
+    shown = fields if derive is None else jax.eval_shape(derive, fields, work)
     if total == 0:
-        return jax.tree.map(lambda field: jnp.zeros((*sizes, *field.shape[1:]), field.dtype), fields)
+        return jax.tree.map(lambda field: jnp.zeros((*sizes, *field.shape[1:]), field.dtype), shown)
     run = run._replace(status=jnp.full(width, BAD_INPUT, jnp.int32))  # nobody at work yet
     who = jnp.full(width, total, jnp.int32)  # the problem of each lane; `total` is none
     result = [jnp.zeros((total, *p.shape[1:]), p.dtype) for p in _pack(fields)]
@@ -144,7 +147,18 @@ def solve_queue(
     unfinished = lambda carry: (carry[3] < total) | jnp.any(carry[2] < total)
     carry = (run, work, who, jnp.zeros((), jnp.int32), result)
     result = lax.while_loop(unfinished, body, carry)[-1]
-    return _unpack(result, fields, sizes)
+    if derive is None:
+        return _unpack(result, fields, sizes)
+
+    def block(first: Array, out: list[Array]) -> list[Array]:
+        """The fields of `width` problems that follow from their solutions; the last block overlaps the one before."""
+        at = jnp.minimum(first * width, total - width)
+        mine = [lax.dynamic_slice_in_dim(r, at, width) for r in result]
+        made = _pack(derive(_unpack(mine, fields, (width,)), gather(at + jnp.arange(width, dtype=jnp.int32))))
+        return [lax.dynamic_update_slice_in_dim(o, m, at, 0) for o, m in zip(out, made, strict=True)]
+
+    out = [jnp.zeros((total, *p.shape[1:]), p.dtype) for p in jax.eval_shape(_pack, shown)]
+    return _unpack(lax.fori_loop(0, -(-total // width), block, out), shown, sizes)
 
 
 def _pack(fields: Any) -> list[Array]:

@@ -28,16 +28,27 @@ from jaxopt_lite.core.status import is_success
 DENSE = 512  # up to here the Hessian is formed and factored; beyond, conjugate gradients on products
 
 Rule = Callable[[Oracle, dict[str, Array], Operands, Operands], Array]
+Derived = Callable[[Oracle, dict[str, Array], Operands], dict[str, Array]]  # (oracle, fields, operands) -> what follows
+
+
+def value_alone(oracle: Oracle, fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
+    """What follows from a minimizer: `fun`."""
+    return {"fun": oracle.value(fields["x"], operands.function)}
 
 
 def tangents(
-    oracle: Oracle, rule: Rule, fields: dict[str, Array], operands: Operands, d_operands: Operands
+    oracle: Oracle, rule: Rule, derived: Derived, fields: dict[str, Array], operands: Operands, d_operands: Operands
 ) -> dict[str, Array]:
-    """Tangents of `x` and `fun` of a lane; `rule(oracle, fields, operands, d_operands)` is dx* if it converged."""
+    """Tangents of `x` and of the fields that follow from it; `rule(oracle, fields, operands, d_operands)` is dx*.
+
+    They are NaN for a lane that did not converge.
+    """
     true = jnp.where(is_success(fields["status"]), 1.0, jnp.nan)
     dx = rule(oracle, fields, operands, d_operands) * true.astype(fields["x"].dtype)
-    _, dfun = jax.jvp(oracle.value, (fields["x"], operands.function), (dx, d_operands.function))
-    return {"x": dx, "fun": dfun}
+    floating = lambda named: {k: v for k, v in named.items() if jnp.issubdtype(v.dtype, jnp.floating)}
+    follow = lambda x, operands: floating(derived(oracle, fields | {"x": x}, operands))
+    _, moved = jax.jvp(follow, (fields["x"], operands), (dx, d_operands))
+    return {"x": dx} | moved
 
 
 def constant(value: Any) -> Any:
@@ -57,6 +68,23 @@ def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_o
         return -jax.lax.custom_linear_solve(product, force, solve, symmetric=True)
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
     return -solve_regular(hess, force)
+
+
+def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> Array:
+    """dx* of a minimizer in a box: what a bound holds moves with it, the rest is stationary.
+
+    A variable is held where it is at a bound and the gradient pushes against it, or where the bounds meet. At a bound
+    with a gradient of zero it is free: the derivative is then that of the side where it leaves the bound.
+    """
+    x, theta, data, d_data = fields["x"], operands.function, operands.data, d_operands.data
+    gradient = oracle.derivative(x, theta)
+    at_lower = (x <= data.lower) & ((gradient > 0) | (data.lower == data.upper))
+    at_upper = (x >= data.upper) & (gradient < 0) & ~at_lower
+    held = at_lower | at_upper
+    _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
+    hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
+    hess = jnp.where(held[:, None], jnp.eye(x.shape[0], dtype=x.dtype), hess)
+    return solve_regular(hess, jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), -force))
 
 
 def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> Array:

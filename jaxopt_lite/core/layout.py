@@ -44,12 +44,12 @@ class Layout(NamedTuple):
         return jnp.concatenate([jnp.ravel(jnp.asarray(leaf).astype(self.dtype)) for leaf in leaves])
 
     def unravel(self, vector: Array) -> Any:
-        """The structure of this vector; leaves in their own dtypes (complex where the vector is complex)."""
+        """The structure of this vector; floats in the leaves' own dtypes, what is complex or an integer as it is."""
         leaves, at = [], 0
         for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
             size = math.prod(shape)
             leaf = vector[at : at + size].reshape(shape)
-            leaves.append(leaf if jnp.iscomplexobj(vector) else leaf.astype(dtype))
+            leaves.append(leaf.astype(dtype) if jnp.issubdtype(vector.dtype, jnp.floating) else leaf)
             at += size
         return jax.tree.unflatten(self.structure, leaves)
 

@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import dot
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query
 from jaxopt_lite.core.status import BAD_INPUT, BUDGET, NOT_FINITE, RUNNING, UNBOUNDED, is_success
 
@@ -30,7 +29,7 @@ class Best(NamedTuple):
     """The best finite point that was evaluated, accepted by the method or not."""
 
     x: Array  # (n,)
-    fun: Array  # (): +inf until a finite value was seen; of a residual, half its sum of squares
+    fun: Array  # (): +inf until a finite value was seen
     grad: Array | None  # (n,) or None where the oracle gives no gradient
 
 
@@ -70,9 +69,8 @@ def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
     choose = lambda own, best: jnp.where(success, own, best)
     if method.needs is not Need.NOTHING:
         fields["x"] = choose(fields["x"], run.best.x)
-    merit = "cost" if method.needs in (Need.RESIDUAL, Need.JACOBIAN) else "fun"
-    if merit in fields:
-        fields[merit] = choose(fields[merit], run.best.fun)
+    if "fun" in fields:
+        fields["fun"] = choose(fields["fun"], run.best.fun)
     if run.best.grad is not None:
         fields["jac"] = choose(fields["jac"], run.best.grad)
     ended = (run.status != RUNNING) & (run.status != UNBOUNDED) & (run.status != BAD_INPUT)
@@ -90,16 +88,24 @@ class Operands(NamedTuple):
     function: Any  # what the user's functions are evaluated with: captured arrays and args
 
 
+Derive = Callable[[dict[str, Array], Operands], dict[str, Array]]  # (fields of a lane, operands) -> fields
+
+
 class Lane(NamedTuple):
     """A method together with the evaluation of the user's function: what a batch drives."""
 
     begin: Callable[[Operands], Run]
     turn: Callable[[Run, Operands], Run]  # one evaluation
     finish: Callable[[Run, Operands], dict[str, Array]]
+    derive: Derive | None  # the fields that follow from the solution, made once a problem; None: they are all there
 
 
-def lane(method: Method, evaluate: Callable[[Query, Any], Answer]) -> Lane:
-    """The lane of a method; `evaluate(query, function)` is the only call site of the user's function."""
+def lane(
+    method: Method,
+    evaluate: Callable[[Query, Any], Answer],
+    derive: Derive | None = None,
+) -> Lane:
+    """The lane of a method; `evaluate(query, function)` is the only call site of the user's function in the loop."""
 
     def turn(run: Run, operands: Operands) -> Run:
         query = method.ask(run.state, operands.data)
@@ -110,6 +116,7 @@ def lane(method: Method, evaluate: Callable[[Query, Any], Answer]) -> Lane:
         begin=lambda operands: begin(method, operands.x0, operands.data),
         turn=turn,
         finish=lambda run, operands: finish(method, run, operands.data),
+        derive=derive,
     )
 
 
@@ -120,7 +127,8 @@ def solve_one(lane: Lane, operands: Operands) -> dict[str, Array]:
         lambda run: lane.turn(run, operands),
         lane.begin(operands),
     )
-    return lane.finish(run, operands)
+    fields = lane.finish(run, operands)
+    return fields if lane.derive is None else lane.derive(fields, operands)
 
 
 def _cleaned(answer: Answer) -> tuple[Answer, Array]:
@@ -140,10 +148,8 @@ def _cleaned(answer: Answer) -> tuple[Answer, Array]:
 
 
 def _better(best: Best, query: Query, answer: Answer) -> Best:
-    """The better of the best point and the one(s) just evaluated; of a residual, by half its sum of squares."""
+    """The better of the best point and the one(s) just evaluated."""
     x, fun = query.x, answer.fun
-    if fun is None and answer.residual is not None:
-        fun = jnp.where(answer.finite, 0.5 * dot(answer.residual, answer.residual), jnp.inf)
     if fun is None:
         return best
     if fun.ndim == 1:

@@ -3,22 +3,32 @@
 The default is autodiff, with one trace of the user's function: a gradient is `value_and_grad`, a Hessian and a
 Hessian-vector product are the linearization of that, a Jacobian runs forward (as many passes as parameters) or backward
 (as many as residuals), whichever is fewer. The user's own `jac`, `hess`, `hessp` take their place where given; SciPy's
-finite differences are there for its users: their points are one vmapped evaluation, inside the bounds of nothing.
+finite differences are there for its users: their points are one vmapped evaluation, inside of the bounds.
 
 Steps of finite differences (Press et al., Numerical Recipes, 5.7): eps^(1/2) for '2-point', eps^(1/3) for '3-point',
 times max(1, |x|), with the sign of x; eps for 'cs', whose error is of second order in the step without any cancellation.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.function import Function
 from jaxopt_lite.core.protocol import Answer, Need, Query
 
 SCHEMES = ("2-point", "3-point", "cs")
+RESIDUALS = (Need.RESIDUAL, Need.JACOBIAN, Need.CURVATURE)
+
+
+class Loss(NamedTuple):
+    """A measure of residuals: two pure functions of a residual (m,) and the traced part (`Traced.loss`). Static."""
+
+    cost: Callable[[Array, list[Array]], Array]  # (residual, traced) -> ()
+    weigh: Callable[[Array, Array, list[Array]], tuple[Array, Array]]  # (residual, jacobian, traced) -> both, weighted
 
 
 class Traced(NamedTuple):
@@ -28,9 +38,11 @@ class Traced(NamedTuple):
     jac: list[Array]
     hess: list[Array]
     hessp: list[Array]
+    loss: list[Array]  # captured by the loss, and its scale last
     args: list[Array]
     rel_step: Array | None  # () or (n,): relative step of finite differences; None: the scheme's own
     abs_step: Array | None  # () or (n,): absolute step
+    box: tuple[Array, Array] | None = None  # (n,) lower and upper bounds that no finite difference may leave
 
 
 class Oracle(NamedTuple):
@@ -43,6 +55,7 @@ class Oracle(NamedTuple):
     hessp: Function | None = None  # x, p -> (n,)
     paired: bool = False  # fun returns the value and its derivative
     scheme: str | None = None  # finite differences instead of autodiff
+    loss: Loss | None = None  # how a residual is measured; None: half its sum of squares
 
     def evaluations(self, n: int) -> int:
         """Values of fun that one turn takes."""
@@ -67,11 +80,22 @@ class Oracle(NamedTuple):
             return self._differences(x, t)
         return self._autodiff(x, t)
 
+    def merit(self, x: Array, t: Traced) -> Array:
+        """What is minimized, (): fun, or the cost of the residual."""
+        return self.cost(self.value(x, t), t) if self.needs in RESIDUALS else self.value(x, t)
+
+    def cost(self, residual: Array, t: Traced) -> Array:
+        """Half the sum of squares of a residual (m,), or what the loss makes of it."""
+        return 0.5 * dot(residual, residual) if self.loss is None else self.loss.cost(residual, t.loss)
+
     def derivative(self, x: Array, t: Traced) -> Array:
-        """The derivative alone, in a form that can be differentiated again: never by finite differences."""
-        if self.paired or self.jac is not None:
-            return self.with_derivative(x, t)[1]
-        return self._autodiff(x, t)[1]
+        """The gradient of the merit, in a form that can be differentiated again: never by finite differences."""
+        given = self.paired or self.jac is not None
+        value, derivative = self.with_derivative(x, t) if given else self._autodiff(x, t)
+        if self.needs not in RESIDUALS:
+            return derivative
+        slope = jax.grad(lambda r: self.cost(r, t))(value)
+        return matvec(derivative.T, slope)
 
     def hessian_product(self, x: Array, p: Array, t: Traced) -> Array:
         """Hessian times p."""
@@ -88,12 +112,17 @@ class Oracle(NamedTuple):
             each = lambda x: self.value(x, t)
             return Answer(fun=each(x) if x.ndim == 1 else jax.vmap(each)(x))
         if self.needs is Need.RESIDUAL:
-            return Answer(residual=self.value(x, t))
+            residual = self.value(x, t)
+            return Answer(self.cost(residual, t), residual=residual)
         if self.needs is Need.GRADIENT:
             return Answer(*self.with_derivative(x, t))
-        if self.needs is Need.JACOBIAN:
+        if self.needs in RESIDUALS:
+            curvature = self._second(x, query.vector, t) if self.needs is Need.CURVATURE else None
             residual, jacobian = self.with_derivative(x, t)
-            return Answer(residual=residual, jacobian=jacobian)
+            cost = self.cost(residual, t)
+            if self.loss is not None:
+                residual, jacobian = self.loss.weigh(residual, jacobian, t.loss)
+            return Answer(cost, residual=residual, jacobian=jacobian, curvature=curvature)
         assert self.needs in (Need.HESSIAN, Need.HVP)
         if self.needs is Need.HVP and self.hessp is None and self.hess is None:
             (fun, grad), (_, hvp) = jax.jvp(lambda x: self.with_derivative(x, t), (x,), (query.vector,))
@@ -107,9 +136,15 @@ class Oracle(NamedTuple):
         hess = jax.vmap(lambda e: tangent(e)[1])(jnp.eye(x.shape[0], dtype=x.dtype))
         return Answer(fun, grad, hess=0.5 * (hess + hess.T))
 
+    def _second(self, x: Array, v: Array | None, t: Traced) -> Array:
+        """The second derivative of the residual along v, (m,)."""
+        assert v is not None
+        along = lambda x: jax.jvp(lambda x: self.value(x, t), (x,), (v,))[1]
+        return jax.jvp(along, (x,), (v,))[1]
+
     def _autodiff(self, x: Array, t: Traced) -> tuple[Array, Array]:
         value = lambda x: self.value(x, t)
-        if self.needs not in (Need.RESIDUAL, Need.JACOBIAN):
+        if self.needs not in RESIDUALS:
             return jax.value_and_grad(value)(x)
         n, m = x.shape[0], jax.eval_shape(value, x).shape[0]
         if n <= m:
@@ -137,18 +172,34 @@ class Oracle(NamedTuple):
                 jax.lax.complex(jnp.broadcast_to(x, shifts.shape), shifts)
             )
             return jnp.real(there[0]), _columns(jnp.imag(there[1:]), h)
-        h = (x + h) - x  # the step as it is represented
-        shifts = jnp.diag(h)
-        points = [origin, shifts, *([-shifts] if scheme == "3-point" else [])]
-        there = jax.vmap(lambda x: self.value(x, t))(x[None, :] + jnp.concatenate(points))
-        back = there[n + 1 :] if scheme == "3-point" else there[:1]
-        width = 2 * h if scheme == "3-point" else h
-        return there[0], _columns(there[1 : n + 1] - back, width)
+        h = _inside(x, h, t.box, 2 if scheme == "3-point" else 1)
+        far = -h
+        if t.box is not None:  # where the box is too narrow for both sides, both points lie on one
+            far = jnp.where((x - h < t.box[0]) | (x - h > t.box[1]), 2 * h, -h)
+        shifts = [origin, jnp.diag(h), *([jnp.diag(far)] if scheme == "3-point" else [])]
+        points = x[None, :] + jnp.concatenate(shifts)
+        points = points if t.box is None else jnp.clip(points, t.box[0], t.box[1])
+        there = jax.vmap(lambda x: self.value(x, t))(points)
+        near = _columns(there[1 : n + 1] - there[:1], h)
+        if scheme == "2-point":
+            return there[0], near
+        beyond = _columns(there[n + 1 :] - there[:1], far)
+        return there[0], (near * far - beyond * h) / jnp.where(h == 0, 1.0, far - h)
+
+
+def _inside(x: Array, h: Array, box: tuple[Array, Array] | None, points: int) -> Array:
+    """Steps h (n,) as they are represented: turned around, or cut, where so many points would leave the box."""
+    if box is not None:
+        lower, upper = box
+        fits = lambda h: (x + h >= lower) & (x + h <= upper) & (x + points * h >= lower) & (x + points * h <= upper)
+        room = jnp.where(upper - x > x - lower, upper - x, lower - x) / points
+        h = jnp.where(fits(h), h, jnp.where(fits(-h), -h, room))
+    return (x + h) - x
 
 
 def _columns(differences: Array, steps: Array) -> Array:
-    """Differences (n, ...) over steps (n,) as a derivative (..., n)."""
-    per_step = differences / steps.reshape(-1, *[1] * (differences.ndim - 1))
+    """Differences (n, ...) over steps (n,) as a derivative (..., n); zero where there was no room for a step."""
+    per_step = differences / jnp.where(steps == 0, 1.0, steps).reshape(-1, *[1] * (differences.ndim - 1))
     return jnp.moveaxis(per_step, 0, -1)
 
 

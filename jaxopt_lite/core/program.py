@@ -19,13 +19,14 @@ from jax import Array
 from jax.core import Tracer
 
 from jaxopt_lite.core.batching import Schedule, batchable
-from jaxopt_lite.core.implicit import constant, tangents
+from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.loop import Budget, Operands, Run, lane
+from jaxopt_lite.core.loop import Budget, Lane, Operands, Run, lane
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, is_success
 
+LIKE_X = ("jac", "grad", "active_mask")  # fields that have the structure of x where they are vectors (n,)
 PROGRAMS = 128  # programs kept, the least recently used goes first: each takes some 130 of a process's 65,530 memory maps
 
 
@@ -37,6 +38,7 @@ class Plan(NamedTuple):
     oracle: Oracle
     layout: Layout
     schedule: Schedule
+    derived: Derived | None = None  # the fields that follow from the solution, with one more evaluation there
 
 
 class Call(NamedTuple):
@@ -88,26 +90,37 @@ def operands_of(plan: Plan, call: Call) -> Operands:
     x0 = plan.layout.ravel(call.x0)
     most = jnp.iinfo(jnp.int32).max
     evaluations = plan.oracle.evaluations(plan.layout.size)
-    turns = most if call.maxfev is None else jnp.maximum(1, jnp.asarray(call.maxfev, jnp.int32) // evaluations)
+    last = 0 if plan.derived is None else 1
+    turns = most if call.maxfev is None else jnp.maximum(1, jnp.asarray(call.maxfev, jnp.int32) // evaluations - last)
     budget = Budget(jnp.asarray(call.maxiter, jnp.int32), jnp.asarray(turns, jnp.int32))
-    return Operands(x0, plan.prepare(call.options, x0), budget, call.traced)
+    data, traced = plan.prepare(call.options, x0), call.traced
+    if plan.oracle.scheme is not None and getattr(data, "lower", None) is not None:  # no difference leaves the bounds
+        traced = traced._replace(box=(data.lower, data.upper))
+    return Operands(x0, data, budget, traced)
 
 
 def present(layout: Layout, fields: dict[str, Array], evaluations: int) -> dict[str, Any]:
-    """Raw fields as the user sees them; `evaluations` of fun were made a turn."""
+    """Raw fields as the user sees them; `evaluations` of fun were made a turn. What looks like x takes its structure."""
     fields = dict(fields)
     turns = fields.pop("turns")
-    counts = {"nfev": turns * evaluations}
-    if "jac" in fields:
-        counts["njev"] = turns
-        fields["jac"] = layout.unravel(fields["jac"])
-    return counts | fields | {"x": layout.unravel(fields["x"]), "success": is_success(fields["status"])}
+    counts = {"nfev": turns * evaluations} | ({"njev": turns} if "jac" in fields else {})
+    like_x = {name: layout.unravel(fields[name]) for name in ("x", *LIKE_X) if name in fields and fields[name].ndim == 1}
+    return counts | fields | like_x | {"success": is_success(fields["status"])}
 
 
 def _shown(plan: Plan, fields: dict[str, Array]) -> dict[str, Any]:
     if plan.oracle.scheme is not None:  # its error is not rounding, so that rounding excuses nothing
         fields["status"] = jnp.where(fields["status"] == PRECISION, NUMERICAL, fields["status"])
+    if plan.derived is not None:
+        fields["turns"] = fields["turns"] + 1
     return present(plan.layout, fields, plan.oracle.evaluations(plan.layout.size))
+
+
+def lane_of(plan: Plan) -> Lane:
+    """The lane of a plan, with what follows from its solution."""
+    follow = plan.derived
+    derive = None if follow is None else lambda fields, operands: fields | follow(plan.oracle, fields, operands)
+    return lane(plan.method, plan.oracle.evaluate, derive)
 
 
 @functools.lru_cache(maxsize=PROGRAMS)
@@ -117,7 +130,7 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
     The derivative rule stands outside of the jit: reverse mode would otherwise carry the compiler options into a nested
     jit, where they are not allowed; and `custom_vmap` inside has no reverse mode of its own.
     """
-    solve = batchable(lane(plan.method, plan.oracle.evaluate), plan.schedule)
+    solve = batchable(lane_of(plan), plan.schedule)
 
     def solve_call(call: Call) -> dict[str, Any]:
         return _shown(plan, solve(operands_of(plan, call)))
@@ -125,8 +138,9 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
     def tangents_of(call: Call, d_call: Call, fields: dict[str, Any]) -> dict[str, Any]:
         operands, d_operands = jax.jvp(lambda c: operands_of(plan, c), (call,), (d_call,))
         at = {"x": plan.layout.ravel(jax.tree.leaves(fields["x"])), "status": fields["status"]}
-        moved = tangents(plan.oracle, plan.method.implicit, at, operands, d_operands)
-        return moved | {"x": plan.layout.unravel(moved["x"])}
+        follow = plan.derived or value_alone
+        moved = tangents(plan.oracle, plan.method.implicit, follow, at, operands, d_operands)
+        return {name: plan.layout.unravel(v) if name in ("x", *LIKE_X) and v.ndim == 1 else v for name, v in moved.items()}
 
     solve_call.__name__ = f"jaxopt_lite_{plan.method.name.lower()}"
     options = compiler_options()
@@ -155,7 +169,7 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
     ``begin(call) -> (run, operands)``, ``turn(run, operands) -> run``, ``point(run, operands) -> (x, fun)`` of the
     method's own point, and ``fields(run, operands)`` as of `run`.
     """
-    one = lane(plan.method, plan.oracle.evaluate)
+    one = lane_of(plan)
 
     def begin(call: Call) -> tuple[Run, Operands]:
         operands = operands_of(plan, call)
@@ -163,10 +177,11 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
 
     def point(run: Run, operands: Operands) -> tuple[Any, Array]:
         fields = plan.method.report(run.state, operands.data)
-        return plan.layout.unravel(fields["x"]), fields["fun"]
+        return plan.layout.unravel(fields["x"]), fields.get("fun", run.best.fun)
 
     def fields(run: Run, operands: Operands) -> dict[str, Any]:
-        return _shown(plan, one.finish(run, operands))
+        ended = one.finish(run, operands)
+        return _shown(plan, ended if one.derive is None else one.derive(ended, operands))
 
     options = compiler_options()
     return tuple(jax.jit(f, compiler_options=options) for f in (begin, one.turn, point, fields))

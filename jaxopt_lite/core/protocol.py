@@ -27,12 +27,13 @@ class Need(enum.Enum):
     GRADIENT = "gradient"  # fun, grad
     HESSIAN = "hessian"  # fun, grad, hess
     HVP = "hvp"  # fun, grad, and the Hessian times the asked vector
-    RESIDUAL = "residual"  # residual
-    JACOBIAN = "jacobian"  # residual, jacobian
+    RESIDUAL = "residual"  # residual; fun is half its sum of squares
+    JACOBIAN = "jacobian"  # residual, jacobian and fun, all as the loss sees them (`Oracle.loss`)
+    CURVATURE = "curvature"  # the same, and the second derivative of the residual along the asked vector
 
 
 class Query(NamedTuple):
-    """What to evaluate: a point (n,), or a static number of points (k, n); for HVP also a vector (n,)."""
+    """What to evaluate: a point (n,), or a static number of points (k, n); for HVP and CURVATURE also a vector (n,)."""
 
     x: Array
     vector: Array | None = None
@@ -54,6 +55,7 @@ class Answer(NamedTuple):
     hvp: Maybe = None  # (n,)
     residual: Maybe = None  # (m,)
     jacobian: Maybe = None  # (m, n)
+    curvature: Maybe = None  # (m,)
     finite: Maybe = None  # () bool
 
 

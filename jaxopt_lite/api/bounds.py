@@ -1,0 +1,70 @@
+"""Bounds as SciPy's users write them, checked where they are known numbers."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxopt_lite.core.layout import Layout, describe
+
+Side = list[Any]  # the leaves of one side: a scalar for all variables, or arrays that ravel to (n,)
+
+
+def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -> tuple[Side, Side] | None:
+    """The lower and the upper side of `bounds` = (lower, upper); None where both are known to be infinite.
+
+    Each side is a number, an array of the shape of x, or a pytree in the structure of x; an object with `lb` and `ub`
+    will do for the pair. Raises ValueError for shapes that do not fit, crossed bounds and a start outside, where known.
+    """
+    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") and hasattr(bounds, "ub") else bounds
+    if not isinstance(pair, tuple | list | np.ndarray | jax.Array) or len(pair) != 2:
+        raise ValueError(f"bounds is {bounds!r}; give a pair (lower, upper), each a number or an array of the shape of {name}.")
+    lower, upper = (_side(side, which, layout, name) for side, which in zip(pair, ("lower", "upper"), strict=True))
+    low, high = _known(lower, layout), _known(upper, layout)
+    if low is not None and high is not None:
+        if np.any(np.isnan(low)) or np.any(np.isnan(high)):
+            raise ValueError("bounds hold NaN; give numbers, and -inf or inf where there is no bound.")
+        if np.any(low > high):
+            worst = int(np.argmax(low > high))
+            raise ValueError(
+                f"bounds are crossed: {low[worst]} > {high[worst]} for parameter {worst}; each lower bound must not exceed "
+                "its upper bound."
+            )
+        if np.all(low == -np.inf) and np.all(high == np.inf):
+            return None
+    start = _known(leaves, layout)
+    if start is not None:
+        for bound, beyond in ((low, np.less), (high, np.greater)):
+            if bound is not None and np.any(beyond(start, bound)):
+                worst = int(np.argmax(beyond(start, bound)))
+                raise ValueError(
+                    f"{name} is infeasible: parameter {worst} starts at {start[worst]}, outside of its bound {bound[worst]}; "
+                    "give a start inside of the bounds."
+                )
+    return lower, upper
+
+
+def _side(side: Any, which: str, layout: Layout, name: str) -> Side:
+    if isinstance(side, list | tuple) and not jax.tree.structure(side) == layout.structure:
+        side = np.asarray(side, float)
+    side_leaves = jax.tree.leaves(side)
+    for leaf in side_leaves:
+        if not isinstance(leaf, int | float | np.generic | np.ndarray | jax.Array) or isinstance(leaf, bool):
+            raise TypeError(f"the {which} bound holds a {type(leaf).__name__}; give numbers.")
+    sizes = [int(np.prod(jnp.shape(leaf))) for leaf in side_leaves]
+    alone = len(side_leaves) == 1 and jnp.shape(side_leaves[0]) in ((), (1,))
+    if not alone and sum(sizes) != layout.size:
+        raise ValueError(
+            f"the {which} bound is {describe(side)} for {name} of {layout.describe()}; give a number, or one for each parameter."
+        )
+    return side_leaves
+
+
+def _known(leaves: list[Any], layout: Layout) -> np.ndarray | None:
+    """The numbers (n,) of one side, if they are known."""
+    if any(isinstance(leaf, Tracer) for leaf in leaves):
+        return None
+    flat = np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in leaves])
+    return np.broadcast_to(flat, (layout.size,)).astype(layout.dtype).astype(float)

@@ -1,0 +1,232 @@
+"""`least_squares`: SciPy's front door to nonlinear least squares, with bounds and robust losses."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jax.core import Tracer
+
+from jaxopt_lite.api import methods
+from jaxopt_lite.api.bounds import read_box
+from jaxopt_lite.api.close import close_loss, residual_oracle
+from jaxopt_lite.api.minimize import solve
+from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.core.batching import Schedule
+from jaxopt_lite.core.layout import Layout, parse
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, STATIC, number, read
+from jaxopt_lite.core.program import Call, Plan
+from jaxopt_lite.least_squares import losses, solution
+
+TURNS_PER_REFILL = 2  # a fit takes some five turns; with refills every 8 turns half of the lanes would wait
+
+
+def least_squares(
+    fun: Callable,
+    x0: Any,
+    jac: Callable | str | None = None,
+    bounds: Any = (-np.inf, np.inf),
+    method: str = "trf",
+    ftol: Any = "auto",
+    xtol: Any = "auto",
+    gtol: Any = "auto",
+    x_scale: Any = None,
+    loss: str | Callable = "linear",
+    f_scale: Any = 1.0,
+    diff_step: Any = None,
+    tr_solver: None = None,
+    tr_options: None = None,
+    jac_sparsity: None = None,
+    max_nfev: Any = None,
+    verbose: int = 0,
+    args: Any = (),
+    kwargs: dict[str, Any] | None = None,
+    callback: Callable | None = None,
+    workers: None = None,
+    options: dict[str, Any] | None = None,
+) -> OptimizeResult:
+    """Minimize half the sum of squares of residuals, or a robust measure of them, with bounds on the parameters.
+
+    Pure: it can be called eagerly, under `jax.jit`, under `jax.vmap` (a batch whose finished lanes take the next
+    problem from a queue) and be differentiated. The residuals and their Jacobian are evaluated once a turn, at one point.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args, **kwargs) -> residuals``, an array of any shape (or a pytree of arrays) of the dtype of x, written
+        with JAX. Traced once a compile.
+    x0 : array or pytree of floats
+        The start, inside of the bounds. Traced.
+    jac : callable, str or None
+        None: autodiff. A callable ``jac(x, *args, **kwargs)`` returning (m, n) or a pytree as `jax.jacobian` gives;
+        '2-point', '3-point', 'cs': finite differences, which stay inside of the bounds.
+    bounds : pair
+        (lower, upper): each a number or an array of the shape of x (or a pytree like x); -inf and inf where there is
+        none, equal ones to freeze a parameter. Traced. The function is never evaluated outside.
+    method : str
+        'trf' (the default), 'dogbox', or 'lm', which takes neither bounds nor losses and needs m >= n.
+    ftol, xtol, gtol : float
+        Tolerances, traced: of the relative reduction of the cost, of the relative length of a step, and of the cosine
+        between the residuals and the columns of the Jacobian. 'auto' is 1e-8, and 10 eps in float32; None or 0 is off.
+    x_scale : 'jac', array_like or None
+        Scales of the parameters. None and 'jac': from the norms of the columns of the Jacobian, for all methods.
+    loss : str or callable
+        'linear', 'soft_l1', 'huber', 'cauchy', 'arctan'; or a callable ``loss(z)`` of z = (residual / f_scale)^2, (m,),
+        that returns rho, rho' and rho'' (3, m).
+    f_scale : float
+        The size of residual beyond which a loss takes it for an outlier. Traced.
+    diff_step : float or (n,), optional
+        Relative step of finite differences.
+    tr_solver, tr_options, jac_sparsity, workers : None
+        Not used here: the equations of a lane are dense.
+    max_nfev : int, optional
+        Most evaluations of fun, those for finite differences included. Default 100 n turns.
+    verbose : int
+        1 or 2: print a summary when an eager call ends.
+    args : tuple
+        More arguments of `fun` and `jac`, any pytrees. Numbers and arrays are traced.
+    kwargs : dict, optional
+        Keyword arguments of the same.
+    callback : callable, optional
+        As for `minimize`; eager calls only.
+    options : dict, optional
+        `factor` (first radius of the trust region in units of the scaled length of x0, 1.0), `geodesic` (acceleration, for
+        'lm'), `maxiter`, `lanes` and `turns_per_refill`.
+
+    Returns
+    -------
+    OptimizeResult
+        With x, cost, fun (the residuals (m,) at x), jac (m, n) and grad as the loss sees them, optimality (the largest
+        entry of the gradient, scaled by the distance to bounds), active_mask (-1, 0, 1 for a parameter at its lower
+        bound, inside, at its upper one), nfev, njev, nit, status, success and message.
+
+    Raises
+    ------
+    ValueError
+        Unknown method or loss; bounds or a loss with 'lm', fewer residuals than parameters there; bounds that are
+        crossed, of another shape than x, or do not hold x0; a Jacobian of another shape.
+    TypeError
+        x0 or residuals without floats; a `fun` that JAX cannot trace.
+
+    Notes
+    -----
+    Statuses that can occur: 0, 1, 4, 5, 6, 7 (crossed bounds or NaN in traced ones), 8 (`OptimizeResult`). Success is
+    claimed where a full Gauss-Newton step promises nothing more, and after an orthogonal factorization of the Jacobian
+    at x has confirmed it; a short step alone is no success. A traced start outside of the bounds is moved inside.
+
+    x and all fields that follow from it have derivatives with respect to everything that `fun` captures or is given, and
+    to bounds that hold a parameter. They are NaN where the fit did not succeed.
+
+    Differs from SciPy: one code space of statuses; autodiff by default; 'jac' scaling for all methods; `gtol` is a cosine
+    and has no units; `nfev` counts every evaluation, also for finite differences and the last one at x; 'trf' stops at
+    the bounds instead of being reflected there.
+
+    References
+    ----------
+    J. J. Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978. M. A. Branch, T. F. Coleman, Y. Li, A
+    subspace, interior, and conjugate gradient method for large-scale bound-constrained minimization problems, 1999.
+    C. Voglis, I. E. Lagaris, A rectangular trust region dogleg approach, 2004.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from jaxopt_lite import least_squares
+    >>> residuals = lambda x: jnp.stack([10.0 * (x[1] - x[0] ** 2), 1.0 - x[0]])
+    >>> res = least_squares(residuals, jnp.array([-1.2, 1.0]))
+    >>> print(res.x.round(3), bool(res.success))
+    [1. 1.] True
+
+    With a bound that holds, and a batch of it:
+
+    >>> solve = lambda upper: least_squares(residuals, jnp.array([-1.2, 1.0]), bounds=(-jnp.inf, upper))
+    >>> print(jax.vmap(solve)(jnp.array([1.5, 2.0])).x.round(3))
+    [[1. 1.]
+     [1. 1.]]
+    """
+    for name, given in (("tr_options", tr_options), ("jac_sparsity", jac_sparsity), ("workers", workers)):
+        if given:
+            raise ValueError(f"{name} is given, but the equations of a lane are dense and solved in place; leave it out.")
+    if tr_solver not in (None, "exact"):
+        raise ValueError(f"tr_solver is {tr_solver!r}; only 'exact' is there: leave it out.")
+    row = methods.find(methods.LEAST_SQUARES, method, "least_squares")
+    leaves, layout = parse(x0)
+    box = read_box(bounds, leaves, layout)
+    if box is not None and "bounds" not in row.takes:
+        raise ValueError(f"method {row.name!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.")
+    call_of = {"ftol": ftol, "xtol": xtol, "gtol": gtol, "x_scale": x_scale, "max_nfev": max_nfev}
+    plan, call = plan_call(row, fun, leaves, layout, args, jac, box, call_of, options, kwargs, diff_step, loss, f_scale)
+    shown = {"disp": bool(verbose)}
+    return solve(plan, call, shown, callback)
+
+
+def plan_call(
+    row: methods.Row,
+    fun: Callable,
+    leaves: list[Any],
+    layout: Layout,
+    args: Any,
+    jac: Any,
+    box: Any,
+    given: dict[str, Any],
+    options: dict[str, Any] | None,
+    kwargs: dict[str, Any] | None = None,
+    diff_step: Any = None,
+    loss: Any = "linear",
+    f_scale: Any = 1.0,
+    how: Callable | None = None,
+    derived: Callable = solution.fields,
+) -> tuple[Plan, Call]:
+    """What is static and what is traced about a call; `given` are ftol, xtol, gtol, x_scale and max_nfev."""
+    n = layout.size
+    tolerances = {name: _tolerance(given[name], name) for name in ("ftol", "xtol", "gtol")}
+    values = read((options or {}) | tolerances, row.options, row.name, n)
+    method = row.build(values | {"bounded": box is not None})
+    args = args if isinstance(args, tuple) else (args,)
+    oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, diff_step)
+    if row.name == "lm" and m < n:
+        raise ValueError(
+            f"method 'lm' needs at least as many residuals as parameters, and there are {m} for {n}; use 'trf' or 'dogbox'."
+        )
+    measure, captured = _measure(loss, f_scale, m, layout, row)
+    oracle, traced = oracle._replace(loss=measure), traced._replace(loss=captured)
+    turns = values["turns_per_refill"]
+    schedule = Schedule(values["lanes"], TURNS_PER_REFILL if turns is None else turns)
+    numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC}
+    numbers |= {"x_scale": _scale(given["x_scale"], layout), "bounds": box}
+    most = given["max_nfev"]
+    most = 100 * n * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
+    maxiter = row.maxiter(n) if values["maxiter"] is None else values["maxiter"]
+    return Plan(method, row.prepare, oracle, layout, schedule, derived), Call(leaves, numbers, maxiter, most, traced)
+
+
+def _tolerance(value: Any, name: str) -> Any:
+    if isinstance(value, str):
+        if value != "auto":
+            raise ValueError(f"{name} is {value!r}; give a number >= 0, None for off, or 'auto'.")
+        return None
+    return 0.0 if value is None else number(value, name, POSITIVE_OR_ZERO)
+
+
+def _scale(x_scale: Any, layout: Layout) -> Any:
+    if x_scale is None or (isinstance(x_scale, str) and x_scale == "jac"):
+        return None
+    if isinstance(x_scale, str):
+        raise ValueError(f"x_scale is {x_scale!r}; give 'jac', or positive numbers.")
+    if isinstance(x_scale, Tracer):
+        return x_scale
+    value = np.asarray(x_scale, float)
+    if value.shape not in ((), (layout.size,)) or not np.all(value > 0) or not np.all(np.isfinite(value)):
+        raise ValueError(f"x_scale is {x_scale!r}; give 'jac', or one positive number, or one for each parameter.")
+    return value
+
+
+def _measure(loss: Any, f_scale: Any, m: int, layout: Layout, row: methods.Row) -> tuple[Any, list[Any]]:
+    if not callable(loss) and (not isinstance(loss, str) or loss not in losses.LOSSES):
+        raise ValueError(f"loss is {loss!r}; give a callable or one of {', '.join(losses.LOSSES)}.")
+    if "loss" not in row.takes and loss != "linear":
+        raise ValueError(f"method {row.name!r} supports only the 'linear' loss; use 'trf' or 'dogbox'.")
+    if not isinstance(f_scale, Tracer) and not np.all(np.asarray(f_scale) > 0):
+        raise ValueError(f"f_scale is {f_scale!r}; give a number > 0.")
+    if callable(loss):
+        rho, captured = close_loss(loss, m, layout.dtype)
+        return losses.of_user(rho), [*captured, f_scale]
+    return losses.LOSSES[loss], [] if loss == "linear" else [f_scale]

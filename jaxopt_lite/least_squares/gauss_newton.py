@@ -1,0 +1,190 @@
+"""Damped Gauss-Newton methods: a rule that proposes a step from the linear model, and nothing else.
+
+`gauss_newton(name, rule)` composes a `Rule` (how a step follows from the linear model of the residual, a control such as
+a damping or a radius, and the bounds) into a `Method` that needs residuals and Jacobians. Every turn evaluates both at
+one trial point, so that accepting it needs no second evaluation; what is kept of them is [J'J | J'r], not J.
+
+A trial point is accepted if it reduces the cost by at least a ten-thousandth of what the model promised. The reduction is
+the difference of the costs f - f+, or, where that is within rounding, the trapezoid of the slopes at both ends,
+
+    f - f+ = -p.(g + g+) / 2 + O(|p|^3),                                                        (1)
+
+which has no cancellation: this is what lets float32 finish.
+
+A lane has converged where the undamped model has nothing left to give. `offset` is the relative reduction of the cost
+that a full Gauss-Newton step would promise: the square of the relative offset of Bates & Watts (1981), which is the same
+in all parametrizations. The lane ends when one of these holds at an accepted point:
+
+    ftol:  the last reduction and the offset are at most ftol, or the offset is at most 0.001 ftol
+    xtol:  the last step and the full step are at most xtol |x|, in the norm of the column scales
+    gtol:  the largest cosine between the residual and a column of J, and the offset, are at most gtol
+
+A small step alone, which heavy damping makes anywhere, is never enough. Where the offset is below the rounding of f, or
+the full step below that of x, and less was asked for, the lane ends at working precision; where trial points have become
+the same point, at working precision if rounding of x explains the cosines, else with numerical difficulties. Neither is
+claimed on a plateau, where a column of J that once mattered has fallen below the rounding of what it was: there the
+parameter has run away (an exponential that has decayed before the first datum), and anything looks stationary.
+
+Source: Moré 1978 (scaling, gain ratio), Nocedal & Wright 2006, chapter 10. Changed for batches: one evaluation a turn,
+no inner loop over dampings; the tests bound what the undamped step would do.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.core.dense import dot, matvec, norm
+from jaxopt_lite.core.implicit import Rule as ImplicitRule
+from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.least_squares.normal import Model, invert, model
+
+ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliver
+NOISE = 16.0  # differences of costs below this many eps f are rounding: a sum of some hundred terms
+EARLY = 1e-3  # an offset so far below ftol needs no last step to prove it
+SAME = 4.0  # lengths below this many eps |x| are rounding of x
+BEND = 0.75  # geodesic acceleration is trusted up to this ratio of second to first order (Transtrum & Sethna 2012)
+
+
+class Proposal(NamedTuple):
+    """A step and what is known about it."""
+
+    y: Array  # (n,) the step in the model's variables, inside of the bounds
+    gain: Array  # () reduction of the cost that the model promises for it, relative to the cost
+    offset: Array  # () that of the full Gauss-Newton step
+    length: Array  # () length of the full step, in units of |r|
+    slope: Array  # () largest cosine between the residual and a column, as far as the bounds leave it free
+    stride: Array  # () length of the step as the radius measures it, in units of |r|
+    note: Array  # () what the rule hands to itself for the next turn
+
+
+class Rule(NamedTuple):
+    """How a step follows from the model."""
+
+    start: Callable[[Array, Any], Array]  # (x0, data) -> the first point
+    radius: Callable[[Any, Array, Array, Array], Array]  # (data, x, scale, |r|) -> () the first radius
+    propose: Callable[[Array, Model, Array, Array, Any], Proposal]  # (x, model, radius / |r|, note, data)
+    adjust: Callable[[Array, Array, Array], Array]  # (radius, gain ratio, length of the step) -> radius
+    land: Callable[[Array, Array, Any], Array]  # (x, p, data) -> the trial point, inside of the bounds
+
+
+class FitState(NamedTuple):
+    """An accepted point, the model there, and the trial that goes on from it."""
+
+    x: Array  # (n,) accepted point
+    normal: Array  # (n, n + 1) [J'J | J'r] there
+    scale: Array  # (n,) squares of the column scales
+    p: Array  # (n,) trial step
+    numbers: Array  # (5,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|
+
+
+class GeodesicState(NamedTuple):
+    """The same, between the two turns of an accelerated step."""
+
+    fit: FitState
+    bending: Array  # () bool: the curvature along p is asked for, at x
+
+
+def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
+    """A method from a rule."""
+
+    def init(x0: Array, data: Any) -> FitState:
+        n = x0.shape[0]
+        numbers = jnp.zeros(5, x0.dtype).at[0].set(jnp.inf)
+        return FitState(rule.start(x0, data), jnp.zeros((n, n + 1), x0.dtype), jnp.ones_like(x0), jnp.zeros_like(x0), numbers)
+
+    def ask(s: FitState, data: Any) -> Query:
+        return Query(rule.land(s.x, s.p, data))
+
+    def tell(s: FitState, query: Query, answer: Answer, data: Any) -> Told:
+        return _tell(rule, s, query, answer, data)
+
+    def report(s: FitState, data: Any) -> dict[str, Array]:
+        return {"x": s.x}
+
+    return Method(name, Need.JACOBIAN, init, ask, tell, report, implicit)
+
+
+def geodesic(method: Method) -> Method:
+    """The method with geodesic acceleration (Transtrum & Sethna 2012): every step p is bent to p + a / 2 with
+
+        (J'J + damping) a = -J' (second derivative of r along p),
+
+    unless |a| > 0.75 |p|, at the price of a turn for the second derivative before each trial.
+    """
+
+    def init(x0: Array, data: Any) -> GeodesicState:
+        return GeodesicState(method.init(x0, data), jnp.zeros((), bool))
+
+    def ask(s: GeodesicState, data: Any) -> Query:
+        return Query(jnp.where(s.bending, s.fit.x, method.ask(s.fit, data).x), s.fit.p)
+
+    def tell(s: GeodesicState, query: Query, answer: Answer, data: Any) -> Told:
+        told = method.tell(s.fit, query, answer, data)
+        choose = lambda bent, tried: jnp.where(s.bending, bent, tried)
+        fit = FitState(*map(choose, s.fit._replace(p=_bent(s.fit, answer)), told.state))
+        return Told(GeodesicState(fit, ~s.bending), choose(RUNNING, told.status), told.iterated & ~s.bending)
+
+    def report(s: GeodesicState, data: Any) -> dict[str, Array]:
+        return method.report(s.fit, data)
+
+    return method._replace(needs=Need.CURVATURE, init=init, ask=ask, tell=tell, report=report)
+
+
+def _bent(s: FitState, answer: Answer) -> Array:
+    m = model(s.normal, s.scale, s.numbers[0])
+    root = jnp.sqrt(s.scale)
+    a = -matvec(invert(m.A, s.numbers[3]), matvec(answer.jacobian.T, answer.curvature) / root)
+    short = norm(a, 2) <= BEND * norm(root * s.p, 2)
+    return s.p + jnp.where(short & answer.finite, 0.5, 0.0) * a / root
+
+
+def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> Told:
+    n, eps = s.x.shape[0], jnp.finfo(s.x.dtype).eps
+    cost, gain, radius, note, stride = s.numbers
+    fresh, f = jnp.isinf(cost), answer.fun
+    there = _normal(answer.jacobian, answer.residual)
+    p, promised = query.x - s.x, gain * cost
+    difference, trapezoid = cost - f, -0.5 * dot(p, s.normal[:, n] + there[:, n])
+    moves = jnp.where(fresh, 0.0, jnp.sqrt(2.0 * cost) * norm(jnp.sqrt(s.scale) * s.x, 2))  # eps of it: by rounding of x
+    rounding = (jnp.abs(difference) <= NOISE * eps * (cost + moves)) & answer.finite
+    actual = jnp.where(rounding, trapezoid, difference)
+    good = (actual >= ACCEPTED * promised) & (actual >= 0)
+    accepted = answer.finite & (fresh | good)
+    pick = lambda new, old: jnp.where(accepted, new, old)
+    x, f_new, normal = pick(query.x, s.x), pick(f, cost), pick(there, s.normal)
+    largest = jnp.where(fresh, 0.0, s.scale)
+    columns = jnp.maximum(largest, jnp.diagonal(there)) if data.scale is None else data.scale
+    scale = pick(jnp.where(columns > 0, columns, 1.0), s.scale)
+    root, size = jnp.sqrt(scale), jnp.sqrt(2.0 * jnp.where(jnp.isfinite(f_new), f_new, 0.0))
+    ratio = jnp.where(accepted, actual / jnp.where(promised > 0, promised, jnp.inf), -1.0)
+    radius = jnp.where(fresh, rule.radius(data, x, scale, size), rule.adjust(radius, ratio, stride))
+
+    m = model(normal, scale, 0.5 * size * size)
+    proposal = rule.propose(x, m, radius / jnp.where(size > 0, size, 1.0), note, data)
+    x_size, last = norm(root * x, 2), norm(root * p, 2)
+    length, offset = proposal.length * size, proposal.offset
+    moved = accepted & ~fresh
+    by_cost = (offset <= EARLY * data.ftol) | (moved & (offset <= data.ftol) & (actual <= data.ftol * cost))
+    by_step = moved & (length <= data.xtol * x_size) & (last <= data.xtol * x_size)
+    by_slope = (proposal.slope <= data.gtol) & (offset <= data.gtol)
+    known, rounded = accepted | ~fresh, SAME * eps * x_size
+    seen = columns if data.scale is None else jnp.zeros_like(x)
+    plateau = jnp.any(jnp.diagonal(normal) < eps * eps * seen)
+    converged = accepted & (by_cost | by_step | by_slope | (size <= rounded))
+    precise = known & ((offset <= eps) | (length <= rounded))
+    stuck = ~known | (~accepted & jnp.all(query.x == s.x))
+    excused = known & (proposal.slope * size <= SAME * eps * size + rounded)
+    ended = jnp.where(stuck, jnp.where(excused, PRECISION, NUMERICAL), RUNNING)
+    status = jnp.where(converged, CONVERGED, jnp.where(precise, PRECISION, ended))
+    status = jnp.where(plateau & known, jnp.where(stuck, NUMERICAL, RUNNING), status)
+    status = status if data.lower is None else jnp.where(jnp.all(data.lower <= data.upper), status, BAD_INPUT)
+    numbers = jnp.stack([f_new, proposal.gain, radius, proposal.note, proposal.stride * size])
+    return Told(FitState(x, normal, scale, m.unit * proposal.y, numbers), status, moved)
+
+
+def _normal(J: Array, r: Array) -> Array:
+    """[J'J | J'r], (n, n + 1), in one product."""
+    return matvec(J.T, jnp.concatenate([J, r[:, None]], axis=1))

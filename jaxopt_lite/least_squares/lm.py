@@ -1,0 +1,105 @@
+"""Levenberg-Marquardt as a trust region: in every lane its own radius, in the norm of the column scales.
+
+A step is the minimizer of the linear model inside |D^(1/2) p| <= radius (`normal.py`). D holds the squares of the largest
+column norms seen (Moré 1978, section 3), unless `x_scale` gives the scales. The first radius is that of the start,
+|D^(1/2) x0|; MINPACK's is a hundred times as long, from where a first step may leap onto a plateau (NIST's BoxBOD).
+
+With a gain ratio rho (actual over promised reduction) the radius becomes
+
+    |p| / 4          for rho < 1/4, and after a rejected step
+    max(., 3 |p|)    for rho > 3/4                                                              (1)
+
+A damping that follows rho by itself (Marquardt 1963, Nielsen 1999) needs one inverse less a turn, and was tried first:
+from NIST's starts it took four times as many evaluations, and lost MGH10 and BoxBOD.
+
+Source: Levenberg 1944; Marquardt 1963; Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.core.dense import norm
+from jaxopt_lite.core.implicit import stationary
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
+from jaxopt_lite.core.protocol import Method
+from jaxopt_lite.least_squares.gauss_newton import Proposal, Rule, gauss_newton, geodesic
+from jaxopt_lite.least_squares.normal import Model, restricted
+
+POOR, GOOD = 0.25, 0.75  # gain ratios of (1), Moré's
+SHRINK, GROW = 0.25, 3.0
+
+
+class FitData(NamedTuple):
+    """Traced numbers of a run of any of the three methods."""
+
+    ftol: Array  # ()
+    xtol: Array  # ()
+    gtol: Array  # ()
+    factor: Array  # () first radius, in units of |x0|
+    scale: Array | None  # (n,) squares of the inverse of x_scale; None: the columns' own
+    lower: Array | None  # (n,) None for lm
+    upper: Array | None
+
+
+_TOLERANCE = "Default 1e-8; 10 eps in float32."
+OPTIONS = {
+    "ftol": Option(None, POSITIVE_OR_ZERO, f"Relative reduction of the cost that is still worth a step. {_TOLERANCE}"),
+    "xtol": Option(None, POSITIVE_OR_ZERO, f"Relative length of such a step. {_TOLERANCE}"),
+    "gtol": Option(None, POSITIVE_OR_ZERO, f"Cosine of the residual and a column of the Jacobian. {_TOLERANCE}"),
+    "factor": Option(1.0, POSITIVE_OR_ZERO, "First radius of the trust region, in units of the scaled length of x0."),
+}
+ACCELERATED = OPTIONS | {
+    "geodesic": Option(False, STATIC, "Geodesic acceleration: fewer steps in curved valleys, of two turns each."),
+}
+
+
+def tolerance(dtype: Any) -> float:
+    """Default of ftol, xtol and gtol: SciPy's 1e-8, or 10 eps in float32 (1.2e-6)."""
+    return max(1e-8, 10 * float(jnp.finfo(dtype).eps))
+
+
+def prepare(options: dict[str, Any], x0: Array) -> FitData:
+    """The data record from options; None takes the default of the dtype."""
+    own = tolerance(x0.dtype)
+    number = lambda value: jnp.asarray(value).astype(x0.dtype)
+    tols = (number(own if options[name] is None else options[name]) for name in ("ftol", "xtol", "gtol"))
+    given, box = options["x_scale"], options["bounds"] or (None, None)
+    scale = None if given is None else jnp.broadcast_to(number(given), x0.shape) ** -2
+    whole = lambda side: jnp.broadcast_to(jnp.concatenate([jnp.ravel(number(leaf)) for leaf in side]), x0.shape)
+    lower, upper = (None if side is None else whole(side) for side in box)
+    return FitData(*tols, number(options["factor"]), scale, lower, upper)
+
+
+def adjust(radius: Array, ratio: Array, stride: Array) -> Array:
+    """The radius after a step of this gain ratio and length, (1); a negative ratio is a rejection."""
+    stride = jnp.minimum(stride, 10.0 * radius)
+    return jnp.where(ratio < POOR, SHRINK * stride, jnp.where(ratio > GOOD, jnp.maximum(radius, GROW * stride), radius))
+
+
+def first_radius(data: FitData, x: Array, scale: Array, size: Array) -> Array:
+    """The scaled length of the start, or of the residual where the start is 0."""
+    length = norm(jnp.sqrt(scale) * x, 2)
+    return data.factor * jnp.where(length > 0, length, size)
+
+
+def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Proposal:
+    step = restricted(m.A, m.c, radius, mu)
+    return Proposal(step.y, m.reduction(step.y), step.offset, step.length, norm(m.c), norm(step.y, 2), step.mu)
+
+
+RULE = Rule(lambda x0, data: x0, first_radius, _propose, adjust, lambda x, p, data: x + p)
+
+
+@functools.lru_cache
+def lm(accelerated: bool) -> Method:
+    """The method; the same object for the same options."""
+    plain = gauss_newton("lm", RULE, stationary)
+    return geodesic(plain) if accelerated else plain
+
+
+def build(options: dict[str, Any]) -> Method:
+    """The method from its options."""
+    return lm(bool(options["geodesic"]))

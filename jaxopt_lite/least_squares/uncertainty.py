@@ -1,0 +1,53 @@
+"""What follows from a fitted model: the covariance of its parameters, and how far it can be trusted.
+
+    pcov = s^2 (J'J)^{-1},   s^2 = |r|^2 / (m - n), or 1 where sigma is absolute                (1)
+
+with J the Jacobian of the weighted residuals at the solution, undamped and unscaled (`orthogonal.py`).
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.core.dense import matvec
+from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.oracle import Oracle
+from jaxopt_lite.core.status import is_success
+from jaxopt_lite.least_squares.orthogonal import covariance, factor
+from jaxopt_lite.least_squares.solution import active, at_solution, checked, free
+
+# cov_status
+ESTIMATED = 0
+UNDETERMINED = 1  # the data leave combinations of parameters open; infinite for those that take part
+NO_FREEDOM = 2  # as many parameters as data, and sigma is not absolute: nothing is left to estimate s^2 from
+NOT_FITTED = 3  # the fit did not succeed
+AT_BOUND = 4  # a parameter is at a bound: the numbers are those of the problem without bounds
+
+
+@functools.lru_cache
+def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, Array]]:
+    """`(oracle, solved, operands) -> fields` of a fit; with `masked`, the last leaf of args says which data count."""
+
+    def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
+        x, data = solved["x"], operands.data
+        at = at_solution(oracle, solved, operands)
+        f = factor(at.jacobian, at.weighed)
+        judged, held = f, jnp.zeros((), bool)
+        if data.lower is not None:
+            judged = factor(at.jacobian * free(x, matvec(at.jacobian.T, at.weighed), data), at.weighed)
+            held = jnp.any(active(x, data.lower, data.upper) != 0)
+        status = checked(solved["status"], x, at, judged, data)
+        inverse, rank = covariance(f)
+        m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
+        freedom = (m - x.shape[0]).astype(x.dtype)
+        variance = jnp.asarray(1.0, x.dtype) if absolute else 2.0 * at.cost / jnp.maximum(freedom, 1.0)
+        none, failed = (freedom <= 0) & (not absolute), ~is_success(status)
+        pcov = jnp.where(jnp.isfinite(inverse), variance * jnp.where(jnp.isfinite(inverse), inverse, 0.0), jnp.inf)
+        reasons = ((failed, NOT_FITTED), (none, NO_FREEDOM), (rank < x.shape[0], UNDETERMINED), (held, AT_BOUND))
+        cov_status = jnp.select([when for when, _ in reasons], [code for _, code in reasons], ESTIMATED).astype(jnp.int32)
+        out = {"pcov": jnp.where(failed | none, jnp.inf, pcov), "cov_status": cov_status, "rank": rank, "status": status}
+        return out | ({"fvec": at.residual, "cost": at.cost} if full else {})
+
+    return fields
