@@ -1,5 +1,6 @@
 """scipy.optimize as pure functions on JAX: vmap is a batch solver, grad goes through solutions, lanes tell the truth."""
 
+from jaxopt_lite.api.curve_fit import curve_fit
 from jaxopt_lite.api.functions import rosen, rosen_der, rosen_hess, rosen_hess_prod
 from jaxopt_lite.api.least_squares import least_squares
 from jaxopt_lite.api.minimize import minimize
@@ -13,6 +14,7 @@ __all__ = [
     "OptimizeResult",
     "Stepper",
     "compiler_options",
+    "curve_fit",
     "least_squares",
     "minimize",
     "minimize_scalar",

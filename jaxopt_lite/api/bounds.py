@@ -20,7 +20,9 @@ def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -
     """
     pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") and hasattr(bounds, "ub") else bounds
     if not isinstance(pair, tuple | list | np.ndarray | jax.Array) or len(pair) != 2:
-        raise ValueError(f"bounds is {bounds!r}; give a pair (lower, upper), each a number or an array of the shape of {name}.")
+        raise ValueError(
+            f"bounds is {bounds!r}; give a pair (lower, upper), each a number or an array of the shape of {name}."
+        )
     lower, upper = (_side(side, which, layout, name) for side, which in zip(pair, ("lower", "upper"), strict=True))
     low, high = _known(lower, layout), _known(upper, layout)
     if low is not None and high is not None:

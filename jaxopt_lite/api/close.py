@@ -87,10 +87,14 @@ def residual_oracle(
     args: tuple,
     jac: Any = None,
     kwargs: dict[str, Any] | None = None,
-    call: Callable | None = None,
+    how: tuple[Callable, Callable] | None = None,
     rel_step: Any = None,
 ) -> tuple[Oracle, Traced, int]:
-    """The oracle of a residual of x, its traced part, and m; `call(user's function, x, args) -> its value`."""
+    """The oracle of a residual of x, its traced part, and m.
+
+    `how` holds two functions `(user's function, x, args) -> array`, for fun and for jac, where they are not called plainly.
+    """
+    of_fun, of_jac = how or (None, None)
     arguments = Arguments((*args, dict(kwargs)) if kwargs else args)
     scheme = jac if isinstance(jac, str) else None
     if scheme is not None and scheme not in SCHEMES:
@@ -101,16 +105,16 @@ def residual_oracle(
     n, point = layout.size, jax.ShapeDtypeStruct((layout.size,), layout.dtype)
     at = point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, complex_like(point.dtype))
     read = (lambda out: jnp.ravel(jnp.asarray(out))) if scheme == "cs" else (lambda out: _residual(out, layout))
-    mode = (scheme, "residual", bool(kwargs), call)
-    function, captured = _close(fun, "fun", read, layout, (at,), arguments, mode, bool(kwargs), call)
+    mode = (scheme, "residual", bool(kwargs), of_fun)
+    function, captured = _close(fun, "fun", read, layout, (at,), arguments, mode, bool(kwargs), of_fun)
     m = jax.eval_shape(function, captured, at, *arguments.dynamic)[0].shape[0]
     if m == 0:
         raise ValueError("fun returned no residuals; return at least one.")
     derivative, jac_captured = None, []
     if jac is not None and scheme is None:
         square = lambda out: _jacobian(out, m, n, layout)
-        mode = ("jacobian", bool(kwargs), m, call)
-        derivative, jac_captured = _close(jac, "jac", square, layout, (point,), arguments, mode, bool(kwargs), call)
+        mode = ("jacobian", bool(kwargs), m, of_jac)
+        derivative, jac_captured = _close(jac, "jac", square, layout, (point,), arguments, mode, bool(kwargs), of_jac)
     oracle = Oracle(needs, function, derivative, scheme=scheme)
     return oracle, Traced(captured, jac_captured, [], [], [], arguments.dynamic, rel_step, None), m
 
@@ -123,9 +127,13 @@ def close_loss(rho: Callable, m: int, dtype: Any) -> tuple[Any, list[Array]]:
             out = rho(z)
             rows = jnp.stack(list(out)) if isinstance(out, tuple | list) else jnp.asarray(out)
         except Exception as error:
-            raise _same_kind(error)(f"loss raised {type(error).__name__} when called with z of shape ({m},): {error}") from error
+            raise _same_kind(error)(
+                f"loss raised {type(error).__name__} when called with z of shape ({m},): {error}"
+            ) from error
         if rows.shape != (3, m):
-            raise ValueError(f"loss returned shape {rows.shape} for z of shape ({m},); return rho, rho' and rho'', (3, {m}).")
+            raise ValueError(
+                f"loss returned shape {rows.shape} for z of shape ({m},); return rho, rho' and rho'', (3, {m})."
+            )
         return rows.astype(dtype)
 
     return close(rho, ("loss", m, str(dtype)), flat, (jax.ShapeDtypeStruct((m,), dtype),), Arguments(()))
@@ -148,7 +156,9 @@ def _residual(out: Any, layout: Layout) -> Array:
 def _jacobian(out: Any, m: int, n: int, layout: Layout) -> Array:
     """(m, n), from that, from (m, *shape of x), or from a pytree of these in the structure of x."""
     leaves, structure = jax.tree.flatten(out)
-    fits = structure == layout.structure and all(jnp.size(a) == m * math.prod(s) for a, s in zip(leaves, layout.shapes, strict=True))
+    fits = structure == layout.structure and all(
+        jnp.size(a) == m * math.prod(s) for a, s in zip(leaves, layout.shapes, strict=True)
+    )
     if not fits and not (len(leaves) == 1 and jnp.size(leaves[0]) == m * n):
         shapes = [tuple(jnp.shape(leaf)) for leaf in leaves]
         raise ValueError(f"jac returned {shapes} for {m} residuals and {n} parameters; return an array of shape {(m, n)}.")

@@ -32,7 +32,11 @@ class Message:
 
     def __str__(self) -> str:
         status = np.asarray(self.status)
-        return MESSAGES[int(status)] if status.ndim == 0 else "; ".join(f"{np.sum(status == s)} x {MESSAGES[s]}" for s in np.unique(status).tolist())
+        return (
+            MESSAGES[int(status)]
+            if status.ndim == 0
+            else "; ".join(f"{np.sum(status == s)} x {MESSAGES[s]}" for s in np.unique(status).tolist())
+        )
 
 
 def curve_fit(
@@ -150,7 +154,9 @@ def curve_fit(
     ydata = _array(ydata, "ydata")
     if np.size(ydata) == 0:
         raise ValueError("ydata is empty; give at least one datum.")
-    xdata = jax.tree.map(lambda leaf: _array(leaf, "xdata"), xdata) if not isinstance(xdata, list) else _array(xdata, "xdata")
+    xdata = (
+        jax.tree.map(lambda leaf: _array(leaf, "xdata"), xdata) if not isinstance(xdata, list) else _array(xdata, "xdata")
+    )
     known_x, known_y = _known(xdata), _known(ydata)
     for name, leaves in (("xdata", known_x), ("ydata", known_y)):
         _refuse(name, leaves, check_finite if check_finite is not None else nan_policy is None, nan_policy == "raise")
@@ -204,7 +210,9 @@ def _known(data: Any) -> list[np.ndarray]:
 
 def _refuse(name: str, leaves: list[np.ndarray], infinite: bool, nan: bool) -> None:
     if infinite and any(not np.all(np.isfinite(leaf)) for leaf in leaves):
-        raise ValueError(f"{name} contains infs or NaNs; remove them, or pass nan_policy='omit', mask= or check_finite=False.")
+        raise ValueError(
+            f"{name} contains infs or NaNs; remove them, or pass nan_policy='omit', mask= or check_finite=False."
+        )
     if nan and any(np.any(np.isnan(leaf)) for leaf in leaves):
         raise ValueError(f"{name} contains NaNs; remove them, or pass nan_policy='omit' or mask=.")
 
@@ -247,7 +255,9 @@ def _weights(sigma: Any, ydata: Any) -> Any:
     sigma = _array(sigma, "sigma")
     m = int(np.prod(np.shape(ydata)))
     if sigma.shape not in ((), (1,), (m,), (m, m)) and sigma.shape != np.shape(ydata):
-        raise ValueError(f"sigma has incorrect shape {sigma.shape} for {m} data; give a number, ({m},), or a covariance ({m}, {m}).")
+        raise ValueError(
+            f"sigma has incorrect shape {sigma.shape} for {m} data; give a number, ({m},), or a covariance ({m}, {m})."
+        )
     matrix = sigma.shape == (m, m) and sigma.ndim == 2
     if not isinstance(sigma, Tracer):
         concrete = np.asarray(sigma, float)
@@ -269,7 +279,9 @@ def _factored(sigma: Array) -> Array:
 def _mask(mask: Any, ydata: Any) -> Any:
     mask = _array(mask, "mask")
     if mask.shape != np.shape(ydata) or mask.dtype != bool:
-        raise ValueError(f"mask is {mask.dtype} of shape {mask.shape}; give booleans of the shape of ydata, {np.shape(ydata)}.")
+        raise ValueError(
+            f"mask is {mask.dtype} of shape {mask.shape}; give booleans of the shape of ydata, {np.shape(ydata)}."
+        )
     return mask
 
 
@@ -300,3 +312,44 @@ def _covered(xdata: Any, ydata: Array, weights: Array | None, keep: Array, omit:
 
 def _floating(leaf: Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
+@functools.cache
+def _residuals(weighted: bool, masked: bool) -> tuple[Callable, Callable]:
+    """How the model, and its Jacobian, become weighted residuals: `(user's function, p (n,), args) -> array`."""
+
+    def split(p: Array, args: tuple) -> tuple[Any, Array, Any, Any]:
+        xdata, ydata, *rest = args
+        real = jnp.real(p).dtype
+        cast = lambda leaf: jnp.asarray(leaf).astype(real) if not jnp.issubdtype(leaf.dtype, jnp.complexfloating) else leaf
+        keep = rest.pop() if masked else None
+        sigma = cast(rest.pop()) if weighted else None
+        return jax.tree.map(lambda leaf: cast(leaf) if _floating(leaf) else leaf, xdata), cast(ydata), sigma, keep
+
+    def weigh(rows: Array, sigma: Any, keep: Any) -> Array:
+        """Rows (m, ...) of residuals or of their Jacobian."""
+        if keep is not None:
+            rows = jnp.where(keep.reshape(-1, *[1] * (rows.ndim - 1)), rows, jnp.zeros_like(rows))
+        if sigma is None:
+            return rows
+        if sigma.ndim == 2:
+            return jax.scipy.linalg.solve_triangular(sigma.astype(rows.dtype), rows, lower=True)
+        inverse = jnp.where(sigma > 0, 1.0 / jnp.where(sigma > 0, sigma, 1.0), jnp.nan)
+        return rows * inverse.reshape(-1, *[1] * (rows.ndim - 1))
+
+    def residuals(f: Callable, p: Array, args: tuple) -> Array:
+        xdata, ydata, sigma, keep = split(p, args)
+        out = jnp.asarray(f(xdata, *(p[i] for i in range(p.shape[0]))))
+        if out.shape != ydata.shape and 1 not in (out.size, ydata.size):
+            raise ValueError(f"the model gave shape {out.shape} for ydata of shape {ydata.shape}; make xdata and ydata fit.")
+        shape = out.shape if out.size > ydata.size or ydata.ndim == 0 else ydata.shape
+        difference = jnp.broadcast_to(out.reshape(-1), shape) if out.size == 1 else out
+        data = jnp.broadcast_to(ydata.reshape(-1), shape) if ydata.size == 1 else ydata
+        return weigh(jnp.ravel(difference.reshape(shape) - data.reshape(shape)), sigma, keep)
+
+    def jacobian(jac: Callable, p: Array, args: tuple) -> Array:
+        xdata, ydata, sigma, keep = split(p, args)
+        J = jnp.asarray(jac(xdata, *(p[i] for i in range(p.shape[0]))))
+        return weigh(J.reshape(-1, p.shape[0]), sigma, keep)
+
+    return residuals, jacobian

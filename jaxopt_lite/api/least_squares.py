@@ -172,8 +172,9 @@ def plan_call(
     diff_step: Any = None,
     loss: Any = "linear",
     f_scale: Any = 1.0,
-    how: Callable | None = None,
+    how: tuple[Callable, Callable] | None = None,
     derived: Callable = solution.fields,
+    too_few: type[Exception] = ValueError,
 ) -> tuple[Plan, Call]:
     """What is static and what is traced about a call; `given` are ftol, xtol, gtol, x_scale and max_nfev."""
     n = layout.size
@@ -183,7 +184,7 @@ def plan_call(
     args = args if isinstance(args, tuple) else (args,)
     oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, diff_step)
     if row.name == "lm" and m < n:
-        raise ValueError(
+        raise too_few(
             f"method 'lm' needs at least as many residuals as parameters, and there are {m} for {n}; use 'trf' or 'dogbox'."
         )
     measure, captured = _measure(loss, f_scale, m, layout, row)

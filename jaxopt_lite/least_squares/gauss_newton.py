@@ -75,7 +75,7 @@ class FitState(NamedTuple):
 
     x: Array  # (n,) accepted point
     normal: Array  # (n, n + 1) [J'J | J'r] there
-    scale: Array  # (n,) squares of the column scales
+    scale: Array  # (n,) squares of the column scales; 0 for a column that was always 0
     p: Array  # (n,) trial step
     numbers: Array  # (5,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|
 
@@ -93,7 +93,9 @@ def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
     def init(x0: Array, data: Any) -> FitState:
         n = x0.shape[0]
         numbers = jnp.zeros(5, x0.dtype).at[0].set(jnp.inf)
-        return FitState(rule.start(x0, data), jnp.zeros((n, n + 1), x0.dtype), jnp.ones_like(x0), jnp.zeros_like(x0), numbers)
+        return FitState(
+            rule.start(x0, data), jnp.zeros((n, n + 1), x0.dtype), jnp.zeros_like(x0), jnp.zeros_like(x0), numbers
+        )
 
     def ask(s: FitState, data: Any) -> Query:
         return Query(rule.land(s.x, s.p, data))
@@ -135,7 +137,7 @@ def geodesic(method: Method) -> Method:
 
 def _bent(s: FitState, answer: Answer) -> Array:
     m = model(s.normal, s.scale, s.numbers[0])
-    root = jnp.sqrt(s.scale)
+    root = jnp.sqrt(jnp.where(s.scale > 0, s.scale, 1.0))
     a = -matvec(invert(m.A, s.numbers[3]), matvec(answer.jacobian.T, answer.curvature) / root)
     short = norm(a, 2) <= BEND * norm(root * s.p, 2)
     return s.p + jnp.where(short & answer.finite, 0.5, 0.0) * a / root
@@ -155,9 +157,7 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     accepted = answer.finite & (fresh | good)
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, f_new, normal = pick(query.x, s.x), pick(f, cost), pick(there, s.normal)
-    largest = jnp.where(fresh, 0.0, s.scale)
-    columns = jnp.maximum(largest, jnp.diagonal(there)) if data.scale is None else data.scale
-    scale = pick(jnp.where(columns > 0, columns, 1.0), s.scale)
+    scale = pick(jnp.maximum(s.scale, jnp.diagonal(there)), s.scale) if data.scale is None else data.scale
     root, size = jnp.sqrt(scale), jnp.sqrt(2.0 * jnp.where(jnp.isfinite(f_new), f_new, 0.0))
     ratio = jnp.where(accepted, actual / jnp.where(promised > 0, promised, jnp.inf), -1.0)
     radius = jnp.where(fresh, rule.radius(data, x, scale, size), rule.adjust(radius, ratio, stride))
@@ -170,9 +170,8 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     by_cost = (offset <= EARLY * data.ftol) | (moved & (offset <= data.ftol) & (actual <= data.ftol * cost))
     by_step = moved & (length <= data.xtol * x_size) & (last <= data.xtol * x_size)
     by_slope = (proposal.slope <= data.gtol) & (offset <= data.gtol)
-    known, rounded = accepted | ~fresh, SAME * eps * x_size
-    seen = columns if data.scale is None else jnp.zeros_like(x)
-    plateau = jnp.any(jnp.diagonal(normal) < eps * eps * seen)
+    known, rounded = accepted | ~fresh, SAME * eps * jnp.maximum(x_size, last)
+    plateau = jnp.any(jnp.diagonal(normal) < eps * eps * scale) & (data.scale is None)
     converged = accepted & (by_cost | by_step | by_slope | (size <= rounded))
     precise = known & ((offset <= eps) | (length <= rounded))
     stuck = ~known | (~accepted & jnp.all(query.x == s.x))

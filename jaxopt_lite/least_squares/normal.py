@@ -58,9 +58,9 @@ class Step(NamedTuple):
 
 
 def model(normal: Array, scale: Array, cost: Array) -> Model:
-    """The model from [J'J | J'r] (n, n + 1), D (n,) and the cost |r|^2 / 2."""
+    """The model from [J'J | J'r] (n, n + 1), D (n,), where 0 counts as 1, and the cost |r|^2 / 2."""
     n = scale.shape[0]
-    inverse = 1.0 / jnp.sqrt(scale)
+    inverse = 1.0 / jnp.sqrt(jnp.where(scale > 0, scale, 1.0))
     size = jnp.sqrt(2.0 * cost)
     c = inverse * normal[:, n] / jnp.where(size > 0, size, 1.0)
     return Model(normal[:, :n] * inverse[:, None] * inverse[None, :], c, inverse * size)

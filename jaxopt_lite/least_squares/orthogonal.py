@@ -63,7 +63,11 @@ def factor(J: Array, r: Array) -> Factor:
         q = jnp.where(keep, 1.0, 0.0) * w / length
         row = jnp.where(jnp.arange(n + 1) > k, matvec(W.T, q), 0.0)
         W = W - q[:, None] * row[None, :]
-        return W, R.at[k].set(row + jnp.where(jnp.arange(n + 1) == k, length, 0.0)), kept.at[k].set(jnp.where(keep, 1.0, 0.0))
+        return (
+            W,
+            R.at[k].set(row + jnp.where(jnp.arange(n + 1) == k, length, 0.0)),
+            kept.at[k].set(jnp.where(keep, 1.0, 0.0)),
+        )
 
     at = W, jnp.zeros((n, n + 1), J.dtype), jnp.zeros(n, J.dtype)
     if n <= UNROLLED:

@@ -1,6 +1,6 @@
 """What follows from the solution of a least-squares problem: one evaluation at x, SciPy's fields, and a second opinion."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
@@ -49,31 +49,32 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         "grad": grad,
         "optimality": norm(scaled),
         "active_mask": mask,
-        "status": checked(solved["status"], x, at, factor(at.jacobian * free(x, grad, data), at.weighed), data),
+        "status": checked(solved["status"], x, at, factor(at.jacobian * free(x, grad, data), at.weighed), operands),
     }
 
 
-def checked(status: Array, x: Array, at: Solution, f: Factor, data: object) -> Array:
+def checked(status: Array, x: Array, at: Solution, f: Factor, operands: Operands) -> Array:
     """The status, a success only if the orthogonal factorization `f` of the free columns confirms it.
 
     One of these must hold: the full step promises no more than the tolerances leave, or is no longer than `xtol`; or the
     projection of the residual is within its rounding.
     """
-    eps = jnp.finfo(x.dtype).eps
-    projected, x_size = norm(f.projected, 2), norm(f.size * f.kept * x, 2)
+    eps, data = jnp.finfo(x.dtype).eps, operands.data
+    x_size = norm(f.size * f.kept * jnp.maximum(jnp.abs(x), jnp.abs(operands.x0)), 2)
+    projected = norm(f.projected, 2)
     size = jnp.sqrt(2.0 * at.cost)
-    asked = LENIENT * jnp.maximum(jnp.maximum(data.ftol, data.gtol), eps)  # type: ignore[attr-defined]
+    asked = LENIENT * jnp.maximum(jnp.maximum(data.ftol, data.gtol), eps)
     little = projected**2 <= asked * size**2
     full = norm(matvec(f.inverse() * f.kept[None, :] * f.kept[:, None], f.projected), 2)
-    short = full <= LENIENT * jnp.maximum(data.xtol, eps) * x_size  # type: ignore[attr-defined]
+    short = full <= LENIENT * jnp.maximum(data.xtol, eps) * x_size
     noise = projected <= NOISE * eps * (size + x_size) * x.shape[0] ** 0.5
     true = (little | short | noise) & jnp.isfinite(at.cost)
     return jnp.where(is_success(status) & ~true, NUMERICAL, status).astype(jnp.int32)
 
 
-def free(x: Array, grad: Array, data: object) -> Array:
+def free(x: Array, grad: Array, data: Any) -> Array:
     """1.0 for variables that no bound holds, (n,); 0.0 for those at a bound, or as good as there, that are pushed to it."""
-    lower, upper = data.lower, data.upper  # type: ignore[attr-defined]
+    lower, upper = data.lower, data.upper
     if lower is None:
         return jnp.ones_like(x)
     ahead = jnp.where(grad > 0, x - lower, jnp.where(grad < 0, upper - x, jnp.inf))

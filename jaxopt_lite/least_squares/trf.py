@@ -36,7 +36,9 @@ INSIDE = 0.995  # of the way to a bound (Branch, Coleman & Li 1999, section 6)
 
 def strictly_inside(x0: Array, data: FitData) -> Array:
     """The start, off the bounds by eps^(2/3) of their size where there is room."""
-    margin = lambda bound: jnp.finfo(x0.dtype).eps ** (2 / 3) * jnp.maximum(1.0, jnp.abs(jnp.where(jnp.isfinite(bound), bound, 0.0)))
+    margin = lambda bound: (
+        jnp.finfo(x0.dtype).eps ** (2 / 3) * jnp.maximum(1.0, jnp.abs(jnp.where(jnp.isfinite(bound), bound, 0.0)))
+    )
     low, high = data.lower + margin(data.lower), data.upper - margin(data.upper)
     middle = 0.5 * (data.lower + data.upper)
     return jnp.where(low < high, jnp.clip(x0, low, high), middle)

@@ -38,7 +38,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         if data.lower is not None:
             judged = factor(at.jacobian * free(x, matvec(at.jacobian.T, at.weighed), data), at.weighed)
             held = jnp.any(active(x, data.lower, data.upper) != 0)
-        status = checked(solved["status"], x, at, judged, data)
+        status = checked(solved["status"], x, at, judged, operands)
         inverse, rank = covariance(f)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
         freedom = (m - x.shape[0]).astype(x.dtype)
