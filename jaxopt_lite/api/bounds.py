@@ -42,14 +42,14 @@ def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -
             if bound is not None and np.any(beyond(start, bound)):
                 worst = int(np.argmax(beyond(start, bound)))
                 raise ValueError(
-                    f"{name} is infeasible: parameter {worst} starts at {start[worst]}, outside of its bound {bound[worst]}; "
-                    "give a start inside of the bounds."
+                    f"{name} is infeasible: parameter {worst} starts at {start[worst]}, outside of its bound "
+                    f"{bound[worst]}; give a start inside of the bounds."
                 )
     return lower, upper
 
 
 def _side(side: Any, which: str, layout: Layout, name: str) -> Side:
-    if isinstance(side, list | tuple) and not jax.tree.structure(side) == layout.structure:
+    if isinstance(side, list | tuple) and jax.tree.structure(side) != layout.structure:
         side = np.asarray(side, float)
     side_leaves = jax.tree.leaves(side)
     for leaf in side_leaves:
@@ -59,7 +59,7 @@ def _side(side: Any, which: str, layout: Layout, name: str) -> Side:
     alone = len(side_leaves) == 1 and jnp.shape(side_leaves[0]) in ((), (1,))
     if not alone and sum(sizes) != layout.size:
         raise ValueError(
-            f"the {which} bound is {describe(side)} for {name} of {layout.describe()}; give a number, or one for each parameter."
+            f"the {which} bound is {describe(side)} for {name} of {layout.describe()}; give a number, or one a parameter."
         )
     return side_leaves
 

@@ -75,7 +75,7 @@ def scalar_oracle(
         if given is not None:
             closed[name] = _close(given, name, how, layout, inputs, arguments, None)
     functions = {name: function for name, (function, _) in closed.items()}
-    captured = {name: closed[name][1] if name in closed else [] for name in ("fun", "jac", "hess", "hessp")}
+    captured: dict[str, Any] = {name: closed[name][1] if name in closed else [] for name in ("fun", "jac", "hess", "hessp")}
     oracle = Oracle(needs, **functions, paired=paired, scheme=scheme)
     return oracle, Traced(**captured, loss=[], args=arguments.dynamic, rel_step=rel_step, abs_step=abs_step)
 
@@ -105,18 +105,18 @@ def residual_oracle(
     n, point = layout.size, jax.ShapeDtypeStruct((layout.size,), layout.dtype)
     at = point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, complex_like(point.dtype))
     read = (lambda out: jnp.ravel(jnp.asarray(out))) if scheme == "cs" else (lambda out: _residual(out, layout))
-    mode = (scheme, "residual", bool(kwargs), of_fun)
-    function, captured = _close(fun, "fun", read, layout, (at,), arguments, mode, bool(kwargs), of_fun)
+    role = ("residual", scheme, bool(kwargs), of_fun)
+    function, captured = _close(fun, "fun", read, layout, (at,), arguments, role, bool(kwargs), of_fun)
     m = jax.eval_shape(function, captured, at, *arguments.dynamic)[0].shape[0]
     if m == 0:
         raise ValueError("fun returned no residuals; return at least one.")
-    derivative, jac_captured = None, []
+    derivative, of_derivative = None, []  # type: ignore[var-annotated]
     if jac is not None and scheme is None:
         square = lambda out: _jacobian(out, m, n, layout)
-        mode = ("jacobian", bool(kwargs), m, of_jac)
-        derivative, jac_captured = _close(jac, "jac", square, layout, (point,), arguments, mode, bool(kwargs), of_jac)
+        role = ("jacobian", m, bool(kwargs), of_jac)
+        derivative, of_derivative = _close(jac, "jac", square, layout, (point,), arguments, role, bool(kwargs), of_jac)
     oracle = Oracle(needs, function, derivative, scheme=scheme)
-    return oracle, Traced(captured, jac_captured, [], [], [], arguments.dynamic, rel_step, None), m
+    return oracle, Traced(captured, of_derivative, [], [], [], arguments.dynamic, rel_step, None), m
 
 
 def close_loss(rho: Callable, m: int, dtype: Any) -> tuple[Any, list[Array]]:

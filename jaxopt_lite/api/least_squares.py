@@ -1,7 +1,7 @@
 """`least_squares`: SciPy's front door to nonlinear least squares, with bounds and robust losses."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax.core import Tracer
@@ -150,12 +150,23 @@ def least_squares(
     row = methods.find(methods.LEAST_SQUARES, method, "least_squares")
     leaves, layout = parse(x0)
     box = read_box(bounds, leaves, layout)
-    if box is not None and "bounds" not in row.takes:
-        raise ValueError(f"method {row.name!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.")
-    call_of = {"ftol": ftol, "xtol": xtol, "gtol": gtol, "x_scale": x_scale, "max_nfev": max_nfev}
-    plan, call = plan_call(row, fun, leaves, layout, args, jac, box, call_of, options, kwargs, diff_step, loss, f_scale)
-    shown = {"disp": bool(verbose)}
-    return solve(plan, call, shown, callback)
+    asked = Asked(ftol, xtol, gtol, x_scale, max_nfev, diff_step, loss, f_scale, options)
+    plan, call = plan_call(row, fun, leaves, layout, args, jac, box, asked, kwargs)
+    return solve(plan, call, {"disp": bool(verbose)}, callback)
+
+
+class Asked(NamedTuple):
+    """How a fit is to be made: the keywords that `least_squares` and `curve_fit` share."""
+
+    ftol: Any = "auto"
+    xtol: Any = "auto"
+    gtol: Any = "auto"
+    x_scale: Any = None
+    max_nfev: Any = None
+    diff_step: Any = None
+    loss: Any = "linear"
+    f_scale: Any = 1.0
+    options: dict[str, Any] | None = None
 
 
 def plan_call(
@@ -166,34 +177,32 @@ def plan_call(
     args: Any,
     jac: Any,
     box: Any,
-    given: dict[str, Any],
-    options: dict[str, Any] | None,
+    asked: Asked,
     kwargs: dict[str, Any] | None = None,
-    diff_step: Any = None,
-    loss: Any = "linear",
-    f_scale: Any = 1.0,
     how: tuple[Callable, Callable] | None = None,
     derived: Callable = solution.fields,
     too_few: type[Exception] = ValueError,
 ) -> tuple[Plan, Call]:
-    """What is static and what is traced about a call; `given` are ftol, xtol, gtol, x_scale and max_nfev."""
+    """What is static and what is traced about a call; `too_few` is raised where 'lm' has fewer residuals than parameters."""
+    if box is not None and "bounds" not in row.takes:
+        raise ValueError(f"method {row.name!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.")
     n = layout.size
-    tolerances = {name: _tolerance(given[name], name) for name in ("ftol", "xtol", "gtol")}
-    values = read((options or {}) | tolerances, row.options, row.name, n)
+    tolerances = {name: _tolerance(getattr(asked, name), name) for name in ("ftol", "xtol", "gtol")}
+    values = read((asked.options or {}) | tolerances, row.options, row.name, n)
     method = row.build(values | {"bounded": box is not None})
     args = args if isinstance(args, tuple) else (args,)
-    oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, diff_step)
+    oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, asked.diff_step)
     if row.name == "lm" and m < n:
         raise too_few(
             f"method 'lm' needs at least as many residuals as parameters, and there are {m} for {n}; use 'trf' or 'dogbox'."
         )
-    measure, captured = _measure(loss, f_scale, m, layout, row)
+    measure, captured = _measure(asked.loss, asked.f_scale, m, layout, row)
     oracle, traced = oracle._replace(loss=measure), traced._replace(loss=captured)
     turns = values["turns_per_refill"]
     schedule = Schedule(values["lanes"], TURNS_PER_REFILL if turns is None else turns)
     numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC}
-    numbers |= {"x_scale": _scale(given["x_scale"], layout), "bounds": box}
-    most = given["max_nfev"]
+    numbers |= {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
+    most = asked.max_nfev
     most = 100 * n * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
     maxiter = row.maxiter(n) if values["maxiter"] is None else values["maxiter"]
     return Plan(method, row.prepare, oracle, layout, schedule, derived), Call(leaves, numbers, maxiter, most, traced)

@@ -176,15 +176,15 @@ class Oracle(NamedTuple):
         far = -h
         if t.box is not None:  # where the box is too narrow for both sides, both points lie on one
             far = jnp.where((x - h < t.box[0]) | (x - h > t.box[1]), 2 * h, -h)
-        shifts = [origin, jnp.diag(h), *([jnp.diag(far)] if scheme == "3-point" else [])]
-        points = x[None, :] + jnp.concatenate(shifts)
-        points = points if t.box is None else jnp.clip(points, t.box[0], t.box[1])
-        there = jax.vmap(lambda x: self.value(x, t))(points)
+        steps = [origin, jnp.diag(h), *([jnp.diag(far)] if scheme == "3-point" else [])]
+        inside = (lambda x: x) if t.box is None else (lambda x: jnp.clip(x, *t.box))
+        there = jax.vmap(lambda x: self.value(inside(x), t))(x[None, :] + jnp.concatenate(steps))
         near = _columns(there[1 : n + 1] - there[:1], h)
         if scheme == "2-point":
             return there[0], near
         beyond = _columns(there[n + 1 :] - there[:1], far)
-        return there[0], (near * far - beyond * h) / jnp.where(h == 0, 1.0, far - h)
+        apart = jnp.where(h == 0, 1.0, far - h)
+        return there[0], near * _along(far / apart, near) - beyond * _along(h / apart, beyond)
 
 
 def _inside(x: Array, h: Array, box: tuple[Array, Array] | None, points: int) -> Array:
@@ -195,6 +195,11 @@ def _inside(x: Array, h: Array, box: tuple[Array, Array] | None, points: int) ->
         room = jnp.where(upper - x > x - lower, upper - x, lower - x) / points
         h = jnp.where(fits(h), h, jnp.where(fits(-h), -h, room))
     return (x + h) - x
+
+
+def _along(weights: Array, derivative: Array) -> Array:
+    """Weights (n,) as the last axis of a derivative (..., n)."""
+    return weights.reshape(*[1] * (derivative.ndim - 1), -1)
 
 
 def _columns(differences: Array, steps: Array) -> Array:

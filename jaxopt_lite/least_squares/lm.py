@@ -39,9 +39,9 @@ class FitData(NamedTuple):
     xtol: Array  # ()
     gtol: Array  # ()
     factor: Array  # () first radius, in units of |x0|
-    scale: Array | None  # (n,) squares of the inverse of x_scale; None: the columns' own
-    lower: Array | None  # (n,) None for lm
-    upper: Array | None
+    scale: Any  # (n,) squares of the inverse of x_scale; None: the columns' own
+    lower: Any  # (n,) None without bounds
+    upper: Any
 
 
 _TOLERANCE = "Default 1e-8; 10 eps in float32."
@@ -65,12 +65,12 @@ def prepare(options: dict[str, Any], x0: Array) -> FitData:
     """The data record from options; None takes the default of the dtype."""
     own = tolerance(x0.dtype)
     number = lambda value: jnp.asarray(value).astype(x0.dtype)
-    tols = (number(own if options[name] is None else options[name]) for name in ("ftol", "xtol", "gtol"))
+    ftol, xtol, gtol = (number(own if options[name] is None else options[name]) for name in ("ftol", "xtol", "gtol"))
     given, box = options["x_scale"], options["bounds"] or (None, None)
     scale = None if given is None else jnp.broadcast_to(number(given), x0.shape) ** -2
     whole = lambda side: jnp.broadcast_to(jnp.concatenate([jnp.ravel(number(leaf)) for leaf in side]), x0.shape)
     lower, upper = (None if side is None else whole(side) for side in box)
-    return FitData(*tols, number(options["factor"]), scale, lower, upper)
+    return FitData(ftol, xtol, gtol, number(options["factor"]), scale, lower, upper)
 
 
 def adjust(radius: Array, ratio: Array, stride: Array) -> Array:

@@ -5,8 +5,8 @@ With a scale C and z = (r / C)^2 the cost is (C^2 / 2) sum rho(z) instead of (1 
     J' diag(rho' + 2 rho'' z) J                                                                 (1)
 
 approximates its Hessian (Triggs et al. 2000, eq. 11). Hence a method for least squares works on a robust cost when it is
-handed, with w = max(rho' + 2 rho'' z, eps) ^ (1/2), the residual rho' r / w and the Jacobian w J: their products are the
-gradient and (1). The floor keeps (1) positive where a loss bends away (an outlier): there only the gradient counts.
+handed, with w = max(rho' + 2 rho'' z, rho' / 10) ^ (1/2), the residual rho' r / w and the Jacobian w J: their products
+are the gradient and (1). The floor keeps (1) positive where a loss bends away (an outlier).
 
     linear    z                           huber    z for z <= 1, else 2 sqrt(z) - 1
     soft_l1   2 (sqrt(1 + z) - 1)         cauchy   log(1 + z)         arctan   arctan(z)

@@ -52,7 +52,7 @@ def factor(J: Array, r: Array) -> Factor:
     squares = jnp.sum(J * J, axis=0)
     used = squares > 0
     size = jnp.where(used, jnp.sqrt(jnp.where(used, squares, 1.0)), 1.0)
-    W = jnp.concatenate([J / size, r[:, None]], axis=1)
+    W = jnp.concatenate([J / size[None, :], r[:, None]], axis=1)
 
     def column(k: Array | int, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         W, R, kept = at

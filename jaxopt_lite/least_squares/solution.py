@@ -49,7 +49,7 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         "grad": grad,
         "optimality": norm(scaled),
         "active_mask": mask,
-        "status": checked(solved["status"], x, at, factor(at.jacobian * free(x, grad, data), at.weighed), operands),
+        "status": checked(solved["status"], x, at, factor(at.jacobian * free(x, grad, data)[None, :], at.weighed), operands),
     }
 
 

@@ -36,7 +36,8 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         f = factor(at.jacobian, at.weighed)
         judged, held = f, jnp.zeros((), bool)
         if data.lower is not None:
-            judged = factor(at.jacobian * free(x, matvec(at.jacobian.T, at.weighed), data), at.weighed)
+            unheld = free(x, matvec(at.jacobian.T, at.weighed), data)
+            judged = factor(at.jacobian * unheld[None, :], at.weighed)
             held = jnp.any(active(x, data.lower, data.upper) != 0)
         status = checked(solved["status"], x, at, judged, operands)
         inverse, rank = covariance(f)

@@ -196,7 +196,7 @@ def by_hand(needs, answer, points=None):
 
 
 def test_a_method_that_needs_residuals_can_converge():
-    assert by_hand(Need.RESIDUAL, Answer(residual=jnp.ones(2)))["status"] == CONVERGED
+    assert by_hand(Need.RESIDUAL, Answer(jnp.ones(()), residual=jnp.ones(2)))["status"] == CONVERGED
 
 
 def test_a_method_that_needs_no_evaluation_can_converge():

@@ -34,7 +34,7 @@ def scripted(needs: Need = Need.VALUE) -> Method:
         zero, flat = jnp.zeros((), x0.dtype), jnp.zeros_like(x0)
         with_grad = needs is Need.GRADIENT
         residual = needs is Need.RESIDUAL
-        told = Answer(None if residual else zero, flat if with_grad else None, finite=jnp.zeros((), bool))
+        told = Answer(zero, flat if with_grad else None, finite=jnp.zeros((), bool))
         return ScriptState(jnp.zeros((), jnp.int32), x0, told._replace(residual=flat if residual else None))
 
     def ask(s: ScriptState, script: Script) -> Query:
