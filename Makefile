@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 
 .PHONY: demo test test-slow lint format bench docs clean
 
-demo: $(VENV)/.stamp-test                ## the main job: 16 NIST problems, each from 2,048 starts, in one vmap each
+demo: $(VENV)/.stamp-test                ## the main job: 16 NIST problems, each from 2,048 starts in one vmap, and by curve_fit
 	$(BIN)/python examples/nist_multistart.py
 
 test: $(VENV)/.stamp-test                ## all tests but the slow ones

@@ -15,6 +15,7 @@ fails is a row that says so; without matplotlib there is no plot).
 | `stragglers` | conditioning 10^U(0,6) a lane: refilling against lockstep, and the share of useful lane-turns |
 | `eager`      | the second eager call, eager vmap, a fresh lambda a call, and the import time |
 | `compile`    | trace and compile time of the vmapped BFGS in fresh processes |
+| `spots`      | `curve_fit` on 100,000 Gaussian spots of 5 x 5 pixels, the rate at 10^6 and 10^7 (GPU), the memory |
 
 What is fair about it:
 
@@ -23,11 +24,12 @@ What is fair about it:
 - Compile time (first call minus a steady one) is reported apart.
 - Every traceable contender is one `jax.jit` at the outside with the same compiler options (`contenders.py` says how
   each is configured).
-- Answers are checked by one measure, the gradient recomputed in float64 in numpy (`checks.py`): not by what a solver
-  says of itself.
+- Answers are checked by one measure, the gradient recomputed in float64 in numpy (`checks.py`; of spots the chi-square,
+  `spots.py`): not by what a solver says of itself.
 - Slow contenders run on the first lanes of the batch; the row says so. Such a figure favors lockstep peers: fewer
   lanes, fewer stragglers.
 - Results carry the commit, the machine, the cores allowed, all versions, and every round's time.
 
-A suite is a row of `suites/__init__.py`, a contender a row of `contenders.py`; nothing else is edited to add one.
+A suite is a row of `suites/__init__.py`, a contender a row of `contenders.py` (of spots: of
+`fitters.py`); nothing else is edited to add one.
 """

@@ -16,7 +16,7 @@ class Settings:
     repeats: int  # timed calls of each contender; the median is reported
     out: Path  # folder of the results
     dtype: str  # "float64" | "float32"
-    tol: float  # gradient tolerance (infinity norm) that every contender is asked for
+    tol: float  # that every contender is asked for: of the gradient (infinity norm); in `spots` of the sum of squares
     quick: bool  # small sizes, to see that everything runs; not for publication
     width: int | None  # lanes that our refilling loop runs at once; None: the package chooses
     turns: int | None  # turns between two refills; None: the package chooses
@@ -44,11 +44,11 @@ class Row:
     case: str  # which problem: "n=4"
     contender: str
     value: float | None = None  # median, in `unit`; None when the contender was not available
-    unit: str = ""  # "us a problem" | "ms" | "s"
+    unit: str = ""  # "us a problem" | "us a fit" | "ms" | "s" | "MB"
     ratio: float | None = None  # value / the value of ours in the same case: above 1, ours is faster
     lanes: int | None = None  # problems in the timed call
     compile_s: float | None = None  # first call minus a steady one
-    reached: float | None = None  # share of lanes whose recomputed gradient is within 10 x tol
+    reached: float | None = None  # share of lanes whose recomputed gradient is within 10 x tol (spots: their chi-square)
     failed: int | None = None  # lanes that the contender itself reports as failed
     wrong: int | None = None  # lanes reported as solved whose gradient is neither within 10 x tol nor within rounding
     extra: dict[str, Any] = field(default_factory=dict)  # what only this suite measures

@@ -61,12 +61,17 @@ def explain(error: Exception) -> str:
 
 
 def interleave(
-    build: dict[str, Callable[[], Callable[[int], Any]]], repeats: int, budget_s: float, least: int = 2
+    build: dict[str, Callable[[], Callable[[int], Any]]],
+    repeats: int,
+    budget_s: float,
+    least: int = 2,
+    keep: Callable[[Any], Any] = lambda out: out,
 ) -> dict[str, Timing]:
     """Time every contender in rounds.
 
     `build[name]()` returns `call(round)`. A contender that cannot be built or fails in its first call is reported by
-    its `error`; one that has spent `budget_s` seconds after `least` rounds sits out the rest.
+    its `error`; one that has spent `budget_s` seconds after `least` rounds sits out the rest. `keep` says, off the clock,
+    what part of a result is kept.
     """
     calls, firsts, errors = {}, {}, {}
     for name, make in build.items():
@@ -83,7 +88,7 @@ def interleave(
                 continue
             seconds, out = clock(lambda name=name, r=r: calls[name](r))
             spent.append(seconds)
-            outputs[name].append(jax.device_get(out))
+            outputs[name].append(jax.device_get(keep(out)))
     done = {n: Timing(firsts[n], tuple(rounds[n]), tuple(outputs[n])) for n in rounds}
     return {n: done[n] if n in done else Timing(error=errors[n]) for n in build}
 

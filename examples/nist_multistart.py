@@ -108,7 +108,7 @@ def curve_fit_row(problem: dict) -> str:
     )
     endings = [ENDINGS.get(status, "other") for status in info["status"].tolist()]
     lines = zip(*agreed, info["nfev"], endings, strict=True)
-    return f"{problem['name']:9}" + "".join("   {:4.1f} {:4.1f} {:4.1f} {:4} {:9}".format(*line) for line in lines)
+    return f"{problem['name']:9}" + "".join("   {:4.1f} {:4.1f} {:4.1f} {:4} {:9}".format(*line) for line in lines).rstrip()
 
 
 def draw(problem: dict, fits: dict, above, below) -> None:

@@ -11,7 +11,8 @@ The second call is timed, the first compiles. Then come the ways in which the fi
 and for each parameter, over all fits that succeeded: the mean error (bias) and its standard error, the spread of the
 errors, the Cramer-Rao bound (the smallest spread that an unbiased estimator can have, from the Fisher information J'J /
 noise^2 at the true parameters), and the standard deviations that the fits report themselves, from `pcov`; the last two
-are root mean squares over the fits. The small bias and background is no fault of a solver: models that are not linear in their parameters have it at this noise.
+are root mean squares over the fits. The small bias of height, width and background is no fault of a solver: at this noise
+a least-squares fit of a model that is not linear in its parameters has it.
 
 For a quick look: JAXOPT_LITE_EXAMPLE_SPOTS=500; in single precision: JAXOPT_LITE_EXAMPLE_DTYPE=float32
 """

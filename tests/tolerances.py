@@ -37,6 +37,11 @@ def abscissa_asked(dtype: DTypeLike) -> float:
     return 1e-5
 
 
+def offset_asked(dtype: DTypeLike) -> float:
+    """Relative offset |Q'r| / |r| of a fit at the default ftol, 1e-8 and 10 eps: its root, with the square ten times as large."""
+    return (10 * max(1e-8, 10 * eps(dtype))) ** 0.5
+
+
 def gradient_noise(dtype: DTypeLike, hess: ArrayLike, x: ArrayLike) -> np.ndarray:
     """(n,): how far the rounding of x to the dtype, some ten times over, moves each component of the gradient."""
     return 16 * eps(dtype) * np.sum(np.abs(hess) * np.abs(x)[None, :], axis=1)

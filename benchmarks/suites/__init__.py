@@ -1,13 +1,18 @@
 """The suite table: a suite is a name and a `run(settings) -> list[Row]`; adding one edits only this table."""
 
 from collections.abc import Callable
+from typing import Any
 
 from benchmarks.records import Row, Settings
-from benchmarks.suites import compile, eager, rosenbrock, stragglers
+from benchmarks.suites import compile, eager, rosenbrock, spots, stragglers
 
 SUITES: dict[str, Callable[[Settings], list[Row]]] = {
     "rosenbrock": rosenbrock.run,
     "stragglers": stragglers.run,
     "eager": eager.run,
     "compile": compile.run,
+    "spots": spots.run,
 }
+
+# Settings that a suite has in place of the common ones where the command line leaves them open (no lanes with --quick).
+DEFAULTS: dict[str, dict[str, Any]] = {"spots": {"lanes": 100_000, "tol": 1e-4}}

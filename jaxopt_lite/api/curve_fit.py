@@ -89,7 +89,7 @@ def curve_fit(
     mask : (m,) bool, optional
         False for data that do not count, whatever they hold, so that data sets of different lengths share a
         compilation. Traced.
-    **kwargs
+    kwargs : keywords
         ftol, xtol, gtol, max_nfev (or maxfev), x_scale, loss, f_scale, diff_step and options of `least_squares`.
 
     Returns

@@ -3,7 +3,11 @@
 from jaxopt_lite.api import methods
 from jaxopt_lite.core.options import COMMON
 
-DOORS = {"minimize": methods.MINIMIZE, "minimize_scalar": methods.MINIMIZE_SCALAR}
+DOORS = {
+    "minimize": methods.MINIMIZE,
+    "minimize_scalar": methods.MINIMIZE_SCALAR,
+    "least_squares": methods.LEAST_SQUARES,
+}
 
 
 def show_options(solver: str | None = None, method: str | None = None, disp: bool = True) -> str | None:
@@ -12,7 +16,7 @@ def show_options(solver: str | None = None, method: str | None = None, disp: boo
     Parameters
     ----------
     solver : str, optional
-        'minimize' or 'minimize_scalar'; default both.
+        'minimize', 'minimize_scalar' or 'least_squares'; default all.
     method : str, optional
         One method of it; default all.
     disp : bool

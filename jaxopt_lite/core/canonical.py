@@ -63,10 +63,11 @@ def _value_key(value: Any, depth: int) -> Hashable:
         return "open", jaxpr_key(value)
     if isinstance(value, np.ndarray | np.generic):
         return "array", value.shape, str(value.dtype), value.tobytes()
-    if isinstance(value, tuple | list):
-        return type(value).__name__, tuple(_value_key(v, depth) for v in value)
-    if isinstance(value, dict):
-        return "dict", tuple((_value_key(k, depth), _value_key(v, depth)) for k, v in value.items())
+    if isinstance(value, tuple | list | dict):
+        items = tuple(value.items()) if isinstance(value, dict) else value
+        # Captured by a function that may write to it, a list is this list: two empty ones are two.
+        own = _Same(value) if depth > 0 and not isinstance(value, tuple) else None
+        return type(value).__name__, own, tuple(_value_key(v, depth) for v in items)
     if value is None or isinstance(value, bool | int | float | complex | str | bytes | np.dtype | CodeType):
         return type(value).__name__, repr(value) if isinstance(value, float | complex) else value
     if depth < DEPTH and not isinstance(value, type):
@@ -90,9 +91,9 @@ def _by_value(kind: type) -> bool:
 def _function_parts(value: Any) -> tuple | None:
     """A function as its code and all that it captured; jax's wrapper of a derivative rule as the rule inside."""
     if isinstance(value, FunctionType):
-        cells = [_cell(c) for c in value.__closure__ or ()]
-        read = {name: value.__globals__[name] for name in names_read(value.__code__) if name in value.__globals__}
-        return value.__code__, cells, value.__defaults__, value.__kwdefaults__, read
+        cells = tuple(_cell(c) for c in value.__closure__ or ())
+        read = tuple((name, value.__globals__[name]) for name in names_read(value.__code__) if name in value.__globals__)
+        return value.__code__, cells, value.__defaults__, tuple((value.__kwdefaults__ or {}).items()), read
     if type(value).__name__ == "WrappedFun":
         rule = _find_rule(value)
         return None if rule is None else (rule,)

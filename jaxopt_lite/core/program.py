@@ -66,7 +66,7 @@ def compiler_options() -> dict[str, Any]:
     dict
         To be given as ``jax.jit(f, compiler_options=jaxopt_lite.compiler_options())`` where `f` calls this package and is
         the outermost jit. On a CPU it turns off XLA's intra-op threads, which slow loops of small operations down by a
-        factor of about four, and prefers wide vectors (5 to 12 % on a machine that has them); elsewhere it is empty.
+        factor of about four; elsewhere it is empty.
 
     Examples
     --------
@@ -74,15 +74,7 @@ def compiler_options() -> dict[str, Any]:
     >>> from jaxopt_lite import compiler_options, minimize, rosen
     >>> solve = jax.jit(jax.vmap(lambda x0: minimize(rosen, x0).x), compiler_options=compiler_options())
     """
-    if jax.default_backend() != "cpu":
-        return {}
-    options: dict[str, Any] = {"xla_cpu_multi_thread_eigen": False}
-    wide = options | {"xla_cpu_prefer_vector_width": 512}
-    try:  # an option that this jaxlib does not know is an error
-        jax.jit(lambda: 0, compiler_options=wide).lower().compile()
-    except jax.errors.JaxRuntimeError:
-        return options
-    return wide
+    return {"xla_cpu_multi_thread_eigen": False} if jax.default_backend() == "cpu" else {}
 
 
 def operands_of(plan: Plan, call: Call) -> Operands:

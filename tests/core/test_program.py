@@ -181,3 +181,33 @@ def test_two_jitted_solvers_of_one_function_are_called_in_turn():
     for shift in (0.0, 0.1, 0.2):
         for solve in solvers:
             np.testing.assert_allclose(solve(starts + shift), 1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["arctan", "exp", "log", "sin", "tanh", "cbrt", "log1p", "arcsinh"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiler_options_change_no_value(name, dtype):
+    """`xla_cpu_prefer_vector_width=512` compiled arctan of 25 or more numbers wrongly, by 0.5."""
+    fun = getattr(jnp, name)
+    for size in (25, 64, 100):
+        z = np.linspace(0.05, 0.95, size).astype(dtype)
+        got = jax.jit(fun, compiler_options=compiler_options())(z)
+        np.testing.assert_allclose(got, getattr(np, name)(z), rtol=64 * np.finfo(dtype).eps)
+
+
+def test_callbacks_of_two_functions_are_two():
+    """Equal code with two empty lists: what each callback writes must reach its own."""
+
+    def counted():
+        ran = []
+
+        def fun(x):
+            jax.debug.callback(lambda x: ran.append(x), x)
+            return jnp.sum((x - 1.0) ** 2)
+
+        return fun, ran
+
+    for _ in range(2):
+        fun, ran = counted()
+        res = minimize(fun, np.zeros(2))
+        jax.effects_barrier()
+        assert len(ran) == res.nfev
