@@ -8,6 +8,7 @@ with J the Jacobian of the weighted residuals at the solution, undamped and unsc
 import functools
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -16,7 +17,7 @@ from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import is_success
 from jaxopt_lite.least_squares.orthogonal import covariance, factor
-from jaxopt_lite.least_squares.solution import active, at_solution, checked, free
+from jaxopt_lite.least_squares.solution import NOISE, Solution, active, at_solution, checked, free
 
 # cov_status
 ESTIMATED = 0
@@ -33,7 +34,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
     def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
         x, data = solved["x"], operands.data
         at = at_solution(oracle, solved, operands)
-        f = factor(at.jacobian, at.weighed)
+        f = factor(at.jacobian * _felt(x, at, operands)[None, :], at.weighed)
         judged, held = f, jnp.zeros((), bool)
         if data.lower is not None:
             unheld = free(x, matvec(at.jacobian.T, at.weighed), data)
@@ -52,3 +53,16 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         return out | ({"fvec": at.residual, "cost": at.cost} if full else {})
 
     return fields
+
+
+def _felt(x: Array, at: Solution, operands: Operands) -> Array:
+    """1.0 for parameters that the model feels, (n,); 0.0 where all that one contributes is the rounding of the others.
+
+    A width without a height: its column is rounding, and has a direction all the same. What counts is the column times
+    the parameter, now or at the start, and the residuals, so that no unit has a part in it.
+    """
+    size = jnp.sqrt(jnp.sum(jax.lax.stop_gradient(at.jacobian) ** 2, axis=0))
+    effect = size * jnp.maximum(jnp.abs(x), jnp.abs(operands.x0))
+    spread = jnp.sqrt(2.0 * at.cost / at.residual.shape[0])
+    felt = jnp.maximum(effect, spread) > NOISE * jnp.finfo(x.dtype).eps * jnp.max(effect)
+    return jax.lax.stop_gradient(jnp.where(felt, 1.0, 0.0))

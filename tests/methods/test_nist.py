@@ -90,7 +90,8 @@ def at(name, p, dtype):
     (x, y), _ = data(name, dtype)
     x, y = x.astype(float), y.astype(float)
     f = lambda p: model(name)(x, *(p[i] for i in range(p.shape[0])))
-    return np.asarray(f(jnp.asarray(p))) - y, np.asarray(jax.jacfwd(f)(jnp.asarray(p))), y
+    value, jacobian = jax.jit(lambda p: (f(p), jax.jacfwd(f)(p)))(p)
+    return np.asarray(value) - y, np.asarray(jacobian), y
 
 
 def projected(J, r):
