@@ -18,11 +18,21 @@ PACKAGE = ROOT / "jaxopt_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FAMILIES = {
     *("line_search", "scalar", "trust_region", "bounded", "derivative_free"),
-    *("constrained", "least_squares", "roots", "linear"),
+    *("constrained", "lsq", "roots", "linear"),
 }
 LEVEL = {"core": 0} | dict.fromkeys(FAMILIES, 1) | {"api": 2, "scale": 3}
 PUBLIC = {
-    *("OptimizeResult", "Stepper", "compiler_options", "curve_fit", "least_squares", "minimize", "minimize_scalar", "rosen", "rosen_der"),
+    *(
+        "OptimizeResult",
+        "Stepper",
+        "compiler_options",
+        "curve_fit",
+        "least_squares",
+        "minimize",
+        "minimize_scalar",
+        "rosen",
+        "rosen_der",
+    ),
     *("rosen_hess", "rosen_hess_prod", "show_options", "stepper"),
 }
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))

@@ -38,7 +38,7 @@ def abscissa_asked(dtype: DTypeLike) -> float:
 
 
 def offset_asked(dtype: DTypeLike) -> float:
-    """Relative offset |Q'r| / |r| of a fit at the default ftol, 1e-8 and 10 eps: its root, with the square ten times as large."""
+    """Relative offset |Q'r| / |r| of a fit at the default ftol, 1e-8 and 10 eps: its square may be ten times as large."""
     return (10 * max(1e-8, 10 * eps(dtype))) ** 0.5
 
 

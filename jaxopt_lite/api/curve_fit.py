@@ -15,7 +15,7 @@ from jaxopt_lite.api.least_squares import Asked, plan_call
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.program import run
 from jaxopt_lite.core.status import BUDGET, MESSAGES, PRECISION, is_success
-from jaxopt_lite.least_squares.uncertainty import fitted
+from jaxopt_lite.lsq.uncertainty import fitted
 
 KEYWORDS = (*Asked._fields, "maxfev")
 

@@ -15,7 +15,7 @@ from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, STATIC, number, read
 from jaxopt_lite.core.program import Call, Plan
-from jaxopt_lite.least_squares import losses, solution
+from jaxopt_lite.lsq import losses, solution
 
 TURNS_PER_REFILL = 2  # a fit takes some five turns; with refills every 8 turns half of the lanes would wait
 
@@ -79,7 +79,8 @@ def least_squares(
     tr_solver, tr_options, jac_sparsity, workers : None
         Not used here: the equations of a lane are dense.
     max_nfev : int, optional
-        Most evaluations of fun, those for finite differences included. Default 100 n turns.
+        Most evaluations of fun, those for finite differences and the last one at x included, so that 2 turns' worth is the
+        least. Default 100 n turns.
     verbose : int
         1 or 2: print a summary when an eager call ends.
     args : tuple

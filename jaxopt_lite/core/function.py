@@ -96,7 +96,8 @@ def close(
         return found
     closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(*inputs, *args.dynamic)
     traced = any(isinstance(c, Tracer) for c in closed.consts)
-    consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]
+    with jax.ensure_compile_time_eval():  # arrays, not tracers of somebody's jit: they are remembered
+        consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]
     jaxpr, floats = without_floats(closed.jaxpr)
     result = (_canonical(jaxpr), [*floats, *consts])  # NumPy scalars: constants again inside of an outer jit
     if key is not None and not traced:

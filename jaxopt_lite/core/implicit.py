@@ -41,10 +41,11 @@ def tangents(
 ) -> dict[str, Array]:
     """Tangents of `x` and of the fields that follow from it; `rule(oracle, fields, operands, d_operands)` is dx*.
 
-    They are NaN for a lane that did not converge.
+    They are NaN for a lane that did not converge: what goes in and what comes out is marked, for a rule may select.
     """
     true = jnp.where(is_success(fields["status"]), 1.0, jnp.nan)
-    dx = rule(oracle, fields, operands, d_operands) * true.astype(fields["x"].dtype)
+    mark = lambda d: d * true.astype(d.dtype) if jnp.issubdtype(jnp.result_type(d), jnp.floating) else d
+    dx = mark(rule(oracle, fields, operands, jax.tree.map(mark, d_operands)))
     floating = lambda named: {k: v for k, v in named.items() if jnp.issubdtype(v.dtype, jnp.floating)}
     follow = lambda x, operands: floating(derived(oracle, fields | {"x": x}, operands))
     _, moved = jax.jvp(follow, (fields["x"], operands), (dx, d_operands))

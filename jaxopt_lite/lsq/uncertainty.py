@@ -16,8 +16,8 @@ from jaxopt_lite.core.dense import matvec
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import is_success
-from jaxopt_lite.least_squares.orthogonal import covariance, factor
-from jaxopt_lite.least_squares.solution import NOISE, Solution, active, at_solution, checked, free
+from jaxopt_lite.lsq.orthogonal import covariance, factor
+from jaxopt_lite.lsq.solution import NOISE, Solution, active, at_solution, checked, free
 
 # cov_status
 ESTIMATED = 0

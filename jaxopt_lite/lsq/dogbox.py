@@ -22,11 +22,11 @@ from jax import Array
 from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.implicit import box
 from jaxopt_lite.core.protocol import Method
-from jaxopt_lite.least_squares import lm
-from jaxopt_lite.least_squares.gauss_newton import Proposal, Rule, gauss_newton
-from jaxopt_lite.least_squares.lm import FitData, adjust, first_radius
-from jaxopt_lite.least_squares.normal import Model, full_step
-from jaxopt_lite.least_squares.trf import land, room
+from jaxopt_lite.lsq import lm
+from jaxopt_lite.lsq.gauss_newton import Proposal, Rule, gauss_newton
+from jaxopt_lite.lsq.lm import FitData, adjust, first_radius
+from jaxopt_lite.lsq.normal import Model, full_step
+from jaxopt_lite.lsq.trf import land, room
 
 
 def prepare(options: dict[str, Any], x0: Array) -> FitData:

@@ -39,7 +39,7 @@ from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.implicit import Rule as ImplicitRule
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING
-from jaxopt_lite.least_squares.normal import Model, invert, model
+from jaxopt_lite.lsq.normal import Model, invert, model
 
 ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliver
 NOISE = 16.0  # differences of costs below this many eps f are rounding: a sum of some hundred terms
@@ -172,7 +172,7 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     by_slope = (proposal.slope <= data.gtol) & (offset <= data.gtol)
     known, rounded = accepted | ~fresh, SAME * eps * jnp.maximum(x_size, last)
     plateau = jnp.any(jnp.diagonal(normal) < eps * eps * scale) & (data.scale is None)
-    converged = accepted & (by_cost | by_step | by_slope | (size <= rounded))
+    converged = accepted & (by_cost | by_step | by_slope)
     precise = known & ((offset <= eps) | (length <= rounded))
     stuck = ~known | (~accepted & jnp.all(query.x == s.x))
     excused = known & (proposal.slope * size <= SAME * eps * size + rounded)
@@ -181,6 +181,7 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     resolved = jnp.where(precise, jnp.where(asked, CONVERGED, PRECISION), ended)
     status = jnp.where(converged, CONVERGED, resolved)
     status = jnp.where(plateau & known, jnp.where(stuck, NUMERICAL, RUNNING), status)
+    status = jnp.where(accepted & (size <= rounded), CONVERGED, status)  # nothing is left to fit
     status = status if data.lower is None else jnp.where(jnp.all(data.lower <= data.upper), status, BAD_INPUT)
     numbers = jnp.stack([f_new, proposal.gain, radius, proposal.note, proposal.stride * size])
     return Told(FitState(x, normal, scale, m.unit * proposal.y, numbers), status, moved)

@@ -9,7 +9,7 @@ from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import NUMERICAL, is_success
-from jaxopt_lite.least_squares.orthogonal import Factor, factor
+from jaxopt_lite.lsq.orthogonal import Factor, factor
 
 LENIENT = 10.0  # a second opinion differs from the first where the numbers that it confirms are ten times too large
 NOISE = 16.0  # residuals carry this many times the rounding of x

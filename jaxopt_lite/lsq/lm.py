@@ -25,8 +25,8 @@ from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.implicit import stationary
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Method
-from jaxopt_lite.least_squares.gauss_newton import Proposal, Rule, gauss_newton, geodesic
-from jaxopt_lite.least_squares.normal import Model, restricted
+from jaxopt_lite.lsq.gauss_newton import Proposal, Rule, gauss_newton, geodesic
+from jaxopt_lite.lsq.normal import Model, restricted
 
 POOR, GOOD = 0.25, 0.75  # gain ratios of (1), Moré's
 SHRINK, GROW = 0.25, 3.0

@@ -1,9 +1,10 @@
 """Trust region reflective in its interior form: Levenberg-Marquardt in variables that shrink toward the bounds.
 
 Let v_j be the distance to the bound that steepest descent would push variable j to, in the units in which the variable
-could annul the residual (y of `normal.py`), and at most 1. With d = v^(1/2) and y = d z the model becomes
+could annul the residual (y of `normal.py`), or of the trust region's radius where that is less, and at most 1: a bound
+that is out of reach has no part in a step. With d = v^(1/2) and y = d z the model becomes
 
-    z'(d A d + C) z / 2 + d c.z,   C_j = |c_j| where v_j < 1, else 0                            (1)
+    z'(d A d + C) z / 2 + d c.z,   C_j = |c_j| dv_j/dy_j where v_j < 1, else 0                  (1)
 
 (Coleman & Li 1996; Branch, Coleman & Li 1999, eq. 2.7: C comes of differentiating v). A stationary point of the
 constrained problem is one with v c = 0, and near it the full step of (1) converges quadratically. The trust region is
@@ -27,9 +28,9 @@ from jax import Array
 from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.implicit import box
 from jaxopt_lite.core.protocol import Method
-from jaxopt_lite.least_squares.gauss_newton import Proposal, Rule, gauss_newton
-from jaxopt_lite.least_squares.lm import FitData, adjust, first_radius, lm
-from jaxopt_lite.least_squares.normal import Model, restricted
+from jaxopt_lite.lsq.gauss_newton import Proposal, Rule, gauss_newton
+from jaxopt_lite.lsq.lm import FitData, adjust, first_radius, lm
+from jaxopt_lite.lsq.normal import Model, restricted
 
 INSIDE = 0.995  # of the way to a bound (Branch, Coleman & Li 1999, section 6)
 
@@ -61,9 +62,9 @@ def room(x: Array, m: Model, data: FitData) -> tuple[Array, Array]:
 def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Proposal:
     down, up = room(x, m, data)
     ahead = jnp.where(m.c > 0, -down, jnp.where(m.c < 0, up, jnp.inf))
-    v = jnp.minimum(ahead, 1.0)
+    v = jnp.minimum(ahead / jnp.minimum(radius, 1.0), 1.0)
     d = jnp.sqrt(v)
-    bent = jnp.where(ahead < 1.0, jnp.abs(m.c), 0.0)
+    bent = jnp.where(v < 1.0, jnp.abs(m.c) / jnp.minimum(radius, 1.0), 0.0)
     step = restricted(m.A * d[:, None] * d[None, :] + jnp.diag(bent), d * m.c, radius, mu)
 
     y, slope = d * step.y, norm(v * m.c)
