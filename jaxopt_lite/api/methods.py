@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from jaxopt_lite.core.options import Option
 from jaxopt_lite.core.protocol import Method
-from jaxopt_lite.lsq import dogbox, lm, trf
 from jaxopt_lite.line_search import bfgs
+from jaxopt_lite.lsq import dogbox, lm, trf
 from jaxopt_lite.scalar import bounded
 
 

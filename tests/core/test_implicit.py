@@ -9,7 +9,7 @@ import pytest
 
 from jaxopt_lite.api.close import scalar_oracle
 from jaxopt_lite.core import implicit
-from jaxopt_lite.core.implicit import constant, interval, solve_regular, stationary, tangents
+from jaxopt_lite.core.implicit import constant, interval, solve_regular, stationary, tangents, value_alone
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.protocol import Need
@@ -178,7 +178,7 @@ def moved_of(mode):
     def push(status, dargs):
         at = Operands(x, None, None, traced)
         d_at = at._replace(function=traced._replace(fun=[jnp.zeros_like(c) for c in traced.fun], args=dargs))
-        return tangents(oracle, stationary, {"x": x, "status": status}, at, d_at)
+        return tangents(oracle, stationary, value_alone, {"x": x, "status": status}, at, d_at)
 
     if mode == "forward":
         return jax.jit(lambda status: push(status, [jnp.ones(2), jnp.ones(2)])["x"])
@@ -206,10 +206,10 @@ def test_the_tangent_of_the_value_is_that_of_the_function_at_the_solution():
     at = Operands(x, None, None, traced)
     d_at = at._replace(function=traced._replace(fun=[jnp.zeros_like(c) for c in traced.fun], args=[jnp.asarray(1.0)]))
     at = at._replace(function=traced._replace(args=[jnp.asarray(2.0)]))
-    out = tangents(oracle, stationary, {"x": x, "status": jnp.asarray(CONVERGED)}, at, d_at)
+    out = tangents(oracle, stationary, value_alone, {"x": x, "status": jnp.asarray(CONVERGED)}, at, d_at)
     assert_close(out["x"], [1.0], np.float64, "derivative")
     assert_close(out["fun"], 1.0, np.float64, "derivative")
-    assert np.isnan(tangents(oracle, stationary, {"x": x, "status": jnp.asarray(BUDGET)}, at, d_at)["fun"])
+    assert np.isnan(tangents(oracle, stationary, value_alone, {"x": x, "status": jnp.asarray(BUDGET)}, at, d_at)["fun"])
 
 
 def test_records_of_the_run_have_zero_tangents():
