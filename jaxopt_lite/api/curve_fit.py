@@ -138,7 +138,7 @@ def curve_fit(
 
     A thousand data sets:
 
-    >>> Y = y + 0.01 * jax.random.normal(jax.random.key(0), (1000, 50))
+    >>> Y = y[None] + 0.01 * jax.random.normal(jax.random.key(0), (1000, 50))
     >>> popt, pcov = jax.vmap(lambda y: curve_fit(model, t, y))(Y)
     >>> popt.shape, pcov.shape
     ((1000, 2), (1000, 2, 2))

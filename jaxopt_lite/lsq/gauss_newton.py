@@ -148,13 +148,14 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     cost, gain, radius, note, stride = s.numbers
     fresh, f = jnp.isinf(cost), answer.fun
     there = _normal(answer.jacobian, answer.residual)
+    finite = answer.finite & jnp.all(jnp.isfinite(there))  # the squares of a finite Jacobian may overflow
     p, promised = query.x - s.x, gain * cost
     difference, trapezoid = cost - f, -0.5 * dot(p, s.normal[:, n] + there[:, n])
     moves = jnp.where(fresh, 0.0, jnp.sqrt(2.0 * cost) * norm(jnp.sqrt(s.scale) * s.x, 2))  # eps of it: by rounding of x
-    rounding = (jnp.abs(difference) <= NOISE * eps * (cost + moves)) & answer.finite
+    rounding = (jnp.abs(difference) <= NOISE * eps * (cost + moves)) & finite
     actual = jnp.where(rounding, trapezoid, difference)
     good = (actual >= ACCEPTED * promised) & (actual >= 0)
-    accepted = answer.finite & (fresh | good)
+    accepted = finite & (fresh | good)
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, f_new, normal = pick(query.x, s.x), pick(f, cost), pick(there, s.normal)
     scale = pick(jnp.maximum(s.scale, jnp.diagonal(there)), s.scale) if data.scale is None else data.scale

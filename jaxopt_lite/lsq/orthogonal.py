@@ -49,10 +49,13 @@ def factor(J: Array, r: Array) -> Factor:
     """The factorization of J (m, n), and the projections of r (m,)."""
     m, n = J.shape
     eps = float(jnp.finfo(J.dtype).eps)
-    squares = jnp.sum(J * J, axis=0)
-    used = squares > 0
-    size = jnp.where(used, jnp.sqrt(jnp.where(used, squares, 1.0)), 1.0)
-    W = jnp.concatenate([J / size[None, :], r[:, None]], axis=1)
+    largest = jnp.max(jnp.abs(lax.stop_gradient(J)), axis=0)
+    used = largest > 0
+    largest = jnp.where(used, largest, 1.0)  # first, for squares may overflow
+    columns = J / largest[None, :]
+    length = jnp.sqrt(jnp.where(used, jnp.sum(columns * columns, axis=0), 1.0))
+    size = largest * length
+    W = jnp.concatenate([columns / length[None, :], r[:, None]], axis=1)
 
     def column(k: Array | int, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         W, R, kept = at

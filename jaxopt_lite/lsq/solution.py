@@ -60,7 +60,8 @@ def checked(status: Array, x: Array, at: Solution, f: Factor, operands: Operands
     projection of the residual is within its rounding.
     """
     eps, data = jnp.finfo(x.dtype).eps, operands.data
-    x_size = norm(f.size * f.kept * jnp.maximum(jnp.abs(x), jnp.abs(operands.x0)), 2)
+    vanished = jnp.all(jnp.abs(x) <= eps**0.5 * jnp.abs(operands.x0))  # a solution of zeros: the start gives the scale
+    x_size = norm(f.size * f.kept * jnp.where(vanished, operands.x0, x), 2)
     projected = norm(f.projected, 2)
     size = jnp.sqrt(2.0 * at.cost)
     asked = LENIENT * jnp.maximum(jnp.maximum(data.ftol, data.gtol), eps)

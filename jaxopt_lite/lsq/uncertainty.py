@@ -64,5 +64,5 @@ def _felt(x: Array, at: Solution, operands: Operands) -> Array:
     size = jnp.sqrt(jnp.sum(jax.lax.stop_gradient(at.jacobian) ** 2, axis=0))
     effect = size * jnp.maximum(jnp.abs(x), jnp.abs(operands.x0))
     spread = jnp.sqrt(2.0 * at.cost / at.residual.shape[0])
-    felt = jnp.maximum(effect, spread) > NOISE * jnp.finfo(x.dtype).eps * jnp.max(effect)
+    felt = jnp.maximum(effect, spread) > NOISE * jnp.finfo(x.dtype).eps * jnp.max(size * jnp.abs(x))
     return jax.lax.stop_gradient(jnp.where(felt, 1.0, 0.0))

@@ -149,6 +149,7 @@ def test_fresh_lambdas_in_a_loop_leave_memory_flat(case):
         gc.collect()
         return len(jax.live_arrays()), tracemalloc.get_traced_memory()[0]
 
+    jax.clear_caches()  # full of other tests' entries, they would be replaced by ours one by one: a growth that ends
     tracemalloc.start()
     try:
         levels(0, 50)
