@@ -111,8 +111,13 @@ def _shown(plan: Plan, fields: dict[str, Array]) -> dict[str, Any]:
 def lane_of(plan: Plan) -> Lane:
     """The lane of a plan, with what follows from its solution."""
     follow = plan.derived
-    derive = None if follow is None else lambda fields, operands: fields | follow(plan.oracle, fields, operands)
-    return lane(plan.method, plan.oracle.evaluate, derive)
+
+    def derive(fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
+        assert follow is not None
+        public = {name: value for name, value in fields.items() if not name.startswith("_")}
+        return public | follow(plan.oracle, fields, operands)
+
+    return lane(plan.method, plan.oracle.evaluate, None if follow is None else derive)
 
 
 @functools.lru_cache(maxsize=PROGRAMS)

@@ -77,7 +77,7 @@ class FitState(NamedTuple):
     normal: Array  # (n, n + 1) [J'J | J'r] there
     scale: Array  # (n,) squares of the column scales; 0 for a column that was always 0
     p: Array  # (n,) trial step
-    numbers: Array  # (5,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|
+    numbers: Array  # (6,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|, rounding
 
 
 class GeodesicState(NamedTuple):
@@ -92,7 +92,7 @@ def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
 
     def init(x0: Array, data: Any) -> FitState:
         n = x0.shape[0]
-        numbers = jnp.zeros(5, x0.dtype).at[0].set(jnp.inf)
+        numbers = jnp.zeros(6, x0.dtype).at[0].set(jnp.inf)
         return FitState(
             rule.start(x0, data), jnp.zeros((n, n + 1), x0.dtype), jnp.zeros_like(x0), jnp.zeros_like(x0), numbers
         )
@@ -104,7 +104,7 @@ def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
         return _tell(rule, s, query, answer, data)
 
     def report(s: FitState, data: Any) -> dict[str, Array]:
-        return {"x": s.x}
+        return {"x": s.x, "_rounding": s.numbers[5]}
 
     return Method(name, Need.JACOBIAN, init, ask, tell, report, implicit)
 
@@ -145,7 +145,7 @@ def _bent(s: FitState, answer: Answer) -> Array:
 
 def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> Told:
     n, eps = s.x.shape[0], jnp.finfo(s.x.dtype).eps
-    cost, gain, radius, note, stride = s.numbers
+    cost, gain, radius, note, stride, _ = s.numbers
     fresh, f = jnp.isinf(cost), answer.fun
     there = _normal(answer.jacobian, answer.residual)
     finite = answer.finite & jnp.all(jnp.isfinite(there))  # the squares of a finite Jacobian may overflow
@@ -184,7 +184,7 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     status = jnp.where(plateau & known, jnp.where(stuck, NUMERICAL, RUNNING), status)
     status = jnp.where(accepted & (size <= rounded), CONVERGED, status)  # nothing is left to fit
     status = status if data.lower is None else jnp.where(jnp.all(data.lower <= data.upper), status, BAD_INPUT)
-    numbers = jnp.stack([f_new, proposal.gain, radius, proposal.note, proposal.stride * size])
+    numbers = jnp.stack([f_new, proposal.gain, radius, proposal.note, proposal.stride * size, rounded])
     return Told(FitState(x, normal, scale, m.unit * proposal.y, numbers), status, moved)
 
 

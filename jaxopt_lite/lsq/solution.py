@@ -49,19 +49,25 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         "grad": grad,
         "optimality": norm(scaled),
         "active_mask": mask,
-        "status": checked(solved["status"], x, at, factor(at.jacobian * free(x, grad, data)[None, :], at.weighed), operands),
+        "status": checked(
+            solved["status"],
+            x,
+            at,
+            factor(at.jacobian * free(x, grad, data)[None, :], at.weighed),
+            data,
+            solved.get("_rounding", 0.0),
+        ),
     }
 
 
-def checked(status: Array, x: Array, at: Solution, f: Factor, operands: Operands) -> Array:
+def checked(status: Array, x: Array, at: Solution, f: Factor, data: Any, rounding: Array | float) -> Array:
     """The status, a success only if the orthogonal factorization `f` of the free columns confirms it.
 
     One of these must hold: the full step promises no more than the tolerances leave, or is no longer than `xtol`; or the
     projection of the residual is within its rounding.
     """
-    eps, data = jnp.finfo(x.dtype).eps, operands.data
-    vanished = jnp.all(jnp.abs(x) <= eps**0.5 * jnp.abs(operands.x0))  # a solution of zeros: the start gives the scale
-    x_size = norm(f.size * f.kept * jnp.where(vanished, operands.x0, x), 2)
+    eps = jnp.finfo(x.dtype).eps
+    x_size = norm(f.size * f.kept * x, 2)
     projected = norm(f.projected, 2)
     size = jnp.sqrt(2.0 * at.cost)
     asked = LENIENT * jnp.maximum(jnp.maximum(data.ftol, data.gtol), eps)
@@ -69,6 +75,7 @@ def checked(status: Array, x: Array, at: Solution, f: Factor, operands: Operands
     full = norm(matvec(f.inverse() * f.kept[None, :] * f.kept[:, None], f.projected), 2)
     short = full <= LENIENT * jnp.maximum(data.xtol, eps) * x_size
     noise = projected <= NOISE * eps * (size + x_size) * x.shape[0] ** 0.5
+    noise = noise | (projected <= rounding)  # of the last steps: x may be zero
     true = (little | short | noise) & jnp.isfinite(at.cost)
     return jnp.where(is_success(status) & ~true, NUMERICAL, status).astype(jnp.int32)
 

@@ -17,7 +17,7 @@ from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import is_success
 from jaxopt_lite.lsq.orthogonal import covariance, factor
-from jaxopt_lite.lsq.solution import NOISE, Solution, active, at_solution, checked, free
+from jaxopt_lite.lsq.solution import Solution, active, at_solution, checked, free
 
 # cov_status
 ESTIMATED = 0
@@ -33,14 +33,14 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
 
     def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
         x, data = solved["x"], operands.data
-        at = at_solution(oracle, solved, operands)
-        f = factor(at.jacobian * _felt(x, at, operands)[None, :], at.weighed)
+        at, rounding = at_solution(oracle, solved, operands), solved.get("_rounding", 0.0)
+        f = factor(at.jacobian * _felt(x, at, operands.x0, rounding)[None, :], at.weighed)
         judged, held = f, jnp.zeros((), bool)
         if data.lower is not None:
             unheld = free(x, matvec(at.jacobian.T, at.weighed), data)
             judged = factor(at.jacobian * unheld[None, :], at.weighed)
             held = jnp.any(active(x, data.lower, data.upper) != 0)
-        status = checked(solved["status"], x, at, judged, operands)
+        status = checked(solved["status"], x, at, judged, data, rounding)
         inverse, rank = covariance(f)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
         freedom = (m - x.shape[0]).astype(x.dtype)
@@ -55,14 +55,14 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
     return fields
 
 
-def _felt(x: Array, at: Solution, operands: Operands) -> Array:
-    """1.0 for parameters that the model feels, (n,); 0.0 where all that one contributes is the rounding of the others.
+def _felt(x: Array, at: Solution, x0: Array, rounding: Array | float) -> Array:
+    """1.0 for parameters that the model feels, (n,); 0.0 where all that one contributes is rounding of the residual.
 
     A width without a height: its column is rounding, and has a direction all the same. What counts is the column times
     the parameter, now or at the start, and the residuals, so that no unit has a part in it.
     """
     size = jnp.sqrt(jnp.sum(jax.lax.stop_gradient(at.jacobian) ** 2, axis=0))
-    effect = size * jnp.maximum(jnp.abs(x), jnp.abs(operands.x0))
+    effect = size * jnp.maximum(jnp.abs(x), jnp.abs(x0))
     spread = jnp.sqrt(2.0 * at.cost / at.residual.shape[0])
-    felt = jnp.maximum(effect, spread) > NOISE * jnp.finfo(x.dtype).eps * jnp.max(size * jnp.abs(x))
+    felt = jnp.maximum(effect, spread) > rounding
     return jax.lax.stop_gradient(jnp.where(felt, 1.0, 0.0))
