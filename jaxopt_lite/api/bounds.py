@@ -12,14 +12,23 @@ from jaxopt_lite.core.layout import Layout, describe
 Side = list[Any]  # the leaves of one side: a scalar for all variables, or arrays that ravel to (n,)
 
 
+def pair_of(bounds: Any) -> tuple[Any, Any] | None:
+    """(lower, upper) from a pair, or from an object with `lb` and `ub`; None where it is neither."""
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        return bounds.lb, bounds.ub
+    if isinstance(bounds, tuple | list | np.ndarray | jax.Array) and len(bounds) == 2:
+        return bounds[0], bounds[1]
+    return None
+
+
 def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -> tuple[Side, Side] | None:
     """The lower and the upper side of `bounds` = (lower, upper); None where both are known to be infinite.
 
     Each side is a number, an array of the shape of x, or a pytree in the structure of x; an object with `lb` and `ub`
     will do for the pair. Raises ValueError for shapes that do not fit, crossed bounds and a start outside, where known.
     """
-    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") and hasattr(bounds, "ub") else bounds
-    if not isinstance(pair, tuple | list | np.ndarray | jax.Array) or len(pair) != 2:
+    pair = pair_of(bounds)
+    if pair is None:
         raise ValueError(
             f"bounds is {bounds!r}; give a pair (lower, upper), each a number or an array of the shape of {name}."
         )

@@ -37,13 +37,9 @@ def scalar_oracle(
     arguments = Arguments(args)
     if jac is False:
         jac = None
-    paired, scheme = jac is True, jac if isinstance(jac, str) else None
-    if scheme is not None and scheme not in SCHEMES:
-        raise ValueError(f"jac is {jac!r}; give a callable, True, None or one of {', '.join(SCHEMES)}.")
-    for name, given in (("fun", fun), ("jac", None if paired or scheme else jac), ("hess", hess), ("hessp", hessp)):
-        if given is not None and not callable(given):
-            raise TypeError(f"{name} is a {type(given).__name__}; give a callable.")
-    point = jax.ShapeDtypeStruct((layout.size,), layout.dtype)
+    paired, scheme = jac is True, _scheme(jac, "a callable, True, None")
+    _callable(fun=fun, jac=None if paired or scheme else jac, hess=hess, hessp=hessp)
+    point, at = _points(layout, scheme)
 
     def value(out: Any) -> Array:
         return _scalar(out, "fun", layout)
@@ -64,7 +60,6 @@ def scalar_oracle(
 
     gradient = lambda out: layout.ravel_like(out, "jac")
     product = lambda out: layout.ravel_like(out, "hessp")
-    at = point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, complex_like(point.dtype))
     read = pair if paired else (complex_value if scheme == "cs" else value)
     closed = {"fun": _close(fun, "fun", read, layout, (at,), arguments, paired or scheme)}
     for name, given, how, inputs in (
@@ -94,27 +89,20 @@ def residual_oracle(
 
     `how` holds two functions `(user's function, x, args) -> array`, for fun and for jac, where they are not called plainly.
     """
-    of_fun, of_jac = how or (None, None)
+    of_fun, of_jac = how or ((_with_keywords,) * 2 if kwargs else (_plainly,) * 2)
     arguments = Arguments((*args, dict(kwargs)) if kwargs else args)
-    scheme = jac if isinstance(jac, str) else None
-    if scheme is not None and scheme not in SCHEMES:
-        raise ValueError(f"jac is {jac!r}; give a callable, None or one of {', '.join(SCHEMES)}.")
-    for name, given in (("fun", fun), ("jac", None if scheme else jac)):
-        if given is not None and not callable(given):
-            raise TypeError(f"{name} is a {type(given).__name__}; give a callable.")
-    n, point = layout.size, jax.ShapeDtypeStruct((layout.size,), layout.dtype)
-    at = point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, complex_like(point.dtype))
+    scheme = _scheme(jac, "a callable, None")
+    _callable(fun=fun, jac=None if scheme else jac)
+    n, (point, at) = layout.size, _points(layout, scheme)
     read = (lambda out: jnp.ravel(jnp.asarray(out))) if scheme == "cs" else (lambda out: _residual(out, layout))
-    role = ("residual", scheme, bool(kwargs), of_fun)
-    function, captured = _close(fun, "fun", read, layout, (at,), arguments, role, bool(kwargs), of_fun)
+    function, captured = _close(fun, "fun", read, layout, (at,), arguments, ("residual", scheme, of_fun), of_fun)
     m = jax.eval_shape(function, captured, at, *arguments.dynamic)[0].shape[0]
     if m == 0:
         raise ValueError("fun returned no residuals; return at least one.")
-    derivative, of_derivative = None, []  # type: ignore[var-annotated]
+    derivative, of_derivative = None, list[Array]()
     if jac is not None and scheme is None:
         square = lambda out: _jacobian(out, m, n, layout)
-        role = ("jacobian", m, bool(kwargs), of_jac)
-        derivative, of_derivative = _close(jac, "jac", square, layout, (point,), arguments, role, bool(kwargs), of_jac)
+        derivative, of_derivative = _close(jac, "jac", square, layout, (point,), arguments, ("jacobian", m, of_jac), of_jac)
     oracle = Oracle(needs, function, derivative, scheme=scheme)
     return oracle, Traced(captured, of_derivative, [], [], [], arguments.dynamic, rel_step, None), m
 
@@ -139,17 +127,51 @@ def close_loss(rho: Callable, m: int, dtype: Any) -> tuple[Any, list[Array]]:
     return close(rho, ("loss", m, str(dtype)), flat, (jax.ShapeDtypeStruct((m,), dtype),), Arguments(()))
 
 
+def _scheme(jac: Any, others: str) -> str | None:
+    """The scheme of finite differences that `jac` names, or None where it is something else."""
+    if isinstance(jac, str) and jac not in SCHEMES:
+        raise ValueError(f"jac is {jac!r}; give {others} or one of {', '.join(SCHEMES)}.")
+    return jac if isinstance(jac, str) else None
+
+
+def _callable(**functions: Any) -> None:
+    for name, given in functions.items():
+        if given is not None and not callable(given):
+            raise TypeError(f"{name} is a {type(given).__name__}; give a callable.")
+
+
+def _points(layout: Layout, scheme: str | None) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+    """What x looks like, and what it looks like to fun."""
+    point = jax.ShapeDtypeStruct((layout.size,), layout.dtype)
+    return point, point if scheme != "cs" else jax.ShapeDtypeStruct(point.shape, complex_like(point.dtype))
+
+
+def _plainly(function: Callable, *points_and_args: Any) -> Any:
+    *points, args = points_and_args
+    return function(*points, *args)
+
+
+def _with_keywords(function: Callable, *points_and_args: Any) -> Any:
+    *points, args = points_and_args
+    return function(*points, *args[:-1], **args[-1])
+
+
+def _check_dtype(out: Any, kind: str, name: str, layout: Layout) -> None:
+    """Is what a function returned of the dtype of x, or a plain number?"""
+    dtype = jnp.result_type(out)
+    if not jnp.issubdtype(dtype, jnp.floating) or not (dtype in layout.dtypes or is_weak(out)):
+        raise TypeError(
+            f"{name} returned dtype {dtype} for x of {layout.dtype}; return {layout.dtype} {kind}: convert what it "
+            "captures, its args or its value, e.g. with .astype(x.dtype)."
+        )
+
+
 def _residual(out: Any, layout: Layout) -> Array:
     leaves = jax.tree.leaves(out)
     if out is None or not leaves:
         raise TypeError(f"fun returned {out!r}; return an array of residuals.")
     for leaf in leaves:
-        dtype = jnp.result_type(leaf)
-        if not jnp.issubdtype(dtype, jnp.floating) or not (dtype in layout.dtypes or is_weak(leaf)):
-            raise TypeError(
-                f"fun returned dtype {dtype} for x of {layout.dtype}; return {layout.dtype} residuals: convert what it "
-                "captures, its args or its value, e.g. with .astype(x.dtype)."
-            )
+        _check_dtype(leaf, "residuals", "fun", layout)
     return jnp.concatenate([jnp.ravel(jnp.asarray(leaf)).astype(layout.dtype) for leaf in leaves])
 
 
@@ -173,15 +195,13 @@ def _close(
     inputs: tuple,
     arguments: Arguments,
     mode: Any,
-    with_keywords: bool = False,
-    how: Callable | None = None,
+    how: Callable = _plainly,
 ) -> tuple[Any, list[Array]]:
     def flat(*traced: Any) -> Any:
         *vectors, args = traced
         points = [layout.unravel(v) for v in vectors]
-        args, keywords = (args[:-1], args[-1]) if with_keywords else (args, {})
         try:
-            out = fun(*points, *args, **keywords) if how is None else how(fun, *points, args)
+            out = how(fun, *points, args)
         except _NOT_TRACEABLE as error:
             raise TypeError(
                 f"{name} cannot be traced by JAX: it turned a traced array into a NumPy array or a Python number. Write it "
@@ -218,11 +238,5 @@ def _scalar(out: Any, name: str, layout: Layout) -> Array:
         raise TypeError(f"{name} returned a {type(out).__name__}; return a scalar.") from error
     if value.size != 1:
         raise ValueError(f"{name} returned an array of shape {value.shape}; return a scalar, e.g. jnp.sum of it.")
-    floating = jnp.issubdtype(value.dtype, jnp.floating)
-    fits = value.dtype in layout.dtypes or is_weak(out)
-    if not floating or not fits:
-        raise TypeError(
-            f"{name} returned dtype {value.dtype} for x of {layout.dtype}; return a {layout.dtype} scalar: convert what it "
-            f"captures, its args or its value, e.g. with .astype(x.dtype)."
-        )
+    _check_dtype(out, "values", name, layout)
     return value.reshape(()).astype(layout.dtype)

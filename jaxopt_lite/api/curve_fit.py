@@ -10,11 +10,12 @@ import numpy as np
 
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.bounds import read_box
-from jaxopt_lite.api.fit_data import array, covered, known, read_mask, read_xdata, refuse, residuals, start, weights
+from jaxopt_lite.api.fit_data import array, covered, known, read_mask, read_xdata, refuse, residuals, spread, start
 from jaxopt_lite.api.least_squares import Asked, plan_call
+from jaxopt_lite.api.result import in_short, in_words
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.program import run
-from jaxopt_lite.core.status import BUDGET, MESSAGES, PRECISION, is_success
+from jaxopt_lite.core.status import BUDGET, PRECISION, is_success
 from jaxopt_lite.lsq.uncertainty import fitted
 
 KEYWORDS = (*Asked._fields, "maxfev")
@@ -28,12 +29,7 @@ class Message:
     status: Any
 
     def __str__(self) -> str:
-        status = np.asarray(self.status)
-        return (
-            MESSAGES[int(status)]
-            if status.ndim == 0
-            else "; ".join(f"{np.sum(status == s)} x {MESSAGES[s]}" for s in np.unique(status).tolist())
-        )
+        return in_short(in_words(self.status))
 
 
 def curve_fit(
@@ -157,12 +153,12 @@ def curve_fit(
     leaves, layout = parse(start(f, p0, bounds, ydata))
     box = read_box(bounds, leaves, layout, "p0")
     row = methods.find(methods.LEAST_SQUARES, method or ("lm" if box is None else "trf"), "curve_fit")
-    scale = weights(sigma, ydata)
+    deviations = spread(sigma, ydata)
     masked = mask is not None or nan_policy == "omit"
     keep = read_mask(mask, ydata) if masked else None
     if keep is not None:
-        xdata, ydata, scale, keep = covered(xdata, ydata, scale, keep, nan_policy == "omit")
-    args = (xdata, ydata, *(part for part in (scale, keep) if part is not None))
+        xdata, ydata, deviations, keep = covered(xdata, ydata, deviations, keep, nan_policy == "omit")
+    args = (xdata, ydata, *(part for part in (deviations, keep) if part is not None))
     kwargs = {"max_nfev" if name == "maxfev" else name: value for name, value in kwargs.items()}
     plan, call = plan_call(
         row,
@@ -173,7 +169,7 @@ def curve_fit(
         jac,
         box,
         Asked(**kwargs),
-        how=residuals(scale is not None, masked),
+        how=residuals(deviations is not None, masked),
         derived=fitted(bool(absolute_sigma), masked, full_output),
         too_few=TypeError,
     )

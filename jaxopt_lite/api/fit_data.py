@@ -11,8 +11,11 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
+from jaxopt_lite.api.bounds import pair_of
+
 
 def array(value: Any, name: str) -> Any:
+    """The value as an array of numbers; arrays of JAX and NumPy stay what they are."""
     if isinstance(value, jax.Array | np.ndarray | Tracer):
         return value
     try:
@@ -39,6 +42,7 @@ def known(data: Any) -> list[np.ndarray]:
 
 
 def refuse(name: str, leaves: list[np.ndarray], infinite: bool, nan: bool) -> None:
+    """Raises ValueError where known data hold NaN or infinity and they are to be refused."""
     if infinite and any(not np.all(np.isfinite(leaf)) for leaf in leaves):
         raise ValueError(
             f"{name} contains infs or NaNs; remove them, or pass nan_policy='omit', mask= or check_finite=False."
@@ -48,6 +52,7 @@ def refuse(name: str, leaves: list[np.ndarray], infinite: bool, nan: bool) -> No
 
 
 def start(f: Callable, p0: Any, bounds: Any, ydata: Any) -> Any:
+    """p0 (n,); where none is given one for each parameter of f: 1, or inside of the bounds."""
     dtype = ydata.dtype if jnp.issubdtype(ydata.dtype, jnp.floating) else jnp.result_type(float)
     dtype = np.dtype(jax.dtypes.canonicalize_dtype(dtype))
     if p0 is not None:
@@ -63,10 +68,10 @@ def start(f: Callable, p0: Any, bounds: Any, ydata: Any) -> Any:
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters) or len(parameters) < 2:
         raise ValueError("the number of parameters cannot be read from the signature of f; give p0.")
     n = len(parameters) - 1
-    pair = (bounds.lb, bounds.ub) if hasattr(bounds, "lb") and hasattr(bounds, "ub") else bounds
+    pair = pair_of(bounds)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(pair)):
         raise ValueError("p0 is not given, and cannot be chosen inside of bounds that are traced; give p0.")
-    if not isinstance(pair, tuple | list | np.ndarray | jax.Array) or len(pair) != 2:
+    if pair is None:
         return np.ones(n, dtype)  # what is wrong with the bounds is said where they are read
     sides = [np.ravel(np.asarray(side, float)) for side in pair]
     if any(side.size not in (1, n) for side in sides):
@@ -78,8 +83,11 @@ def start(f: Callable, p0: Any, bounds: Any, ydata: Any) -> Any:
     return np.select([finite[0] & finite[1], *finite], choices, 1.0).astype(dtype)
 
 
-def weights(sigma: Any, ydata: Any) -> Any:
-    """1 / sigma, () or (m,), or the lower Cholesky factor (m, m) of a covariance; NaN where traced ones are not positive."""
+def spread(sigma: Any, ydata: Any) -> Any:
+    """Standard deviations (1,) or (m,), or the lower Cholesky factor (m, m) of a covariance: what residuals are divided by.
+
+    Raises ValueError where known ones are not positive; traced ones that are not give NaN.
+    """
     if sigma is None:
         return None
     sigma = array(sigma, "sigma")
@@ -108,6 +116,7 @@ def _factored(sigma: Array) -> Array:
 
 
 def read_mask(mask: Any, ydata: Any) -> Any:
+    """Which data count, booleans of the shape of ydata."""
     if mask is None:
         return np.ones(np.shape(ydata), bool)
     mask = array(mask, "mask")
@@ -119,7 +128,7 @@ def read_mask(mask: Any, ydata: Any) -> Any:
 
 
 @functools.partial(jax.jit, static_argnames="omit")
-def covered(xdata: Any, ydata: Array, weights: Array | None, keep: Array, omit: bool) -> tuple[Any, Array, Any, Array]:
+def covered(xdata: Any, ydata: Array, sigma: Array | None, keep: Array, omit: bool) -> tuple[Any, Array, Any, Array]:
     """Data that do not count replaced by some that do, so that neither they nor their derivatives can do harm."""
     along = lambda leaf: leaf.ndim >= 1 and leaf.shape[-1] == keep.shape[-1] and keep.ndim == 1 and _floating(leaf)
     if omit:
@@ -134,13 +143,13 @@ def covered(xdata: Any, ydata: Array, weights: Array | None, keep: Array, omit: 
         counted = jnp.where(keep, leaf, jnp.inf)
         return jnp.where(keep, leaf, jnp.min(counted, axis=-1, keepdims=True))
 
-    if weights is not None and weights.ndim == 2:  # what is left out is left out of the covariance: marginalized
-        sigma = jnp.dot(weights, weights.T, precision=jax.lax.Precision.HIGHEST)
+    if sigma is not None and sigma.ndim == 2:  # what is left out is left out of the covariance: marginalized
+        whole = jnp.dot(sigma, sigma.T, precision=jax.lax.Precision.HIGHEST)
         both = keep.reshape(-1)[:, None] & keep.reshape(-1)[None, :]
-        weights = jnp.linalg.cholesky(jnp.where(both, sigma, jnp.eye(sigma.shape[0], dtype=sigma.dtype)))
-    elif weights is not None and weights.shape[0] > 1:
-        weights = jnp.where(keep.reshape(-1), weights, 1.0)
-    return jax.tree.map(fill, xdata), jnp.where(keep, ydata, jnp.zeros_like(ydata)), weights, keep
+        sigma = jnp.linalg.cholesky(jnp.where(both, whole, jnp.eye(whole.shape[0], dtype=whole.dtype)))
+    elif sigma is not None and sigma.shape[0] > 1:
+        sigma = jnp.where(keep.reshape(-1), sigma, 1.0)
+    return jax.tree.map(fill, xdata), jnp.where(keep, ydata, jnp.zeros_like(ydata)), sigma, keep
 
 
 def _floating(leaf: Array) -> bool:
@@ -170,7 +179,7 @@ def residuals(weighted: bool, masked: bool) -> tuple[Callable, Callable]:
         inverse = jnp.where(sigma > 0, 1.0 / jnp.where(sigma > 0, sigma, 1.0), jnp.nan)
         return rows * inverse.reshape(-1, *[1] * (rows.ndim - 1))
 
-    def residuals(f: Callable, p: Array, args: tuple) -> Array:
+    def of_model(f: Callable, p: Array, args: tuple) -> Array:
         xdata, ydata, sigma, keep = split(p, args)
         out = jnp.asarray(f(xdata, *(p[i] for i in range(p.shape[0]))))
         if out.shape != ydata.shape and 1 not in (out.size, ydata.size):
@@ -180,9 +189,9 @@ def residuals(weighted: bool, masked: bool) -> tuple[Callable, Callable]:
         data = jnp.broadcast_to(ydata.reshape(-1), shape) if ydata.size == 1 else ydata
         return weigh(jnp.ravel(difference.reshape(shape) - data.reshape(shape)), sigma, keep)
 
-    def jacobian(jac: Callable, p: Array, args: tuple) -> Array:
+    def of_jacobian(jac: Callable, p: Array, args: tuple) -> Array:
         xdata, _, sigma, keep = split(p, args)
         J = jnp.asarray(jac(xdata, *(p[i] for i in range(p.shape[0]))))
         return weigh(J.reshape(-1, p.shape[0]), sigma, keep)
 
-    return residuals, jacobian
+    return of_model, of_jacobian

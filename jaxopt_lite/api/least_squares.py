@@ -11,13 +11,10 @@ from jaxopt_lite.api.bounds import read_box
 from jaxopt_lite.api.close import close_loss, residual_oracle
 from jaxopt_lite.api.minimize import solve
 from jaxopt_lite.api.result import OptimizeResult
-from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, STATIC, number, read
 from jaxopt_lite.core.program import Call, Plan
 from jaxopt_lite.lsq import losses, solution
-
-TURNS_PER_REFILL = 2  # a fit takes some five turns; with refills every 8 turns half of the lanes would wait
 
 
 def least_squares(
@@ -199,14 +196,13 @@ def plan_call(
         )
     measure, captured = _measure(asked.loss, asked.f_scale, m, layout, row)
     oracle, traced = oracle._replace(loss=measure), traced._replace(loss=captured)
-    turns = values["turns_per_refill"]
-    schedule = Schedule(values["lanes"], TURNS_PER_REFILL if turns is None else turns)
     numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC}
     numbers |= {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
     most = asked.max_nfev
     most = 100 * n * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
     maxiter = row.maxiter(n) if values["maxiter"] is None else values["maxiter"]
-    return Plan(method, row.prepare, oracle, layout, schedule, derived), Call(leaves, numbers, maxiter, most, traced)
+    plan = Plan(method, row.prepare, oracle, layout, row.schedule(values), derived)
+    return plan, Call(leaves, numbers, maxiter, most, traced)
 
 
 def _tolerance(value: Any, name: str) -> Any:

@@ -1,9 +1,11 @@
 """The method tables: what a method is called, what it takes, and where it lives. One row a method."""
 
 import difflib
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.options import Option
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.line_search import bfgs
@@ -21,6 +23,12 @@ class Row(NamedTuple):
     tol: tuple[str, ...]  # options that `tol` sets
     takes: frozenset[str]  # of jac, hess, hessp, bounds, constraints, loss
     maxiter: Callable[[int], int]  # default, from n
+    turns_per_refill: int | None = None  # of a batch; None: the machine's default
+
+    def schedule(self, options: dict[str, Any]) -> Schedule:
+        """How a batch is driven, as far as the options and this row say."""
+        turns = options["turns_per_refill"]
+        return Schedule(options["lanes"], self.turns_per_refill if turns is None else turns)
 
 
 UNLIMITED = (1 << 31) - 1  # iterations; the budget of a fit is its evaluations
@@ -50,34 +58,19 @@ MINIMIZE_SCALAR = (
 )
 
 
+_FIT = functools.partial(
+    Row,
+    prepare=lm.prepare,
+    options=lm.OPTIONS,
+    tol=("ftol", "xtol", "gtol"),
+    takes=frozenset({"jac", "bounds", "loss"}),
+    maxiter=lambda n: UNLIMITED,
+    turns_per_refill=2,  # a fit takes some five turns; with refills every 8 turns half of the lanes would wait
+)
 LEAST_SQUARES = (
-    Row(
-        name="trf",
-        build=trf.build,
-        prepare=lm.prepare,
-        options=lm.OPTIONS,
-        tol=("ftol", "xtol", "gtol"),
-        takes=frozenset({"jac", "bounds", "loss"}),
-        maxiter=lambda n: UNLIMITED,
-    ),
-    Row(
-        name="dogbox",
-        build=lambda options: dogbox.dogbox(),
-        prepare=dogbox.prepare,
-        options=lm.OPTIONS,
-        tol=("ftol", "xtol", "gtol"),
-        takes=frozenset({"jac", "bounds", "loss"}),
-        maxiter=lambda n: UNLIMITED,
-    ),
-    Row(
-        name="lm",
-        build=lm.build,
-        prepare=lm.prepare,
-        options=lm.ACCELERATED,
-        tol=("ftol", "xtol", "gtol"),
-        takes=frozenset({"jac"}),
-        maxiter=lambda n: UNLIMITED,
-    ),
+    _FIT(name="trf", build=trf.build),
+    _FIT(name="dogbox", build=lambda options: dogbox.dogbox(), prepare=dogbox.prepare),
+    _FIT(name="lm", build=lm.build, options=lm.ACCELERATED, takes=frozenset({"jac"})),
 )
 
 

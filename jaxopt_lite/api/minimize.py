@@ -7,7 +7,6 @@ from jaxopt_lite.api import methods
 from jaxopt_lite.api.close import scalar_oracle
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.watch import watch
-from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, STEP, number, read
 from jaxopt_lite.core.program import Call, Plan, is_plain, run
@@ -146,11 +145,10 @@ def plan_call(
     steps = {"rel_step": values.get("finite_diff_rel_step"), "abs_step": values.get("eps")}
     oracle, traced = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
     maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
-    schedule = Schedule(values["lanes"], values["turns_per_refill"])
     numbers = {name: values[name] for name, option in row.options.items() if option.kind not in (STATIC, STEP)}
     numbers |= extra or {}
     call = Call(leaves, numbers, maxiter, values["maxfev"], traced)
-    return Plan(method, row.prepare, oracle, layout, schedule), call
+    return Plan(method, row.prepare, oracle, layout, row.schedule(values)), call
 
 
 def _choose(method: str | None, bounds: Any, constraints: Any) -> methods.Row:

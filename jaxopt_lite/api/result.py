@@ -68,7 +68,7 @@ class OptimizeResult:
         """The status in words: a sentence, or a nested list of sentences for a batch."""
         if isinstance(self.status, Tracer):
             raise TypeError("message is looked up on the host: read it outside of jit and vmap, or use status inside.")
-        return _in_words(np.asarray(self.status).tolist())
+        return in_words(self.status)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or "extra" not in self.__dict__:
@@ -98,7 +98,7 @@ class OptimizeResult:
         return self[name] if name in self.keys() else default
 
     def __repr__(self) -> str:
-        rows = [("message", None if isinstance(self.status, Tracer) else _short_message(self.message))]
+        rows = [("message", None if isinstance(self.status, Tracer) else in_short(self.message))]
         first = ("success", "status", "fun", "x", "nit", "jac", "hess", "hess_inv", "nfev", "njev", "nhev", "maxcv")
         rows += [(name, getattr(self, name)) for name in first] + list(self.extra.items())
         rows = [(name, value) for name, value in rows if value is not None]
@@ -125,11 +125,14 @@ def make_result(fields: dict[str, Any]) -> OptimizeResult:
     return OptimizeResult(**known, extra=extra)
 
 
-def _in_words(status: Any) -> Any:
-    return [_in_words(one) for one in status] if isinstance(status, list) else MESSAGES[status]
+def in_words(status: Any) -> Any:
+    """A known status () or of a batch (...) as a sentence, or a nested list of sentences."""
+    say = lambda code: [say(one) for one in code] if isinstance(code, list) else MESSAGES[code]
+    return say(np.asarray(status).tolist())
 
 
-def _short_message(message: Any) -> str:
+def in_short(message: Any) -> str:
+    """A message, or how often each occurs in a batch."""
     if isinstance(message, str):
         return message
     flat = np.ravel(np.asarray(message, dtype=object)).tolist()

@@ -127,6 +127,11 @@ def solve_one(lane: Lane, operands: Operands) -> dict[str, Array]:
         lambda run: lane.turn(run, operands),
         lane.begin(operands),
     )
+    return result_of(lane, run, operands)
+
+
+def result_of(lane: Lane, run: Run, operands: Operands) -> dict[str, Array]:
+    """The fields of one lane that has ended, with those that follow from its solution."""
     fields = lane.finish(run, operands)
     return fields if lane.derive is None else lane.derive(fields, operands)
 

@@ -45,6 +45,15 @@ class Traced(NamedTuple):
     box: tuple[Array, Array] | None = None  # (n,) lower and upper bounds that no finite difference may leave
 
 
+class Measured(NamedTuple):
+    """A residual at a point, and what the loss makes of it."""
+
+    residual: Array  # (m,) as the user's function gave it
+    weighed: Array  # (m,) as the loss sees it
+    jacobian: Array  # (m, n) as the loss sees it
+    cost: Array  # ()
+
+
 class Oracle(NamedTuple):
     """Static: which functions there are. All are closed (`core/function.py`) over vectors (n,)."""
 
@@ -79,6 +88,14 @@ class Oracle(NamedTuple):
         if self.scheme is not None:
             return self._differences(x, t)
         return self._autodiff(x, t)
+
+    def measured(self, x: Array, t: Traced) -> Measured:
+        """The residual, its Jacobian and its cost."""
+        residual, jacobian = self.with_derivative(x, t)
+        cost = self.cost(residual, t)
+        if self.loss is None:
+            return Measured(residual, residual, jacobian, cost)
+        return Measured(residual, *self.loss.weigh(residual, jacobian, t.loss), cost)
 
     def merit(self, x: Array, t: Traced) -> Array:
         """What is minimized, (): fun, or the cost of the residual."""
@@ -118,11 +135,8 @@ class Oracle(NamedTuple):
             return Answer(*self.with_derivative(x, t))
         if self.needs in RESIDUALS:
             curvature = self._second(x, query.vector, t) if self.needs is Need.CURVATURE else None
-            residual, jacobian = self.with_derivative(x, t)
-            cost = self.cost(residual, t)
-            if self.loss is not None:
-                residual, jacobian = self.loss.weigh(residual, jacobian, t.loss)
-            return Answer(cost, residual=residual, jacobian=jacobian, curvature=curvature)
+            at = self.measured(x, t)
+            return Answer(at.cost, residual=at.weighed, jacobian=at.jacobian, curvature=curvature)
         assert self.needs in (Need.HESSIAN, Need.HVP)
         if self.needs is Need.HVP and self.hessp is None and self.hess is None:
             (fun, grad), (_, hvp) = jax.jvp(lambda x: self.with_derivative(x, t), (x,), (query.vector,))

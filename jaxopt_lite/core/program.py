@@ -21,12 +21,12 @@ from jax.core import Tracer
 from jaxopt_lite.core.batching import Schedule, batchable
 from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.loop import Budget, Lane, Operands, Run, lane
+from jaxopt_lite.core.loop import Budget, Lane, Operands, Run, lane, result_of
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, is_success
 
-LIKE_X = ("jac", "grad", "active_mask")  # fields that have the structure of x where they are vectors (n,)
+LIKE_X = ("x", "jac", "grad", "active_mask")  # fields that have the structure of x where they are vectors (n,)
 PROGRAMS = 128  # programs kept, the least recently used goes first: each takes some 130 of a process's 65,530 memory maps
 
 
@@ -96,8 +96,13 @@ def present(layout: Layout, fields: dict[str, Array], evaluations: int) -> dict[
     fields = dict(fields)
     turns = fields.pop("turns")
     counts = {"nfev": turns * evaluations} | ({"njev": turns} if "jac" in fields else {})
-    like_x = {name: layout.unravel(fields[name]) for name in ("x", *LIKE_X) if name in fields and fields[name].ndim == 1}
-    return counts | fields | like_x | {"success": is_success(fields["status"])}
+    return counts | _like_x(layout, fields) | {"success": is_success(fields["status"])}
+
+
+def _like_x(layout: Layout, fields: dict[str, Array]) -> dict[str, Any]:
+    """The fields, x and the vectors that look like it in its structure."""
+    alike = lambda name, value: name in LIKE_X and value.ndim == 1
+    return {name: layout.unravel(value) if alike(name, value) else value for name, value in fields.items()}
 
 
 def _shown(plan: Plan, fields: dict[str, Array]) -> dict[str, Any]:
@@ -137,7 +142,7 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
         at = {"x": plan.layout.ravel(jax.tree.leaves(fields["x"])), "status": fields["status"]}
         follow = plan.derived or value_alone
         moved = tangents(plan.oracle, plan.method.implicit, follow, at, operands, d_operands)
-        return {name: plan.layout.unravel(v) if name in ("x", *LIKE_X) and v.ndim == 1 else v for name, v in moved.items()}
+        return _like_x(plan.layout, moved)
 
     solve_call.__name__ = f"jaxopt_lite_{plan.method.name.lower()}"
     options = compiler_options()
@@ -177,8 +182,7 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
         return plan.layout.unravel(fields["x"]), fields.get("fun", run.best.fun)
 
     def fields(run: Run, operands: Operands) -> dict[str, Any]:
-        ended = one.finish(run, operands)
-        return _shown(plan, ended if one.derive is None else one.derive(ended, operands))
+        return _shown(plan, result_of(one, run, operands))
 
     options = compiler_options()
     return tuple(jax.jit(f, compiler_options=options) for f in (begin, one.turn, point, fields))

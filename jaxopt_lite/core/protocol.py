@@ -6,7 +6,8 @@
     report (state, data)              -> dict             the point it stands on and the result fields that it knows
 
 `data` is the method's own record of traced numbers (tolerances, bounds, a first matrix, an LP's operands). It is handed
-to every function instead of being kept in the state, so that under vmap what the lanes share stays shared.
+to every function instead of being kept in the state, so that under vmap what the lanes share stays shared. Its fields
+`lower` and `upper`, where it has them, are bounds on x: no finite difference leaves them.
 
 A method never sees the user's function, holds no counters, and knows no budget: that is the loop's work (`core/loop.py`).
 One evaluation per turn: what other codes write as inner loops (a line search, a bracket) is a phase of the state.

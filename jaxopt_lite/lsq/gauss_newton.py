@@ -1,7 +1,7 @@
 """Damped Gauss-Newton methods: a rule that proposes a step from the linear model, and nothing else.
 
-`gauss_newton(name, rule)` composes a `Rule` (how a step follows from the linear model of the residual, a control such as
-a damping or a radius, and the bounds) into a `Method` that needs residuals and Jacobians. Every turn evaluates both at
+`gauss_newton(name, rule)` composes a `Rule` (how a step follows from the linear model of the residual, the radius of a
+trust region, and the bounds) into a `Method` that needs residuals and Jacobians. Every turn evaluates both at
 one trial point, so that accepting it needs no second evaluation; what is kept of them is [J'J | J'r], not J.
 
 A trial point is accepted if it reduces the cost by at least a ten-thousandth of what the model promised. The reduction is
@@ -23,10 +23,11 @@ A small step alone, which heavy damping makes anywhere, is never enough. Where t
 the full step below that of x, and less was asked for, the lane ends at working precision; where trial points have become
 the same point, at working precision if rounding of x explains the cosines, else with numerical difficulties. Neither is
 claimed on a plateau, where a column of J that once mattered has fallen below the rounding of what it was: there the
-parameter has run away (an exponential that has decayed before the first datum), and anything looks stationary.
+parameter has run away (an exponential that has decayed before the first datum), and anything looks stationary. A residual
+of zero to rounding is a solution anywhere.
 
 Source: Moré 1978 (scaling, gain ratio), Nocedal & Wright 2006, chapter 10. Changed for batches: one evaluation a turn,
-no inner loop over dampings; the tests bound what the undamped step would do.
+no inner loop over dampings; what ends a lane is what the full step would still do.
 """
 
 from collections.abc import Callable
@@ -136,7 +137,7 @@ def geodesic(method: Method) -> Method:
 
 
 def _bent(s: FitState, answer: Answer) -> Array:
-    m = model(s.normal, s.scale, s.numbers[0])
+    m = model(s.normal, s.scale, jnp.sqrt(2.0 * s.numbers[0]))
     root = jnp.sqrt(jnp.where(s.scale > 0, s.scale, 1.0))
     a = -matvec(invert(m.A, s.numbers[3]), matvec(answer.jacobian.T, answer.curvature) / root)
     short = norm(a, 2) <= BEND * norm(root * s.p, 2)
@@ -163,7 +164,7 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     ratio = jnp.where(accepted, actual / jnp.where(promised > 0, promised, jnp.inf), -1.0)
     radius = jnp.where(fresh, rule.radius(data, x, scale, size), rule.adjust(radius, ratio, stride))
 
-    m = model(normal, scale, 0.5 * size * size)
+    m = model(normal, scale, size)
     proposal = rule.propose(x, m, radius / jnp.where(size > 0, size, 1.0), note, data)
     x_size, last = norm(root * x, 2), norm(root * p, 2)
     length, offset = proposal.length * size, proposal.offset

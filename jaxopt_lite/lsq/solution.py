@@ -1,13 +1,13 @@
 """What follows from the solution of a least-squares problem: one evaluation at x, SciPy's fields, and a second opinion."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.loop import Operands
-from jaxopt_lite.core.oracle import Oracle
+from jaxopt_lite.core.oracle import Measured, Oracle
 from jaxopt_lite.core.status import NUMERICAL, is_success
 from jaxopt_lite.lsq.orthogonal import Factor, factor
 
@@ -15,29 +15,10 @@ LENIENT = 10.0  # a second opinion differs from the first where the numbers that
 NOISE = 16.0  # residuals carry this many times the rounding of x
 
 
-class Solution(NamedTuple):
-    """The residual at x."""
-
-    residual: Array  # (m,) as the user's function gave it
-    weighed: Array  # (m,) as the loss sees it
-    jacobian: Array  # (m, n) as the loss sees it
-    cost: Array  # ()
-
-
-def at_solution(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> Solution:
-    """The evaluation at x."""
-    x, t = solved["x"], operands.function
-    residual, jacobian = oracle.with_derivative(x, t)
-    weighed = residual
-    if oracle.loss is not None:
-        weighed, jacobian = oracle.loss.weigh(residual, jacobian, t.loss)
-    return Solution(residual, weighed, jacobian, oracle.cost(residual, t))
-
-
 def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
     """cost, fun (the residuals), jac and grad (as the loss sees them), optimality, active_mask; and the status, checked."""
     x, data = solved["x"], operands.data
-    at = at_solution(oracle, solved, operands)
+    at = oracle.measured(x, operands.function)
     grad = matvec(at.jacobian.T, at.weighed)
     scaled, mask = grad, jnp.zeros(x.shape, jnp.int32)
     if data.lower is not None:
@@ -60,7 +41,7 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
     }
 
 
-def checked(status: Array, x: Array, at: Solution, f: Factor, data: Any, rounding: Array | float) -> Array:
+def checked(status: Array, x: Array, at: Measured, f: Factor, data: Any, rounding: Array | float) -> Array:
     """The status, a success only if the orthogonal factorization `f` of the free columns confirms it.
 
     One of these must hold: the full step promises no more than the tolerances leave, or is no longer than `xtol`; or the
@@ -72,7 +53,7 @@ def checked(status: Array, x: Array, at: Solution, f: Factor, data: Any, roundin
     size = jnp.sqrt(2.0 * at.cost)
     asked = LENIENT * jnp.maximum(jnp.maximum(data.ftol, data.gtol), eps)
     little = projected**2 <= asked * size**2
-    full = norm(matvec(f.inverse() * f.kept[None, :] * f.kept[:, None], f.projected), 2)
+    full = norm(matvec(f.inverse * f.kept[None, :] * f.kept[:, None], f.projected), 2)
     short = full <= LENIENT * jnp.maximum(data.xtol, eps) * x_size
     noise = projected <= NOISE * eps * (size + x_size) * x.shape[0] ** 0.5
     noise = noise | (projected <= rounding)  # of the last steps: x may be zero

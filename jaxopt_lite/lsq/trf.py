@@ -76,11 +76,12 @@ def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Pro
     way = jnp.where(y < 0, down, up) / jnp.where(y == 0, 1.0, y)
     way = jnp.min(jnp.where(y == 0, jnp.inf, way))
     cut = y * jnp.where(way <= 1.0, inside * way, 1.0)
-    better = jnp.any(arrives) | (m.reduction(stopped) >= m.reduction(cut))
-    y = jnp.where(better, stopped, cut)
+    gains = m.reduction(stopped), m.reduction(cut)
+    better = jnp.any(arrives) | (gains[0] >= gains[1])
+    y, gain = jnp.where(better, stopped, cut), jnp.where(better, *gains)
     unfinished = jnp.where(jnp.any(arrives), jnp.inf, 0.0)
     ends = (step.offset + unfinished, step.length + unfinished, slope)
-    return Proposal(y, m.reduction(y), *ends, norm(step.y, 2), step.mu)
+    return Proposal(y, gain, *ends, norm(step.y, 2), step.mu)
 
 
 RULE = Rule(strictly_inside, first_radius, _propose, adjust, land)

@@ -14,10 +14,10 @@ from jax import Array
 
 from jaxopt_lite.core.dense import matvec
 from jaxopt_lite.core.loop import Operands
-from jaxopt_lite.core.oracle import Oracle
+from jaxopt_lite.core.oracle import Measured, Oracle
 from jaxopt_lite.core.status import is_success
 from jaxopt_lite.lsq.orthogonal import covariance, factor
-from jaxopt_lite.lsq.solution import Solution, active, at_solution, checked, free
+from jaxopt_lite.lsq.solution import active, checked, free
 
 # cov_status
 ESTIMATED = 0
@@ -33,7 +33,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
 
     def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
         x, data = solved["x"], operands.data
-        at, rounding = at_solution(oracle, solved, operands), solved.get("_rounding", 0.0)
+        at, rounding = oracle.measured(x, operands.function), solved.get("_rounding", 0.0)
         f = factor(at.jacobian * _felt(x, at, operands.x0, rounding)[None, :], at.weighed)
         judged, held = f, jnp.zeros((), bool)
         if data.lower is not None:
@@ -55,7 +55,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
     return fields
 
 
-def _felt(x: Array, at: Solution, x0: Array, rounding: Array | float) -> Array:
+def _felt(x: Array, at: Measured, x0: Array, rounding: Array | float) -> Array:
     """1.0 for parameters that the model feels, (n,); 0.0 where all that one contributes is rounding of the residual.
 
     A width without a height: its column is rounding, and has a direction all the same. What counts is the column times

@@ -124,7 +124,7 @@ def test_derivatives_are_finite_where_the_rank_is_not_full(n, dtype):
         f = factor(J, jnp.asarray(residual(dtype)))
         cov, _ = covariance(f)
         finite = jnp.isfinite(cov)
-        return jnp.sum(jnp.where(finite, cov, 0.0)) + jnp.sum(f.projected) + jnp.sum(f.inverse())
+        return jnp.sum(jnp.where(finite, cov, 0.0)) + jnp.sum(f.projected) + jnp.sum(f.inverse)
 
     run = jax.jit(jax.value_and_grad(measure))
     for name, (J, _, _) in deficient(n).items():
