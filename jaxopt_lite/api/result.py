@@ -127,8 +127,8 @@ def make_result(fields: dict[str, Any]) -> OptimizeResult:
 
 def in_words(status: Any) -> Any:
     """A known status () or of a batch (...) as a sentence, or a nested list of sentences."""
-    say = lambda code: [say(one) for one in code] if isinstance(code, list) else MESSAGES[code]
-    return say(np.asarray(status).tolist())
+    status = np.asarray(status)
+    return MESSAGES[status.item()] if status.ndim == 0 else [in_words(one) for one in status]
 
 
 def in_short(message: Any) -> str:
