@@ -1,5 +1,6 @@
 """scipy.optimize as pure functions on JAX: vmap is a batch solver, grad goes through solutions, lanes tell the truth."""
 
+from jaxopt_lite.api.bounds import Bounds
 from jaxopt_lite.api.curve_fit import curve_fit
 from jaxopt_lite.api.functions import rosen, rosen_der, rosen_hess, rosen_hess_prod
 from jaxopt_lite.api.least_squares import least_squares
@@ -11,6 +12,7 @@ from jaxopt_lite.api.stepping import Stepper, stepper
 from jaxopt_lite.core.program import compiler_options
 
 __all__ = [
+    "Bounds",
     "OptimizeResult",
     "Stepper",
     "compiler_options",

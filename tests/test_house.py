@@ -23,6 +23,7 @@ FAMILIES = {
 LEVEL = {"core": 0} | dict.fromkeys(FAMILIES, 1) | {"api": 2, "scale": 3}
 PUBLIC = {
     *(
+        "Bounds",
         "OptimizeResult",
         "Stepper",
         "compiler_options",

@@ -1,5 +1,6 @@
 """Bounds as SciPy's users write them, checked where they are known numbers."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -8,6 +9,33 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite.core.layout import Layout, describe
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """Bounds on the variables, lb <= x <= ub: SciPy's class, as a pytree.
+
+    Attributes
+    ----------
+    lb, ub : float, array or pytree
+        A number for all variables, an array of the shape of x, or a pytree in its structure; -inf and inf where there is no
+        bound, equal ones to fix a variable. May be traced.
+    keep_feasible : bool
+        Of no effect: here no method that takes bounds evaluates anything outside of them.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> from jaxopt_lite import Bounds, minimize, rosen
+    >>> print(minimize(rosen, jnp.zeros(2), bounds=Bounds(0.0, 0.5)).x.round(4))
+    [0.5  0.25]
+    """
+
+    lb: Any = -np.inf
+    ub: Any = np.inf
+    keep_feasible: bool = dataclasses.field(default=False, metadata={"static": True})
+
 
 Side = list[Any]  # the leaves of one side: a scalar for all variables, or arrays that ravel to (n,)
 
@@ -32,11 +60,54 @@ def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -
         raise ValueError(
             f"bounds is {bounds!r}; give a pair (lower, upper), each a number or an array of the shape of {name}."
         )
+    box = _sides(pair, layout, name)
+    start = None if box is None else _known(leaves, layout)
+    if box is not None and start is not None:
+        low, high = (_known(side, layout) for side in box)
+        for bound, beyond in ((low, np.less), (high, np.greater)):
+            if bound is not None and np.any(beyond(start, bound)):
+                worst = int(np.argmax(beyond(start, bound)))
+                raise ValueError(
+                    f"{name} is infeasible: parameter {worst} starts at {start[worst]}, outside of its bound "
+                    f"{bound[worst]}; give a start inside of the bounds."
+                )
+    return box
+
+
+def read_bounds(bounds: Any, layout: Layout) -> tuple[Side, Side] | None:
+    """The sides of `bounds` as `minimize` takes them: one (min, max) pair for each variable, or `Bounds`.
+
+    None stands for no bound in a pair. The start may lie outside: it is clipped by the method.
+    """
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        return _sides((bounds.lb, bounds.ub), layout, "x0")
+    n, wanted = layout.size, "give Bounds(lb, ub), or one (min, max) pair for each variable, None where there is no bound"
+    if isinstance(bounds, np.ndarray | jax.Array):
+        if bounds.shape != (n, 2):
+            raise ValueError(f"bounds have shape {bounds.shape} for x0 of {n} variables; {wanted}, (n, 2).")
+        return _sides((bounds[:, 0], bounds[:, 1]), layout, "x0")
+    try:
+        pairs = [tuple(pair) for pair in bounds]
+    except TypeError as error:
+        raise ValueError(f"bounds is {bounds!r}; {wanted}.") from error
+    if len(pairs) != n or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"bounds hold {len(pairs)} entries for x0 of {n} variables; {wanted}.")
+    columns = [[none if pair[side] is None else pair[side] for pair in pairs] for side, none in ((0, -np.inf), (1, np.inf))]
+    for column in columns:
+        if any(isinstance(leaf, str) or np.shape(leaf) not in ((), (1,)) for leaf in column):
+            raise ValueError(f"bounds hold a pair that is not of numbers; {wanted}.")
+    known = [c if any(isinstance(leaf, Tracer) for leaf in c) else np.asarray(c, float).reshape(n) for c in columns]
+    return _sides((known[0], known[1]), layout, "x0")
+
+
+def _sides(pair: tuple[Any, Any], layout: Layout, name: str) -> tuple[Side, Side] | None:
+    """Both sides, checked where they are known; None where both are known to be infinite."""
     lower, upper = (_side(side, which, layout, name) for side, which in zip(pair, ("lower", "upper"), strict=True))
     low, high = _known(lower, layout), _known(upper, layout)
-    if low is not None and high is not None:
-        if np.any(np.isnan(low)) or np.any(np.isnan(high)):
+    for side in (low, high):
+        if side is not None and np.any(np.isnan(side)):
             raise ValueError("bounds hold NaN; give numbers, and -inf or inf where there is no bound.")
+    if low is not None and high is not None:
         if np.any(low > high):
             worst = int(np.argmax(low > high))
             raise ValueError(
@@ -45,20 +116,12 @@ def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -
             )
         if np.all(low == -np.inf) and np.all(high == np.inf):
             return None
-    start = _known(leaves, layout)
-    if start is not None:
-        for bound, beyond in ((low, np.less), (high, np.greater)):
-            if bound is not None and np.any(beyond(start, bound)):
-                worst = int(np.argmax(beyond(start, bound)))
-                raise ValueError(
-                    f"{name} is infeasible: parameter {worst} starts at {start[worst]}, outside of its bound "
-                    f"{bound[worst]}; give a start inside of the bounds."
-                )
     return lower, upper
 
 
 def _side(side: Any, which: str, layout: Layout, name: str) -> Side:
-    if isinstance(side, list | tuple) and jax.tree.structure(side) != layout.structure:
+    traced = any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(side))
+    if isinstance(side, list | tuple) and jax.tree.structure(side) != layout.structure and not traced:
         side = np.asarray(side, float)
     side_leaves = jax.tree.leaves(side)
     for leaf in side_leaves:

@@ -5,10 +5,11 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jaxopt_lite.bounded import lbfgsb, tnc
 from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.options import Option
 from jaxopt_lite.core.protocol import Method
-from jaxopt_lite.line_search import bfgs
+from jaxopt_lite.line_search import bfgs, cg, newton_cg
 from jaxopt_lite.lsq import dogbox, lm, trf
 from jaxopt_lite.scalar import bounded
 
@@ -33,6 +34,12 @@ class Row(NamedTuple):
 
 UNLIMITED = (1 << 31) - 1  # iterations; the budget of a fit is its evaluations
 
+_BOXED = functools.partial(
+    Row,
+    tol=("gtol",),
+    takes=frozenset({"jac", "bounds"}),
+    maxiter=lambda n: 15_000,
+)
 MINIMIZE = (
     Row(
         name="BFGS",
@@ -42,6 +49,32 @@ MINIMIZE = (
         tol=("gtol",),
         takes=frozenset({"jac"}),
         maxiter=lambda n: 200 * n,
+    ),
+    Row(
+        name="CG",
+        build=cg.build,
+        prepare=cg.prepare,
+        options=cg.OPTIONS,
+        tol=("gtol",),
+        takes=frozenset({"jac"}),
+        maxiter=lambda n: 200 * n,
+    ),
+    Row(
+        name="Newton-CG",
+        build=newton_cg.build,
+        prepare=newton_cg.prepare,
+        options=newton_cg.OPTIONS,
+        tol=("gtol",),
+        takes=frozenset({"jac", "hess", "hessp"}),
+        maxiter=lambda n: 200 * n,
+    ),
+    _BOXED(name="L-BFGS-B", build=lbfgsb.build, prepare=lbfgsb.prepare, options=lbfgsb.OPTIONS),
+    _BOXED(
+        name="TNC",
+        build=tnc.build,
+        prepare=tnc.prepare,
+        options=tnc.OPTIONS,
+        takes=frozenset({"jac", "hess", "hessp", "bounds"}),
     ),
 )
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxopt_lite.api import methods
+from jaxopt_lite.api.bounds import read_bounds
 from jaxopt_lite.api.close import scalar_oracle
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.watch import watch
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, STEP, number, read
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, STEP, evaluations, number, read
 from jaxopt_lite.core.program import Call, Plan, is_plain, run
 
 
@@ -42,18 +43,22 @@ def minimize(
         More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
         recompile; bools, strings and other objects are static.
     method : str, callable or None
-        'BFGS' (the default). A callable is called as ``method(fun, x0, args, **kwargs, **options)``, where the keywords
-        are jac, hess, hessp, bounds, constraints and callback.
+        'BFGS' (the default); 'CG', nonlinear conjugate gradients, which keeps no matrix; 'Newton-CG', truncated Newton
+        with Hessian-vector products. A callable is called as ``method(fun, x0, args, **kwargs, **options)``, where the
+        keywords are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences, whose error the status does not know: `gtol` is
         then tested on them. In float32 they are of little use.
     hess, hessp : callable or None
-        ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them; BFGS does not.
-    bounds, constraints : None
+        ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them: Newton-CG. None: autodiff.
+    bounds : Bounds, sequence of pairs, or (n, 2) array, optional
+        For 'L-BFGS-B' and 'TNC': `Bounds`, or one (min, max) for each variable, None where there is no bound. Traced. The
+        function is never evaluated outside, equal bounds fix a variable, and a start outside is clipped.
+    constraints : None
         No method of this version takes them.
     tol : float, optional
-        Sets the method's own tolerance: gtol for BFGS. Traced.
+        Sets the method's own tolerance: gtol for BFGS, CG and Newton-CG. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
         raising StopIteration (status 6). The run is then driven from the host: eager calls only, one problem at a time.
@@ -64,7 +69,8 @@ def minimize(
     Returns
     -------
     OptimizeResult
-        With x, fun, jac, hess_inv, nfev, njev, nit, status, success and message. `x` and `jac` have the structure of x0.
+        With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS); nhev (Newton-CG: each of its
+        evaluations gives fun, gradient and a product together). `x` and `jac` have the structure of x0.
 
     Raises
     ------
@@ -80,11 +86,12 @@ def minimize(
 
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
     2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success of its own (8).
+    Newton-CG's success means a gradient within gtol, where SciPy's means a short step.
 
     References
     ----------
-    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: section 6.1.
-    W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions.
+    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: sections 6.1 and 7.1.
+    W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions, and the direction of CG.
 
     Examples
     --------
@@ -110,7 +117,7 @@ def minimize(
     for name, given in (("hess", hess), ("hessp", hessp)):
         if given is not None and name not in row.takes:
             raise ValueError(f"{name} is given, but method {row.name!r} does not use it; leave it out.")
-    plan, call = plan_call(row, fun, x0, args, jac, hess, hessp, tol, options)
+    plan, call = plan_call(row, fun, x0, args, jac, hess, hessp, tol, options, bounds)
     return solve(plan, call, options, callback)
 
 
@@ -134,20 +141,22 @@ def plan_call(
     hessp: Any,
     tol: Any,
     options: Any,
+    bounds: Any = None,
     extra: dict[str, Any] | None = None,
 ) -> tuple[Plan, Call]:
-    """What is static and what is traced about a call; `extra` are traced data that are no options (bounds)."""
+    """What is static and what is traced about a call; `extra` are traced data that are no options (an interval)."""
     leaves, layout = parse(x0)
     if tol is not None and isinstance(options, dict | None):
         options = dict.fromkeys(row.tol, number(tol, "tol", POSITIVE_OR_ZERO)) | (options or {})
     values = read(options, row.options, row.name, layout.size)
-    method = row.build(values)
+    box = None if bounds is None else read_bounds(bounds, layout)
+    method = row.build(values | {"bounded": box is not None})
     steps = {"rel_step": values.get("finite_diff_rel_step"), "abs_step": values.get("eps")}
     oracle, traced = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
     maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
     numbers = {name: values[name] for name, option in row.options.items() if option.kind not in (STATIC, STEP)}
-    numbers |= extra or {}
-    call = Call(leaves, numbers, maxiter, values["maxfev"], traced)
+    numbers |= ({} if box is None else {"bounds": box}) | (extra or {})
+    call = Call(leaves, numbers, maxiter, evaluations(values), traced)
     return Plan(method, row.prepare, oracle, layout, row.schedule(values)), call
 
 
@@ -155,11 +164,10 @@ def _choose(method: str | None, bounds: Any, constraints: Any) -> methods.Row:
     constrained = constraints is not None and (not isinstance(constraints, tuple | list) or len(constraints) > 0)
     if method is None:
         method = "SLSQP" if constrained else ("L-BFGS-B" if bounds is not None else "BFGS")
-        if method != "BFGS":
-            what = "constraints" if constrained else "bounds"
+        if constrained:
             raise ValueError(
-                f"{what} are given and no method: SciPy's rule takes {method!r}, which this version does not have. "
-                f"Known methods: {', '.join(row.name for row in methods.MINIMIZE)}; none of them takes {what}."
+                f"constraints are given and no method: SciPy's rule takes {method!r}, which this version does not have. "
+                f"Known methods: {', '.join(row.name for row in methods.MINIMIZE)}; none of them takes constraints."
             )
     row = methods.find(methods.MINIMIZE, method, "minimize")
     for name, given in (("bounds", bounds is not None), ("constraints", constrained)):

@@ -91,7 +91,7 @@ def minimize_scalar(
         raise ValueError(f"bracket is given, but method {row.name!r} uses bounds; leave it out.")
     lower, upper = read_interval(bounds)
     plan, call = plan_call(
-        row, fun, start_of_interval(lower, upper), args, None, None, None, tol, options, {"bounds": (lower, upper)}
+        row, fun, start_of_interval(lower, upper), args, None, None, None, tol, options, extra={"bounds": (lower, upper)}
     )
     return solve(plan, call, options)
 

@@ -10,11 +10,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.api import methods
+from jaxopt_lite.api.bounds import read_bounds
 from jaxopt_lite.api.minimize_scalar import read_interval, start_of_interval
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import STATIC, STEP, read
+from jaxopt_lite.core.options import STATIC, STEP, evaluations, read
 from jaxopt_lite.core.program import present
 from jaxopt_lite.core.protocol import Answer, Method, Need
 from jaxopt_lite.core.status import RUNNING
@@ -45,10 +46,11 @@ class Stepper(NamedTuple):
     init : callable
         ``init(x0) -> state``; evaluates nothing. For a method on an interval: ``init()``.
     ask : callable
-        ``ask(state) -> x``: the point to evaluate next, in the structure of x0.
+        ``ask(state) -> x``: the point to evaluate next, in the structure of x0. For a method with Hessian-vector products
+        ``ask(state) -> (x, p)``, both in that structure.
     tell : callable
-        ``tell(state, fun, grad=None) -> state``: the value there, and the gradient in the structure of x where the
-        method needs it. A state that has ended is returned as it is.
+        ``tell(state, fun, grad=None, hvp=None) -> state``: the value there, and in the structure of x the gradient and the
+        Hessian times p where the method needs them. A state that has ended is returned as it is.
     result : callable
         ``result(state) -> OptimizeResult``, at any time; status -1 while running.
     done : callable
@@ -70,9 +72,9 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     Parameters
     ----------
     method : str
-        'BFGS' or 'bounded'.
-    bounds : pair of floats, optional
-        The interval, for 'bounded'.
+        A method of `minimize`, or 'bounded'.
+    bounds : optional
+        As for `minimize`, for its methods that take bounds; the interval, a pair of floats, for 'bounded'.
     options : dict, optional
         As for `minimize` or `minimize_scalar`.
 
@@ -116,9 +118,10 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
         values = read(options, row.options, row.name, layout.size)
         maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
         numbers = {name: values[name] for name, option in row.options.items() if option.kind not in (STATIC, STEP)}
-        numbers |= {} if interval is None else {"bounds": interval}
-        built = row.build(values)
-        return _init(built, row.prepare, layout, leaves, numbers, maxiter, values["maxfev"])
+        box = None if on_interval or bounds is None else read_bounds(bounds, layout)
+        numbers |= {} if interval is None and box is None else {"bounds": interval if box is None else box}
+        built = row.build(values | {"bounded": box is not None})
+        return _init(built, row.prepare, layout, leaves, numbers, maxiter, evaluations(values))
 
     return Stepper(init, _ask, _tell, _result, lambda state: state.status != RUNNING)
 
@@ -136,25 +139,33 @@ def _init(
 
 @jax.jit
 def _ask(state: StepState) -> Any:
-    return state.layout.unravel(state.method.ask(state.run.state, state.data).x)
+    query = state.method.ask(state.run.state, state.data)
+    point = state.layout.unravel(query.x)
+    return point if query.vector is None else (point, state.layout.unravel(query.vector))
 
 
-def _tell(state: StepState, fun: Any, grad: Any = None) -> StepState:
-    needs_grad = state.method.needs is Need.GRADIENT
-    if needs_grad and grad is None:
-        raise ValueError(f"grad is not given, and method {state.method.name!r} needs it; call tell(state, fun, grad).")
-    if not needs_grad and grad is not None:
-        raise ValueError(f"grad is given, but method {state.method.name!r} does not use it; call tell(state, fun).")
+_TOLD = {Need.VALUE: (), Need.GRADIENT: ("grad",), Need.HVP: ("grad", "hvp")}  # besides fun
+
+
+def _tell(state: StepState, fun: Any, grad: Any = None, hvp: Any = None) -> StepState:
+    name, wanted = state.method.name, _TOLD[state.method.needs]
+    call = f"call tell({', '.join(('state', 'fun', *wanted))})."
+    for part, given in (("grad", grad), ("hvp", hvp)):
+        if part in wanted and given is None:
+            raise ValueError(f"{part} is not given, and method {name!r} needs it; {call}")
+        if part not in wanted and given is not None:
+            raise ValueError(f"{part} is given, but method {name!r} does not use it; {call}")
     if jnp.size(fun) != 1:
         raise ValueError(f"fun has shape {jnp.shape(fun)}; tell a scalar.")
-    return _told(state, fun, grad)
+    return _told(state, fun, grad, hvp)
 
 
 @jax.jit
-def _told(state: StepState, fun: Any, grad: Any) -> StepState:
+def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
     layout = state.layout
     value = jnp.asarray(fun).reshape(()).astype(layout.dtype)
-    answer = Answer(fun=value, grad=None if grad is None else layout.ravel_like(grad, "grad"))
+    vector = lambda given, name: None if given is None else layout.ravel_like(given, name)
+    answer = Answer(fun=value, grad=vector(grad, "grad"), hvp=vector(hvp, "hvp"))
     query = state.method.ask(state.run.state, state.data)
     run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
     return dataclasses.replace(state, run=run)
@@ -162,7 +173,7 @@ def _told(state: StepState, fun: Any, grad: Any) -> StepState:
 
 @jax.jit
 def _fields(state: StepState) -> dict[str, Any]:
-    return present(state.layout, loop.finish(state.method, state.run, state.data), 1)
+    return present(state.layout, loop.finish(state.method, state.run, state.data), 1, state.method.needs)
 
 
 def _result(state: StepState) -> OptimizeResult:

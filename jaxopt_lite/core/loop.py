@@ -49,8 +49,8 @@ def begin(method: Method, x0: Array, data: Any) -> Run:
     return Run(method.init(x0, data), jnp.full((), RUNNING, jnp.int32), jnp.zeros(2, jnp.int32), best)
 
 
-def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budget: Budget) -> Run:
-    """The lane after the answer to its query; a lane that has ended stays as it is."""
+def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budget: Budget, freeze: bool = True) -> Run:
+    """The lane after the answer to its query; with `freeze` a lane that has ended stays as it is."""
     answer, bottomless = _cleaned(answer)
     told = method.tell(run.state, query, answer, data)
     counts = run.counts + jnp.stack([told.iterated & (run.counts[0] < budget.maxiter), jnp.ones((), bool)]).astype(jnp.int32)
@@ -58,6 +58,8 @@ def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budg
     status = jnp.where((told.status == RUNNING) & spent, BUDGET, told.status)
     status = jnp.where(bottomless, UNBOUNDED, status).astype(jnp.int32)
     new = Run(told.state, status, counts, _better(run.best, query, answer))
+    if not freeze:
+        return new
     running = run.status == RUNNING
     return jax.tree.map(lambda n, o: jnp.where(running, n, o), new, run)
 
@@ -95,7 +97,8 @@ class Lane(NamedTuple):
     """A method together with the evaluation of the user's function: what a batch drives."""
 
     begin: Callable[[Operands], Run]
-    turn: Callable[[Run, Operands], Run]  # one evaluation
+    turn: Callable[[Run, Operands], Run]  # one evaluation; what has ended stays as it is
+    turn_alone: Callable[[Run, Operands], Run]  # the same of a lane that has not ended: nothing large is copied
     finish: Callable[[Run, Operands], dict[str, Array]]
     derive: Derive | None  # the fields that follow from the solution, made once a problem; None: they are all there
 
@@ -107,14 +110,15 @@ def lane(
 ) -> Lane:
     """The lane of a method; `evaluate(query, function)` is the only call site of the user's function in the loop."""
 
-    def turn(run: Run, operands: Operands) -> Run:
+    def turn(run: Run, operands: Operands, freeze: bool = True) -> Run:
         query = method.ask(run.state, operands.data)
         answer = evaluate(query, operands.function)
-        return tell(method, run, query, answer, operands.data, operands.budget)
+        return tell(method, run, query, answer, operands.data, operands.budget, freeze)
 
     return Lane(
         begin=lambda operands: begin(method, operands.x0, operands.data),
         turn=turn,
+        turn_alone=functools.partial(turn, freeze=False),
         finish=lambda run, operands: finish(method, run, operands.data),
         derive=derive,
     )
@@ -124,7 +128,7 @@ def solve_one(lane: Lane, operands: Operands) -> dict[str, Array]:
     """A single problem, one lane, to its end."""
     run = lax.while_loop(
         lambda run: run.status == RUNNING,
-        lambda run: lane.turn(run, operands),
+        lambda run: lane.turn_alone(run, operands),
         lane.begin(operands),
     )
     return result_of(lane, run, operands)

@@ -61,6 +61,14 @@ def read(given: dict[str, Any] | None, known: dict[str, Option], method: str, n:
     return values
 
 
+def evaluations(values: dict[str, Any]) -> Any:
+    """Most evaluations of fun that the options allow: `maxfev`, which some methods of SciPy call `maxfun`; None: any."""
+    given = [values[name] for name in ("maxfev", "maxfun") if values.get(name) is not None]
+    if len(given) > 1:
+        raise ValueError("options maxfev and maxfun are the same; give one of them.")
+    return given[0] if given else None
+
+
 def _checked(value: Any, name: str, option: Option, n: int) -> Any:
     if option.kind == STATIC:
         if isinstance(value, Tracer):

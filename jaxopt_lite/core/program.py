@@ -23,7 +23,7 @@ from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone
 from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.loop import Budget, Lane, Operands, Run, lane, result_of
 from jaxopt_lite.core.oracle import Oracle, Traced
-from jaxopt_lite.core.protocol import Method
+from jaxopt_lite.core.protocol import Method, Need
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, is_success
 
 LIKE_X = ("x", "jac", "grad", "active_mask")  # fields that have the structure of x where they are vectors (n,)
@@ -91,11 +91,12 @@ def operands_of(plan: Plan, call: Call) -> Operands:
     return Operands(x0, data, budget, traced)
 
 
-def present(layout: Layout, fields: dict[str, Array], evaluations: int) -> dict[str, Any]:
+def present(layout: Layout, fields: dict[str, Array], evaluations: int, needs: Need) -> dict[str, Any]:
     """Raw fields as the user sees them; `evaluations` of fun were made a turn. What looks like x takes its structure."""
     fields = dict(fields)
     turns = fields.pop("turns")
     counts = {"nfev": turns * evaluations} | ({"njev": turns} if "jac" in fields else {})
+    counts |= {"nhev": turns} if needs in (Need.HVP, Need.HESSIAN) else {}
     return counts | _like_x(layout, fields) | {"success": is_success(fields["status"])}
 
 
@@ -110,7 +111,7 @@ def _shown(plan: Plan, fields: dict[str, Array]) -> dict[str, Any]:
         fields["status"] = jnp.where(fields["status"] == PRECISION, NUMERICAL, fields["status"])
     if plan.derived is not None:
         fields["turns"] = fields["turns"] + 1
-    return present(plan.layout, fields, plan.oracle.evaluations(plan.layout.size))
+    return present(plan.layout, fields, plan.oracle.evaluations(plan.layout.size), plan.method.needs)
 
 
 def lane_of(plan: Plan) -> Lane:

@@ -27,7 +27,7 @@ from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.options import DIFFERENCES, FRACTION, MATRIX, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.stopping import gradient_tolerance
-from jaxopt_lite.line_search.descent import Direction, Step, descent
+from jaxopt_lite.line_search.descent import Direction, Step, descent, read_constants
 
 
 class BFGSData(NamedTuple):
@@ -117,13 +117,7 @@ def _report(memory: BFGSMemory, data: BFGSData) -> dict[str, Array]:
 
 def build(options: dict[str, Any]) -> Method:
     """The method from its options; raises ValueError where the constants of the line search are not in order."""
-    c1, c2 = options["c1"], options["c2"]
-    if isinstance(c1, float) and isinstance(c2, float) and not 0 < c1 < c2 < 1:
-        raise ValueError(f"options c1 = {c1} and c2 = {c2} do not satisfy 0 < c1 < c2 < 1; give such constants.")
-    order = options["norm"]
-    if not isinstance(order, int | float) or isinstance(order, bool) or order == 0 or order != order:
-        raise ValueError(f"option 'norm' is {order!r}; give the order of a norm, a number other than 0.")
-    return bfgs(float(order))
+    return bfgs(read_constants(options))
 
 
 @functools.lru_cache

@@ -60,6 +60,27 @@ class DescentState(NamedTuple):
     memory: Any  # the direction's own
 
 
+def read_constants(options: dict[str, Any]) -> float:
+    """The order of the gradient's norm; ValueError where it or the constants of the line search are not in order."""
+    c1, c2, order = options["c1"], options["c2"], options["norm"]
+    if isinstance(c1, float) and isinstance(c2, float) and not 0 < c1 < c2 < 1:
+        raise ValueError(f"options c1 = {c1} and c2 = {c2} do not satisfy 0 < c1 < c2 < 1; give such constants.")
+    if not isinstance(order, int | float) or isinstance(order, bool) or order == 0 or order != order:
+        raise ValueError(f"option 'norm' is {order!r}; give the order of a norm, a number other than 0.")
+    return float(order)
+
+
+def is_rounding(x: Array, grad: Array, step: Array, grad_change: Array, gtol: Array) -> Array:
+    """() bool: is all of the gradient at x within gtol or what the rounding of x makes of it?
+
+    `grad_change` (n,) is what the gradient changed by over a trial `step` (n,) from x.
+    """
+    resolved = LEAST_EPS * jnp.finfo(x.dtype).eps * jnp.abs(x)
+    span = jnp.max(jnp.abs(step) / jnp.where(resolved > 0, resolved, jnp.inf))  # of the trial step, in roundings of x
+    rounding = SAME * jnp.abs(grad_change) / jnp.maximum(span, 1.0)
+    return jnp.all(jnp.abs(grad) <= jnp.maximum(gtol, rounding))
+
+
 def descent(name: str, direction: Direction, order: float) -> Method:
     """A method from a direction; `order` is the norm of the gradient test (static)."""
 
@@ -94,12 +115,9 @@ def descent(name: str, direction: Direction, order: float) -> Method:
 
         stationary = norm(g_new, order) <= data.gtol
         still = ~fresh & (s.search.step * d_size <= data.xrtol * (data.xrtol + x_size))
-        trial, resolved = jnp.abs(s.search.step * s.d), LEAST_EPS * eps * jnp.abs(s.x)
-        span = jnp.max(trial / jnp.where(resolved > 0, resolved, jnp.inf))  # of the trial step, in roundings of x
-        rounding = SAME * jnp.abs(y) / jnp.maximum(span, 1.0)
-        unresolved = jnp.all(jnp.abs(s.grad) <= jnp.maximum(data.gtol, rounding))
+        rounded = is_rounding(s.x, s.grad, s.search.step * s.d, y, data.gtol)
         dead = ((failed | spent) & unlearnt) | (fresh & ~answer.finite)
-        status = jnp.where(failed & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+        status = jnp.where(failed & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)
         return Told(DescentState(x_new, f_new, g_new, keep(d_new, s.d), search, memory), status, accepted & ~fresh)
 

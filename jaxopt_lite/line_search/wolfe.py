@@ -51,6 +51,7 @@ class Verdict(NamedTuple):
     spent: Array  # () bool: accepted for its progress alone, because the interval is exhausted
     failed: Array  # () bool: no step along this direction does
     search: Search  # how to go on
+    low: Array  # () bool: low enough, (1)
 
 
 def noise(fun: Array) -> Array:
@@ -88,4 +89,4 @@ def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array,
     grown = jnp.clip(jnp.where(turning, secant, jnp.inf), GROWTH_LEAST * t, GROWTH_MOST * t)
     grown = jnp.minimum(grown, jnp.finfo(f.dtype).max)  # an infinite step would count as no upper end
     step = jnp.where(exhausted, lo, jnp.where(jnp.isinf(hi), grown, within))
-    return Verdict(accepted, spent, failed, Search(step, lo, jnp.where(to_lo, slope, s.s_lo), hi))
+    return Verdict(accepted, spent, failed, Search(step, lo, jnp.where(to_lo, slope, s.s_lo), hi), low)

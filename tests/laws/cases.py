@@ -7,7 +7,7 @@ independent measure of how true a claimed success is.
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -43,6 +43,7 @@ class Case:
     tol_name: str  # the option that tol sets
     bad_start_status: int  # of a start that is not a number
     shape: tuple[int, ...]  # of x in the model problem
+    with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
 
 
 # --- BFGS -----------------------------------------------------------------------------------------------------------
@@ -103,6 +104,34 @@ BFGS = Case(
 )
 
 
+# --- CG and Newton-CG ------------------------------------------------------------------------------------------------
+
+
+def _like_bfgs(name: str, unsuited: tuple[str, ...] = (), bounds: Any = None, **changes: Any) -> Case:
+    """The row of another method for smooth functions; problems it is not suited for are not to be claimed falsely."""
+
+    def solve(fun: Callable, start: Any, args: Any = (), tol: Any = None, options: dict | None = None) -> OptimizeResult:
+        return minimize(fun, start, args, method=name, bounds=bounds, tol=tol, options=options)
+
+    def step(start: np.ndarray, options: dict) -> tuple[Stepper, Any]:
+        machine = stepper(name, bounds=bounds, options=options)
+        return machine, machine.init(start)
+
+    suited = tuple(p for p in BFGS.problems if p.name not in unsuited)
+    rest = tuple(p for p in BFGS.problems if p.name in unsuited)
+    return replace(BFGS, name=name, solve=solve, stepper=step, problems=suited, hard=BFGS.hard + rest, **changes)
+
+
+# conditioned too badly for a method without a matrix: SciPy's CG takes thousands of evaluations or fails on most of them
+CG = _like_bfgs(
+    "CG",
+    ("powell_badly_scaled", "brown_badly_scaled", "meyer", "osborne_1", "watson_6", "quadratic_cond1e6_8"),
+)
+NEWTON_CG = _like_bfgs("Newton-CG", with_product=True)
+LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb.py
+TNC = _like_bfgs("TNC", with_product=True)
+
+
 # --- bounded --------------------------------------------------------------------------------------------------------
 
 
@@ -161,7 +190,7 @@ BOUNDED = Case(
     shape=(),
 )
 
-CASES = (BFGS, BOUNDED)
+CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED)
 
 
 # --- the library, solved --------------------------------------------------------------------------------------------

@@ -20,7 +20,14 @@ class Driven(NamedTuple):
 
 @functools.cache
 def _evaluator(case: Case):
+    if case.with_product:
+        return jax.jit(lambda at, theta: _with_product(lambda x: case.model(x, theta), *at))
     return jax.jit(jax.value_and_grad(case.model) if case.with_gradient else case.model)
+
+
+def _with_product(model, x, vector):
+    (value, gradient), (_, product) = jax.jvp(jax.value_and_grad(model), (x,), (vector,))
+    return value, gradient, product
 
 
 def drive(case: Case, start: np.ndarray, theta: np.ndarray, dtype: Any, **options: Any) -> Driven:
@@ -30,8 +37,8 @@ def drive(case: Case, start: np.ndarray, theta: np.ndarray, dtype: Any, **option
     while not machine.done(state):
         x = machine.ask(state)
         out = _evaluator(case)(x, theta.astype(dtype))
-        value, rest = (out[0], out[1:]) if case.with_gradient else (out, ())
-        points.append(np.asarray(x))
+        value, *rest = out if case.with_gradient else (out,)
+        points.append(np.asarray(x[0] if case.with_product else x))
         values.append(float(value))
         state = machine.tell(state, value, *rest)
     return Driven(points, values, host(machine.result(state)))

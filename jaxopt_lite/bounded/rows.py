@@ -1,0 +1,61 @@
+"""The last m vectors, oldest first: a ring where there is one lane, a shift where there are many.
+
+One large problem must not move m vectors of a million numbers to make room for another: it overwrites the oldest in place
+and reads by index. In a batch every lane would have its own index, and an index of its own is a gather, which costs more
+than to move m short vectors: there all move up by one, and the j-th newest stands at the same place in all lanes.
+
+Which it is is decided where `vmap` arrives (`jax.custom_batching`); `at` counts the vectors put in and is not read in a
+batch.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.custom_batching import custom_vmap
+
+
+def _widened(size: int, batched: list[bool], args: tuple[Any, ...]) -> list[Array]:
+    """All arguments with the batch axis."""
+    return [a if b else jnp.broadcast_to(a[None], (size, *a.shape)) for a, b in zip(args, batched, strict=True)]
+
+
+@custom_vmap
+def put(rows: Array, at: Array, new: Array, wanted: Array) -> Array:
+    """Rows (m, n) with `new` (n,) as the newest, where `wanted`."""
+    place = at % rows.shape[0]
+    old = lax.dynamic_index_in_dim(rows, place, keepdims=False)
+    return lax.dynamic_update_index_in_dim(rows, jnp.where(wanted, new, old), place, 0)
+
+
+@put.def_vmap
+def _(size: int, batched: list[bool], *args: Array) -> tuple[Array, bool]:
+    rows, _, new, wanted = _widened(size, batched, args)
+    moved = jnp.concatenate([rows[:, 1:], new[:, None]], axis=1)
+    return jnp.where(wanted[:, None, None], moved, rows), True
+
+
+def newest(rows: Array, at: Array, j: int) -> Array:
+    """The j-th newest row (n,), j = 0 for the newest."""
+
+    @custom_vmap
+    def read(rows: Array, at: Array) -> Array:
+        return lax.dynamic_index_in_dim(rows, (at - 1 - j) % rows.shape[0], keepdims=False)
+
+    @read.def_vmap
+    def _(size: int, batched: list[bool], rows: Array, at: Array) -> tuple[Array, bool]:
+        (rows,) = _widened(size, batched[:1], (rows,))
+        return rows[:, rows.shape[1] - 1 - j], True
+
+    return read(rows, at)
+
+
+@custom_vmap
+def in_order(rows: Array, at: Array) -> Array:
+    """Rows (m, n), the newest last."""
+    return jnp.roll(rows, -(at % rows.shape[0]), axis=0)
+
+
+@in_order.def_vmap
+def _(size: int, batched: list[bool], rows: Array, at: Array) -> tuple[Array, bool]:
+    return _widened(size, batched[:1], (rows,))[0], True

@@ -1,0 +1,145 @@
+"""TNC: truncated Newton steps on the free variables, and a search along their projection onto the box.
+
+At an accepted point conjugate gradients (Hestenes & Stiefel 1952; Nocedal & Wright 2006, algorithm 7.1) work on
+
+    H_FF d = -g_F,      F = the variables that no bound holds                                       (1)
+
+until the residual r = -g_F - H_FF d is small (Eisenstat & Walker 1996, choice 2),
+
+    |r| <= eta |g_F|,   eta = min(1/2, 0.9 (|g_F| / |g_F before|)^2)                                (2)
+
+or the curvature v'Hv of a direction v is not positive: then d takes a last step rr / |v'Hv| along v, at most as long as d
+itself or 1, and the search goes on from there, for v descends ever steeper. To stop before v, as Nash does, is too short a
+step beside a saddle, where runs of thousands of evaluations ended. The path P(x + t d) is searched as `search.py` says, and
+a new point is a new system. Where a Newton direction leads nowhere, steepest descent is tried, and where that fails too the
+run has ended.
+
+Every product Hv is an evaluation (f and g at x come along with it and are known), so that an iteration of the inner loop is
+a turn of the one loop, and lanes in different phases do not wait for each other.
+
+Source: S. G. Nash, Newton-type minimization via the Lanczos method, SIAM J. Numer. Anal. 21 (1984) 770; D. P. Bertsekas,
+Projected Newton methods for optimization problems with simple constraints, SIAM J. Control 20 (1982) 221, for the box.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.bounded import box, search
+from jaxopt_lite.bounded.search import Path
+from jaxopt_lite.core import implicit
+from jaxopt_lite.core.dense import dot, norm
+from jaxopt_lite.core.options import COUNT, Option
+from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.status import RUNNING
+
+OPTIONS = {
+    "maxCGit": Option(None, COUNT, "Most products of the Hessian for one direction. Default: min(n, 50)."),
+} | search.OPTIONS
+
+LOOSE, SLACK = 0.5, 0.9  # the constants of (2)
+STEEPEST = -1  # of `Newton.left`: the search is along steepest descent
+
+
+class TNCData(NamedTuple):
+    """Traced numbers of a run."""
+
+    gtol: Array  # () as in BoxData, and so on
+    ftol: Array
+    maxls: Array
+    lower: Array | None
+    upper: Array | None
+    products: Array  # () int32: most products for one direction
+
+
+class Newton(NamedTuple):
+    """A search, or the conjugate gradients that make its direction."""
+
+    path: Path  # with the d of (1) as far as it is known
+    r: Array  # (n,) residual of (1)
+    v: Array  # (n,) direction of conjugate gradients
+    target: Array  # () the length of r that is small
+    left: Array  # () int32: products that may still be made; 0 in a search along d, STEEPEST in one along -g_F
+
+
+def prepare(options: dict[str, Any], x0: Array) -> TNCData:
+    """The data record from options; None takes the default."""
+    most = min(x0.shape[0], 50) if options["maxCGit"] is None else options["maxCGit"]
+    return TNCData(*search.prepare(options, x0), jnp.maximum(1, jnp.asarray(most, jnp.int32)))
+
+
+def _init(x0: Array, data: TNCData) -> Newton:
+    flat = jnp.zeros_like(x0)
+    return Newton(search.start(x0, data), flat, flat, jnp.zeros((), x0.dtype), jnp.zeros((), jnp.int32))
+
+
+def _ask(s: Newton, data: TNCData) -> Query:
+    inner = s.left > 0
+    return Query(jnp.where(inner, s.path.x, search.trial(s.path, data)), jnp.where(inner, s.v, 0.0))
+
+
+def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
+    path, inner = s.path, s.left > 0
+    o = search.judge(path, query.x, answer, data, flat=False)
+    o = o._replace(accepted=o.accepted & ~inner, broken=o.broken & ~inner, failed=o.failed & ~inner)
+    o = o._replace(**{k: jnp.where(inner, getattr(path, k), getattr(o, k)) for k in ("x", "fun", "grad")})
+    o = o._replace(search=type(o.search)(*(jnp.where(inner, a, b) for a, b in zip(path.search, o.search, strict=True))))
+    free = None if data.lower is None else box.free(o.x, o.grad, data)
+    g = o.grad if free is None else jnp.where(free, o.grad, 0.0)
+    gg = dot(g, g)
+
+    d, r, v, ended = _conjugate(s, answer.hvp, free)
+    restart = o.broken & (s.left != STEEPEST)
+    search_on = inner & (ended | (s.left == 1))
+    p, slope, wrong = search.descending(o.x, o.grad, jnp.where(restart, 0.0, d), free, data)
+    steep = restart | wrong
+    step = jnp.where(steep, search.unit_step(p), 1.0)
+    new = search.go_on(path, o, p, slope, step, search_on | restart, data)
+    begin = o.accepted
+    d = jnp.where(begin, 0.0, jnp.where(inner & ~search_on, d, new.d))
+    new = new._replace(d=d, trials=jnp.where(inner & ~search_on, path.trials, new.trials))
+    before = jnp.sum(jnp.square(path.grad if free is None else jnp.where(free, path.grad, 0.0)))
+    ratio = gg / jnp.where(o.fresh | (before == 0), gg, before)
+    eta = jnp.where(o.fresh, LOOSE, jnp.minimum(LOOSE, SLACK * ratio))
+    left = jnp.where(search_on | restart, jnp.where(steep, STEEPEST, 0), jnp.where(inner, s.left - 1, s.left))
+    state = Newton(
+        new,
+        jnp.where(begin, -g, jnp.where(inner, r, s.r)),
+        jnp.where(begin, -g, jnp.where(inner, v, s.v)),
+        jnp.where(begin, eta * jnp.sqrt(gg), s.target),
+        jnp.where(begin, data.products, left).astype(jnp.int32),
+    )
+    status = jnp.where(inner, RUNNING, search.status(path, o, free, answer, s.left == STEEPEST, data))
+    return Told(state, status, o.accepted & ~o.fresh)
+
+
+def _conjugate(s: Newton, Hv: Array, free: Array | None) -> tuple[Array, Array, Array, Array]:
+    """An iteration of conjugate gradients: d, r, v, and whether they have come to an end."""
+    Hv = Hv if free is None else jnp.where(free, Hv, 0.0)
+    curvature, rr = dot(s.v, Hv), dot(s.r, s.r)
+    flat = ~(curvature > 0)
+    size = jnp.where(curvature == 0, 1.0, jnp.abs(curvature))
+    most = jnp.maximum(1.0, norm(s.path.d, 2)) / jnp.maximum(norm(s.v, 2), jnp.finfo(rr.dtype).tiny)
+    alpha = jnp.where(flat, jnp.where(curvature == 0, most, jnp.minimum(rr / size, most)), rr / size)
+    r = s.r - alpha * Hv
+    new = dot(r, r)
+    v = r + (new / jnp.where(rr > 0, rr, 1.0)) * s.v
+    return s.path.d + alpha * s.v, r, v, flat | (new <= s.target * s.target)
+
+
+def _report(s: Newton, data: TNCData) -> dict[str, Any]:
+    return {"x": s.path.x, "fun": s.path.fun, "jac": s.path.grad}
+
+
+def build(options: dict[str, Any]) -> Method:
+    """The method from its options."""
+    return tnc(options.get("bounded", False))
+
+
+@functools.lru_cache
+def tnc(bounded: bool) -> Method:
+    """The method; equal arguments give the same object."""
+    rule = implicit.box if bounded else implicit.stationary
+    return Method("TNC", Need.HVP, _init, _ask, _tell, _report, rule)
