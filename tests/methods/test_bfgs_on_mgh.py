@@ -47,6 +47,7 @@ def as_text():
     return "\n".join([head, *rows])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::scipy.optimize.OptimizeWarning")
 def test_evaluations_on_more_garbow_hillstrom_are_not_many_more_than_scipys():
