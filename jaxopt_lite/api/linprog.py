@@ -64,7 +64,8 @@ def linprog(
         `pivot` (row and column) and `basis`, as far as it has parameters for them. StopIteration ends the run (status 6).
     options : dict, optional
         Of 'interior-point' and 'simplex': `tol` (relative primal and dual residual and gap), `maxiter`, `disp`, `lanes`,
-        `turns_per_refill`; see `show_options("linprog")`. Of 'highs': HiGHS's own options by their names.
+        `turns_per_refill`; of 'interior-point' also `vertex` (True: go on from a solution to a vertex, with its `basis`). Of
+        'highs': HiGHS's own options by their names.
     x0 : None
         Not used: every method makes its own start.
     integrality : (n,) int, optional
@@ -145,7 +146,9 @@ def _plan_call(row: methods.Row, program: LinearProgram, options: Any) -> tuple[
     maxiter = row.maxiter(n + p + q) if values["maxiter"] is None else values["maxiter"]
     numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC}
     oracle, traced = NO_FUNCTIONS
-    plan = Plan(row.build(values), row.prepare, oracle, layout, row.schedule(values), following(p))
+    plan = Plan(
+        row.build(values), row.prepare, oracle, layout, row.schedule(values), following(p, bool(values.get("vertex")))
+    )
     return plan, Call(leaves, numbers | {"program": program}, maxiter, None, traced)
 
 

@@ -10,8 +10,8 @@ the lane ends when something is proved there:
 
 The last question is open then. Unless x / tau is feasible itself, the lane starts again with c = 0 (a second phase, in the
 same state), and a feasible point or a Farkas ray answers it. Where nothing is proved and neither the error nor that of
-a ray has fallen by a tenth for STALL iterations, or a direction is not finite, the lane ends: at working precision if what is left of the errors
-is rounding, else with numerical difficulties. The best iterate is kept.
+a ray has fallen by a tenth for STALL iterations, or a direction is not finite, the lane ends: at working precision if what
+is left of the errors is rounding, else with numerical difficulties. The best iterate is kept.
 
 The first iterate solves two least squares problems with one factor (Mehrotra 1992, section 7): A x + s = b with least
 |x - anchor|, A'y + z = c with least |z|; then what has to be positive is shifted inside.
@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.dense import dot, matvec
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 from jaxopt_lite.linear import certificate
@@ -67,6 +67,7 @@ class InteriorState(NamedTuple):
 
 OPTIONS = {
     "tol": Option(None, POSITIVE_OR_ZERO, "Relative primal, dual and gap error. Default 1e-8, or 1e-4 in float32."),
+    "vertex": Option(False, STATIC, "Go on from a solution to a vertex of the face of solutions, and give its `basis`."),
 }
 
 

@@ -26,8 +26,11 @@ from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.implicit import solve_regular
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
-from jaxopt_lite.core.status import INFEASIBLE, UNBOUNDED
-from jaxopt_lite.linear.program import Ranged
+from jaxopt_lite.core.status import INFEASIBLE, UNBOUNDED, is_success
+from jaxopt_lite.linear import certificate
+from jaxopt_lite.linear.bounded_form import bounded_form
+from jaxopt_lite.linear.program import LinearProgram, Ranged
+from jaxopt_lite.linear.vertex import at_vertex
 
 RAYS = {"ray_dual": INFEASIBLE, "ray_primal": UNBOUNDED}  # what proves which status
 CLEAR = 1e-3  # strictly between bounds: the multiplier is at most this part of the distance, both in units; else the reverse
@@ -63,17 +66,26 @@ def _(primals: tuple[Ranged, Array, Array], tangents: tuple[Ranged, Any, Any]) -
 
 
 @functools.lru_cache
-def following(p: int) -> Callable[..., dict[str, Array]]:
-    """`(oracle, solved, operands) -> fields` of a program whose first p rows are those of A_ub."""
+def following(p: int, cleaned: bool = False) -> Callable[..., dict[str, Array]]:
+    """`(oracle, solved, operands) -> fields` of a program whose first p rows are those of A_ub.
+
+    With `cleaned`, x goes on to a vertex of the face of solutions, where the certificate holds there too.
+    """
 
     def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
         lp: Ranged = operands.data.lp
+        if cleaned and "ray_dual" in solved:  # the solution itself, not what derivatives are taken of
+            x, basis = _at_vertex(p, solved, operands)
+            return {"x": x, "basis": basis} | plain({**solved, "x": x}, lp)
+        return plain(solved, lp)
+
+    def plain(solved: dict[str, Array], lp: Ranged) -> dict[str, Array]:
         x, y = solved["x"], solved["y"]
         left, z = lp.row_upper - matvec(lp.A, x), reduced(lp, y)
-        outside = norm(jnp.concatenate([jnp.maximum(-left[:p], 0.0), _after(left, p)]))
+        outside = norm(jnp.concatenate([jnp.maximum(-_before(left, p), 0.0), _after(left, p)]))
         beyond = norm(jnp.maximum(jnp.maximum(lp.lower - x, x - lp.upper), 0.0))
-        multipliers = {"y_ub": y[:p], "y_eq": _after(y, p), "z_lower": z.lower, "z_upper": z.upper}
-        rooms = {"slack": left[:p], "con": _after(left, p), "above": x - lp.lower, "below": lp.upper - x}
+        multipliers = {"y_ub": _before(y, p), "y_eq": _after(y, p), "z_lower": z.lower, "z_upper": z.upper}
+        rooms = {"slack": _before(left, p), "con": _after(left, p), "above": x - lp.lower, "below": lp.upper - x}
         rooms["maxcv"] = jnp.maximum(outside, beyond)
         told = {name: (solved[name], solved["status"] == code) for name, code in RAYS.items() if name in solved}
         proofs = {name: jnp.where(holds, ray, jnp.nan) for name, (ray, holds) in told.items()}
@@ -82,9 +94,24 @@ def following(p: int) -> Callable[..., dict[str, Array]]:
     return fields
 
 
+def _at_vertex(p: int, solved: dict[str, Array], operands: Operands) -> tuple[Array, Array]:
+    """The vertex (n,) and its basis (m,), or x as it is and -1 where the certificate does not hold at the vertex."""
+    data, x, y = operands.data, solved["x"], solved["y"]
+    lp: Ranged = data.lp
+    rows = (_before(lp.A, p), _before(lp.row_upper, p), _after(lp.A, p), _after(lp.row_upper, p))
+    there, basis = at_vertex(bounded_form(LinearProgram(lp.c, *rows, lp.lower, lp.upper)), x, y)
+    at = certificate.pair(lp, there, y)
+    proved = is_success(solved["status"]) & (certificate.errors(lp, data.unit, at).worst() <= data.tol)
+    return jnp.where(proved, at.x, x), jnp.where(proved, basis, -1)
+
+
+def _before(a: Array, p: int) -> Array:
+    return a[:p] if p > 0 else jnp.zeros((0, *a.shape[1:]), a.dtype)
+
+
 def _after(a: Array, p: int) -> Array:
     """a[p:]; not as a slice where it is empty, beside which jax 0.10.2 loses the interface of LAPACK calls on CPU."""
-    return a[p:] if p < a.shape[0] else jnp.zeros(0, a.dtype)
+    return a[p:] if p < a.shape[0] else jnp.zeros((0, *a.shape[1:]), a.dtype)
 
 
 def vertex(oracle: Oracle, solved: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from jaxopt_lite import linprog
+from tests.laws import counting
 from tests.problems.linear_programs import PROGRAMS, box, infeasible, known_optimum, no_constraints, transportation
 from tests.tolerances import eps
 
@@ -196,7 +197,45 @@ def test_vmap_is_loop(method, rng):
 @methods
 def test_a_shared_matrix_is_not_copied(method):
     """The compiled batch of 20,000 programs holds less than half of what 20,000 copies of A would take."""
-    A = np.ones((30, 60))
-    solve = jax.vmap(lambda b: linprog(jnp.ones(60), A_eq=A, b_eq=b, method=method).fun)
-    compiled = jax.jit(solve).lower(jnp.ones((20_000, 30))).compile()
+    A = np.ones((40, 80))
+    solve = jax.vmap(lambda b: linprog(jnp.ones(80), A_eq=A, b_eq=b, method=method).fun)
+    compiled = jax.jit(solve).lower(jnp.ones((20_000, 40))).compile()
     assert compiled.memory_analysis().temp_size_in_bytes < 20_000 * A.nbytes / 2
+
+
+@methods
+def test_new_numbers_neither_trace_nor_compile_and_jit_is_eager(method, rng):
+    A, b, c = knapsack(rng, 2)
+    solve = lambda b, c: linprog(c, A, b, method=method, options={"tol": 1e-8})
+    first, jitted = solve(b[0], c[0]), jax.jit(solve)(b[0], c[0])
+    np.testing.assert_allclose(first.x, jitted.x, atol=1e-7)
+    assert int(first.nit) == int(jitted.nit)
+    with counting.compilations() as made:
+        solve(b[1], c[1])
+        linprog(c[1], 2 * A, b[0], method=method, options={"tol": 1e-7})
+    assert made() == 0
+
+
+def test_a_problem_that_its_first_basis_solves_starves_nobody():
+    """Idle lanes of the simplex method ask for a judgment for ever; those that wait longest are served first."""
+    rng = np.random.default_rng(5)
+    A = rng.integers(-2, 3, (4, 8)).astype(float)
+    b, c = (A @ rng.integers(0, 3, (8, 100))).T.astype(float), rng.integers(0, 4, (100, 8)).astype(float)
+    b, c = np.concatenate([b, np.zeros((30, 4))]), np.concatenate([c, np.ones((30, 8))])
+    res = jax.vmap(lambda b, c: linprog(c, A_eq=A, b_eq=b, method="simplex"))(b, c)
+    np.testing.assert_array_equal(res.status, 0)
+
+
+@dtypes
+def test_a_vertex_is_one_of_many_solutions(dtype):
+    """Transportation, whose solutions are a face, and an edge: as many variables between their bounds as rows, at most."""
+    for problem in (transportation(3, 4), known_optimum(3, 7, 0)):
+        args = [jnp.asarray(problem[name], dtype) for name in ("c", "A_ub", "b_ub", "A_eq", "b_eq", "bounds")]
+        res = linprog(*args, options={"vertex": True})
+        assert bool(res.success)
+        between = (np.asarray(res.lower.residual) > 0) & (np.asarray(res.upper.residual) > 0)
+        assert np.sum(between) <= res.basis.shape[0]
+        assert np.all(np.asarray(res.basis) >= 0)
+        np.testing.assert_allclose(res.fun, problem["fun"], rtol=1e-3 if dtype == np.float32 else 1e-7)
+    edge = linprog(jnp.ones(2, dtype), -jnp.ones((1, 2), dtype), -jnp.ones(1, dtype), options={"vertex": True})
+    np.testing.assert_allclose(np.sort(edge.x), [0.0, 1.0], atol=1e-5)
