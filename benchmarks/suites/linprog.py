@@ -1,6 +1,6 @@
 """Suite `linprog`: batches of dense linear programs with one A (`benchmarks/programs.py`), beside SciPy, HiGHS and MPAX.
 
-- ours: `jax.vmap` of `linprog`, A shared, with the default tolerance; 'simplex' too at the smallest size.
+- ours: `jax.vmap` of `linprog`, A shared, with the default tolerance, 'interior-point' and 'simplex'.
 - SciPy loop: `scipy.optimize.linprog(method="highs")`, as most people call it.
 - HiGHS loop: `highspy` itself in a loop: the model passed and run, as close to the library as Python comes.
 - MPAX: `jax.vmap` of its `raPDHG` with eps_abs = eps_rel = 1e-4, its default accuracy, at 20x40.
@@ -44,10 +44,12 @@ def run(settings: Settings) -> list[Row]:
 def _race(m: int, n: int, settings: Settings) -> list[Row]:
     case = f"{m}x{n}"
     batches = [draw(settings.lanes, m, n, settings.dtype, r) for r in range(settings.repeats)]
-    table: dict[str, Callable[[], Call]] = {OURS: lambda: _ours("interior-point")}
-    if m == SIZES[0][0]:
-        table["jaxopt_lite simplex"] = lambda: _ours("simplex")
-    table |= {"SciPy loop": lambda: _scipy, "HiGHS loop": _highs}
+    table: dict[str, Callable[[], Call]] = {
+        OURS: lambda: _ours("interior-point"),
+        "jaxopt_lite simplex": lambda: _ours("simplex"),
+        "SciPy loop": lambda: _scipy,
+        "HiGHS loop": _highs,
+    }
     if m == SIZES[1][0]:
         table["MPAX vmap"] = _mpax
     lanes = {name: min(settings.lanes, CAPS.get(name, settings.lanes)) for name in table}

@@ -98,6 +98,7 @@ class Lane(NamedTuple):
     turn: Callable[[Run, Operands], Run]  # one evaluation
     finish: Callable[[Run, Operands], dict[str, Array]]
     derive: Derive | None  # the fields that follow from the solution, made once a problem; None: they are all there
+    workspace: Callable[[Operands], int] = lambda operands: 0  # bytes that a turn works on besides the state; from shapes
 
 
 def lane(
@@ -117,6 +118,7 @@ def lane(
         turn=turn,
         finish=lambda run, operands: finish(method, run, operands.data),
         derive=derive,
+        workspace=lambda operands: 0 if method.workspace is None else method.workspace(operands.data),
     )
 
 

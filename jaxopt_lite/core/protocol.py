@@ -80,3 +80,4 @@ class Method(NamedTuple):
     implicit: Callable[..., dict[str, Array]]  # the derivative of a solution: a rule, see core/implicit.py
     solution: tuple[str, ...] = ("x",)  # the reported fields that are the solution: those that the rule moves
     show: Callable[[Any, Any], dict[str, Array]] | None = None  # (state, data) -> what a callback may see besides
+    workspace: Callable[[Any], int] | None = None  # data -> bytes that a turn of a lane works on besides its state
