@@ -100,7 +100,7 @@ def solve_queue(
             if any(levels)
         ]
 
-    def operands(gathered: list[Array]) -> Operands:
+    def operands(gathered: list[Any]) -> Operands:
         mine = iter(gathered)
         return jax.tree.unflatten(structure, [next(mine) if o else leaf for o, leaf in zip(own, leaves, strict=True)])
 

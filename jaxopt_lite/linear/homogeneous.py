@@ -39,9 +39,9 @@ from jaxopt_lite.core.dense import dot
 from jaxopt_lite.linear.normal import factor, gram, solve
 
 DAMPING, DAMPING_SINGLE = 0.995, 0.99  # of the longest step; float32's pairs may not come so near to zero
-REFINEMENTS = 2
+REFINEMENTS, REFINEMENTS_SINGLE = 2, 6
 RHO, DELTA = 1e-6, 1e-8  # of data of size 1: nearly dependent rows with free variables need them so large
-RHO_SINGLE, DELTA_SINGLE = 1e-3, 3e-4  # in float32, from a few of Netlib's; less leaves noise in the rows
+RHO_SINGLE, DELTA_SINGLE = 1e-4, 1e-5  # in float32; ten times more, or two refinements, lost Netlib's kb2 and adlittle
 
 
 class Model(NamedTuple):
@@ -174,7 +174,7 @@ def _system(model: Model, inverse_theta: Array, D: Array, p: int) -> Callable[[A
 
     def refined(f: Array, g: Array) -> tuple[Array, Array]:
         x, y = once(f, g)
-        for _ in range(REFINEMENTS):
+        for _ in range(REFINEMENTS_SINGLE if single else REFINEMENTS):
             dx, dy = once(f - model.transposed(y) + inverse_theta[:, None] * x, g - model.times(x) - D[:, None] * y)
             x, y = x + dx, y + dy
         return x, y

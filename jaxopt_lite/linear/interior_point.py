@@ -63,7 +63,8 @@ class InteriorState(NamedTuple):
     best_x: Array  # (n,)
     best_y: Array  # (m,)
     ray: Array  # (n,) direction of recession, once found
-    record: Array  # (4,) error of the best, of the best ray, iterations since one fell, phase (0, or 1 with c = 0)
+    record: Array  # (5,) error of the best, what rounding leaves of it, error of the best ray, iterations since one of
+    # them fell, phase (0, or 1 with c = 0)
 
 
 OPTIONS = {
@@ -116,12 +117,12 @@ def _init(x0: Array, data: InteriorData) -> InteriorState:
         q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
         at = Point(x, jnp.concatenate([-q[2 * n : -1], y[p:]]), t.at[-1].set(1.0), q)
     nearest = jnp.clip(jnp.zeros_like(model.c), data.lp.lower, data.lp.upper)
-    record = jnp.array([jnp.inf, jnp.inf, 0.0, 0.0], x0.dtype)
+    record = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 0.0], x0.dtype)
     return InteriorState(at, nearest, jnp.zeros_like(model.b), jnp.zeros_like(nearest), record)
 
 
 def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) -> Told:
-    best, best_ray, idle, phase = s.record
+    best, best_known, best_ray, idle, phase = s.record
     second = phase > 0
     model = data.model._replace(c=jnp.where(second, 0.0, data.model.c))
     at, sound = step(s.at, model)
@@ -142,7 +143,9 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     stuck = (idle > STALL) | ~sound
     answered = jnp.where(second, UNBOUNDED, CONVERGED)
     status = jnp.where(stuck, NUMERICAL, RUNNING)
-    status = jnp.where((known <= data.tol) & ((idle > 1) | stuck), jnp.where(second, UNBOUNDED, PRECISION), status)
+    known = jnp.where(better, known, best_known)
+    rounded = (known <= data.tol) & ((idle > 1) | stuck)
+    status = jnp.where(rounded, jnp.where(second, UNBOUNDED, PRECISION), status)
     status = jnp.where(error <= data.tol, answered, status)
     status = jnp.where(endless & (strict.primal <= data.tol), UNBOUNDED, status)
     status = jnp.where(contradiction <= data.tol, INFEASIBLE, status)
@@ -154,10 +157,10 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
         best_x=keep(pair.x, s.best_x),
         best_y=keep(pair.y, s.best_y),
         ray=jnp.where(endless, ray, s.ray),
-        record=jnp.stack([keep(error, best), jnp.minimum(proof, best_ray), idle, phase]),
+        record=jnp.stack([keep(error, best), known, jnp.minimum(proof, best_ray), idle, phase]),
     )
     again = endless & (status == RUNNING)
-    anew = jnp.array([jnp.inf, jnp.inf, 0.0, 1.0], best.dtype)
+    anew = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 1.0], best.dtype)
     restart = s._replace(at=_central(data), record=anew)
     return Told(jax.tree.map(lambda new, old: jnp.where(again, new, old), restart, s), status, jnp.ones((), bool))
 
