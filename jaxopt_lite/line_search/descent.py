@@ -4,7 +4,8 @@
 `line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
 is spent, the direction is reset to steepest descent; when that is no better, the lane ends with numerical difficulties.
 It ends at working precision as soon as a search fails where every component of the gradient is within the tolerance or
-within a few times its own change over the last trial step, scaled down to two roundings of x.
+within a few times its own change over the last trial step, scaled down to two roundings of x. A trial that is not finite
+tells nothing about rounding.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
 phase of the state, so that lanes in different phases never wait for each other.
@@ -97,7 +98,7 @@ def descent(name: str, direction: Direction, order: float) -> Method:
         trial, resolved = jnp.abs(s.search.step * s.d), LEAST_EPS * eps * jnp.abs(s.x)
         span = jnp.max(trial / jnp.where(resolved > 0, resolved, jnp.inf))  # of the trial step, in roundings of x
         rounding = SAME * jnp.abs(y) / jnp.maximum(span, 1.0)
-        unresolved = jnp.all(jnp.abs(s.grad) <= jnp.maximum(data.gtol, rounding))
+        unresolved = answer.finite & jnp.all(jnp.abs(s.grad) <= jnp.maximum(data.gtol, rounding))
         dead = ((failed | spent) & unlearnt) | (fresh & ~answer.finite)
         status = jnp.where(failed & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)
