@@ -4,6 +4,7 @@ from jaxopt_lite.api.bounds import Bounds
 from jaxopt_lite.api.curve_fit import curve_fit
 from jaxopt_lite.api.functions import rosen, rosen_der, rosen_hess, rosen_hess_prod
 from jaxopt_lite.api.least_squares import least_squares
+from jaxopt_lite.api.linprog import linprog
 from jaxopt_lite.api.minimize import minimize
 from jaxopt_lite.api.minimize_scalar import minimize_scalar
 from jaxopt_lite.api.result import OptimizeResult
@@ -18,6 +19,7 @@ __all__ = [
     "compiler_options",
     "curve_fit",
     "least_squares",
+    "linprog",
     "minimize",
     "minimize_scalar",
     "rosen",

@@ -81,11 +81,26 @@ def test_spots_are_localized_as_well_as_their_noise_allows(tmp_path):
     check_spots_table(run_example(script_named("spots"), tmp_path / "spots.png", spots="500"), 500)
 
 
+def check_workshops_table(table: str, programs: int) -> None:
+    """All that can be planned are, the others say why, and the gradient of the profit is the shadow prices."""
+    endings = {sentence: int(count) for count, sentence in re.findall(r"(\d+) x (\w+)", table)}
+    assert sum(endings.values()) == programs
+    assert endings["Infeasible"] == sum(k % 97 == 96 and k % 101 != 100 for k in range(programs))
+    assert endings["Bad"] == sum(k % 101 == 100 for k in range(programs))
+    gradient, prices = (re.findall(r"[\d.]+", line.split(":")[1]) for line in table.splitlines() if "workshop 0," in line)
+    assert gradient == prices
+    assert len(prices) == 6
+
+
+def test_workshops_are_planned_and_priced(tmp_path):
+    check_workshops_table(run_example(script_named("batched_lp"), tmp_path / "lp.png", programs="500"), 500)
+
+
 @pytest.mark.slow  # minutes: NIST compiles 32 programs
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
 def test_every_example_runs(script, tmp_path):
     # The spots run in single precision here, as they can be asked to; NIST's digits always need double.
-    printed = run_example(script, tmp_path / "picture.png", starts="64", spots="500", dtype="float32")
+    printed = run_example(script, tmp_path / "picture.png", starts="64", spots="500", programs="500", dtype="float32")
     if script.stem == "nist_multistart":
         lower = {"Chwirut1", "Chwirut2", "DanWood", "Gauss1", "Gauss2", "Lanczos3", "Misra1a", "Misra1b"}
         average_and_higher = {"ENSO", "Hahn1", "Kirby2", "MGH17", "Misra1c", "BoxBOD", "MGH10", "Rat43"}

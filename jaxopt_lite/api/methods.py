@@ -10,6 +10,7 @@ from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.options import Option
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.line_search import bfgs, cg, newton_cg
+from jaxopt_lite.linear import interior_point, simplex
 from jaxopt_lite.lsq import dogbox, lm, trf
 from jaxopt_lite.scalar import bounded
 
@@ -107,9 +108,32 @@ LEAST_SQUARES = (
 )
 
 
-def find(table: tuple[Row, ...], method: Any, door: str) -> Row:
-    """The row of a method by its name, in any case; raises ValueError listing the known ones."""
-    names = [row.name for row in table]
+LINPROG = (
+    Row(
+        name="interior-point",
+        build=lambda options: interior_point.METHOD,
+        prepare=interior_point.prepare,
+        options=interior_point.OPTIONS,
+        tol=("tol",),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda size: 200,
+        turns_per_refill=2,
+    ),
+    Row(
+        name="simplex",
+        build=lambda options: simplex.build(),
+        prepare=simplex.prepare,
+        options=simplex.OPTIONS,
+        tol=("tol",),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda size: 50 * size + 100,
+    ),
+)
+
+
+def find(table: tuple[Row, ...], method: Any, door: str, others: tuple[str, ...] = ()) -> Row:
+    """The row of a method by its name, in any case; raises ValueError listing the known ones, and `others` of the door."""
+    names = [*(row.name for row in table), *others]
     if isinstance(method, str):
         for row in table:
             if row.name.lower() == method.lower():

@@ -7,6 +7,7 @@ DOORS = {
     "minimize": methods.MINIMIZE,
     "minimize_scalar": methods.MINIMIZE_SCALAR,
     "least_squares": methods.LEAST_SQUARES,
+    "linprog": methods.LINPROG,
 }
 
 
@@ -16,7 +17,7 @@ def show_options(solver: str | None = None, method: str | None = None, disp: boo
     Parameters
     ----------
     solver : str, optional
-        'minimize', 'minimize_scalar' or 'least_squares'; default all.
+        'minimize', 'minimize_scalar', 'least_squares' or 'linprog'; default all.
     method : str, optional
         One method of it; default all.
     disp : bool

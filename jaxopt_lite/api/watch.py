@@ -12,8 +12,18 @@ from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.core.program import Call, Plan, is_plain, steps
 from jaxopt_lite.core.status import RUNNING, STOPPED
 
+Show = Callable[[Callable, dict[str, Any]], None]  # (callback, what the method reports, nit among it)
 
-def watch(plan: Plan, call: Call, callback: Callable | None, keep_all: bool) -> OptimizeResult:
+
+def show_point(callback: Callable, shown: dict[str, Any]) -> None:
+    """SciPy's way: ``callback(x)``, or ``callback(intermediate_result=...)`` where the parameter has that name."""
+    if "intermediate_result" in inspect.signature(callback).parameters:
+        callback(intermediate_result=OptimizeResult(x=shown["x"], fun=shown["fun"], success=None, status=None))
+    else:
+        callback(shown["x"])
+
+
+def watch(plan: Plan, call: Call, callback: Callable | None, keep_all: bool, show: Show = show_point) -> OptimizeResult:
     """The result of a run whose iterations are shown to `callback` and, with `keep_all`, kept in `allvecs`."""
     if not is_plain(call) or any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(call)):
         raise ValueError(
@@ -28,20 +38,17 @@ def watch(plan: Plan, call: Call, callback: Callable | None, keep_all: bool) -> 
         nit = int(run.counts[0])
         if nit == seen:
             continue
-        x, fun = point(run, operands)
-        points.append(x)
-        if callback is not None and nit > 0 and not _goes_on(callback, x, fun):
+        shown = point(run, operands)
+        points.append(shown["x"])
+        if callback is not None and nit > 0 and not _goes_on(callback, shown | {"nit": nit}, show):
             run = run._replace(status=jnp.asarray(STOPPED, jnp.int32))
         seen = nit
     return make_result(fields(run, operands) | ({"allvecs": points} if keep_all else {}))
 
 
-def _goes_on(callback: Callable, x: Any, fun: Any) -> bool:
+def _goes_on(callback: Callable, shown: dict[str, Any], show: Show) -> bool:
     try:
-        if "intermediate_result" in inspect.signature(callback).parameters:
-            callback(intermediate_result=OptimizeResult(x=x, fun=fun, success=None, status=None))
-        else:
-            callback(x)
+        show(callback, shown)
     except StopIteration:
         return False
     return True

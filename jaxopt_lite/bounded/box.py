@@ -24,10 +24,10 @@ class Boxed(Protocol):
     """A data record with a box."""
 
     @property
-    def lower(self) -> Array | None: ...
+    def lower(self) -> Any: ...  # (n,), or None
 
     @property
-    def upper(self) -> Array | None: ...
+    def upper(self) -> Any: ...
 
 
 def sides(box: Any, x0: Array) -> tuple[Array | None, Array | None]:

@@ -1,6 +1,7 @@
 """The inverse Hessian as a method learnt it: an operator, and a pytree."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +26,7 @@ class InverseHessian:
         The variables that no bound holds.
     """
 
-    matrix: Array | None
+    matrix: Any
     pairs: Pairs | None
     free: Array
 

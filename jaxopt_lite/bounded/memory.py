@@ -110,6 +110,7 @@ def _learn_matrix(memory: Matrix, step: Learnt) -> tuple[Matrix, Array]:
     H = scale * H + (s[:, None] * a[None, :] + b[:, None] * s[None, :])
     inside = memory.inside
     if inside is not None:
+        assert step.free is not None
         H, p, inside = _eliminated(H, p, g, step.free, inside | step.free)
         inside = inside | forget
     H = jnp.where(forget, jnp.eye(n, dtype=s.dtype), H)
@@ -136,8 +137,8 @@ def _learn_pair(memory: Pairs, step: Learnt) -> tuple[Pairs, Array]:
     more = curved.astype(jnp.int32)
     at = memory.at + more
     used = jnp.where(step.restart, 0, jnp.minimum(memory.used + more, memory.S.shape[0]))
-    kept = (rows.put(old, memory.at, new, curved) for old, new in ((memory.S, s), (memory.Y, y)))
-    pairs = Pairs(*kept, at, used)
+    put = lambda old, new: rows.put(old, memory.at, new, curved)
+    pairs = Pairs(put(memory.S, s), put(memory.Y, y), at, used)
     g = masked(step.grad, step.free)
     anew = step.accepted | step.restart  # one lane alone makes no direction that is not asked for
     return pairs, lax.cond(anew, lambda: -two_loops(pairs, g, step.free), lambda: -g)

@@ -39,8 +39,8 @@ class BoxData(NamedTuple):
     gtol: Array  # () bound on the projected gradient
     ftol: Array  # () relative reduction below which the run ends
     maxls: Array  # () int32: trial steps of a search
-    lower: Array | None  # (n,); None: there is no box
-    upper: Array | None  # (n,)
+    lower: Any  # (n,); None: there is no box
+    upper: Any  # (n,)
 
 
 OPTIONS = {
@@ -91,19 +91,19 @@ class Outcome(NamedTuple):
     search: wolfe.Search  # how the search goes on, if it does
 
 
-def start(x0: Array, data: BoxData) -> Path:
+def start(x0: Array, data: Any) -> Path:
     """Before the first evaluation."""
     zero, flat = jnp.zeros((), x0.dtype), jnp.zeros_like(x0)
     inf = jnp.full((), jnp.inf, x0.dtype)
     return Path(box.project(x0, data), inf, flat, flat, wolfe.start(zero, zero), data.maxls)
 
 
-def trial(path: Path, data: BoxData) -> Array:
+def trial(path: Path, data: Any) -> Array:
     """The point to evaluate."""
     return box.along(path.x, path.d, path.search.step, data)
 
 
-def judge(path: Path, there: Array, answer: Answer, data: BoxData, flat: bool) -> Outcome:
+def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool) -> Outcome:
     """What becomes of the trial point `there`; not `flat`: once a step was too long, one that is low enough will do."""
     x, d, t, f, g = path.x, path.d, path.search.step, answer.fun, answer.grad
     tiny, eps = jnp.finfo(f.dtype).tiny, jnp.finfo(f.dtype).eps
@@ -126,26 +126,18 @@ def judge(path: Path, there: Array, answer: Answer, data: BoxData, flat: bool) -
     broken = failed | (verdict.spent & ~arrived & ~fresh)
     fresh, accepted, broken, failed = box.settled(jnp.stack([fresh, accepted, broken, failed]), f.dtype)
     pick = lambda new, old: jnp.where(accepted, new, old)
-    return Outcome(
-        fresh,
-        accepted,
-        broken,
-        failed,
-        *map(pick, (there, f, g), (x, path.fun, path.grad)),
-        moved,
-        g - path.grad,
-        verdict.search,
-    )
+    x, fun, grad = pick(there, x), pick(f, path.fun), pick(g, path.grad)
+    return Outcome(fresh, accepted, broken, failed, x, fun, grad, moved, g - path.grad, verdict.search)
 
 
-def go_on(path: Path, o: Outcome, d: Array, slope: Array, step: Array, anew: Array, data: BoxData) -> Path:
+def go_on(path: Path, o: Outcome, d: Array, slope: Array, step: Array, anew: Array, data: Any) -> Path:
     """The path after a trial: from the point where the run stands along d where `anew`, else the same search."""
     keep = lambda new, old: jnp.where(anew, new, old)
     search = wolfe.Search(*map(keep, wolfe.start(step, slope), o.search))
     return Path(o.x, o.fun, o.grad, keep(d, path.d), search, keep(data.maxls, path.trials - 1))
 
 
-def status(path: Path, o: Outcome, free: Array | None, answer: Answer, hopeless: Array, data: BoxData) -> Array:
+def status(path: Path, o: Outcome, free: Array | None, answer: Answer, hopeless: Array, data: Any) -> Array:
     """() int32: how the lane stands after a trial; `hopeless` says that steepest descent was what has failed."""
     eps = jnp.finfo(o.fun.dtype).eps
     left = o.grad if free is None else jnp.where(free, o.grad, 0.0)
@@ -162,7 +154,7 @@ def status(path: Path, o: Outcome, free: Array | None, answer: Answer, hopeless:
     return status if data.lower is None else jnp.where(box.crossed(data), BAD_INPUT, status)
 
 
-def descending(x: Array, grad: Array, p: Array, free: Array | None, data: BoxData) -> tuple[Array, Array, Array]:
+def descending(x: Array, grad: Array, p: Array, free: Array | None, data: Any) -> tuple[Array, Array, Array]:
     """p without what points out of the box, its slope, and whether it had to be replaced by steepest descent."""
     steepest = -grad if free is None else jnp.where(free, -grad, 0.0)
     p = p if free is None else jnp.where(box.outward(x, p, data), 0.0, p)

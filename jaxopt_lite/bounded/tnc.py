@@ -49,8 +49,8 @@ class TNCData(NamedTuple):
     gtol: Array  # () as in BoxData, and so on
     ftol: Array
     maxls: Array
-    lower: Array | None
-    upper: Array | None
+    lower: Any
+    upper: Any
     products: Array  # () int32: most products for one direction
 
 
@@ -84,8 +84,9 @@ def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
     path, inner = s.path, s.left > 0
     o = search.judge(path, query.x, answer, data, flat=False)
     o = o._replace(accepted=o.accepted & ~inner, broken=o.broken & ~inner, failed=o.failed & ~inner)
-    o = o._replace(**{k: jnp.where(inner, getattr(path, k), getattr(o, k)) for k in ("x", "fun", "grad")})
-    o = o._replace(search=type(o.search)(*(jnp.where(inner, a, b) for a, b in zip(path.search, o.search, strict=True))))
+    stay = lambda old, new: jnp.where(inner, old, new)
+    o = o._replace(x=stay(path.x, o.x), fun=stay(path.fun, o.fun), grad=stay(path.grad, o.grad))
+    o = o._replace(search=type(o.search)(*map(stay, path.search, o.search)))
     free = None if data.lower is None else box.free(o.x, o.grad, data)
     g = o.grad if free is None else jnp.where(free, o.grad, 0.0)
     gg = dot(g, g)

@@ -39,13 +39,13 @@ class Schedule(NamedTuple):
     turns_per_refill: int | None = None
 
 
-def lane_width(problems: int, state_bytes: int, schedule: Schedule) -> int:
-    """The number of lanes for a queue of so many problems."""
+def lane_width(problems: int, lane_bytes: int, schedule: Schedule) -> int:
+    """The number of lanes for a queue of so many problems, from the bytes that a lane works on."""
     if schedule.lanes is not None:
         return min(schedule.lanes or problems, problems)
     on_cpu = jax.default_backend() == "cpu"
     memory, (least, most) = (CPU_CACHE, CPU_LANES) if on_cpu else (GPU_STATE, GPU_LANES)
-    width = min(most, max(least, memory // max(state_bytes, 1)))
+    width = min(most, max(least, memory // max(lane_bytes, 1)))
     if on_cpu:
         width = min(width, max(least, problems // QUEUE_LENGTH))
     return min(1 << (width.bit_length() - 1), problems)
@@ -100,7 +100,7 @@ def solve_queue(
             if any(levels)
         ]
 
-    def operands(gathered: list[Array]) -> Operands:
+    def operands(gathered: list[Any]) -> Operands:
         mine = iter(gathered)
         return jax.tree.unflatten(structure, [next(mine) if o else leaf for o, leaf in zip(own, leaves, strict=True)])
 
@@ -119,8 +119,9 @@ def solve_queue(
         run = jax.eval_shape(begin, work)
         return work, run, jax.eval_shape(finish, run, work)
 
-    state_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes(1)[1]))
-    width = max(1, lane_width(total, state_bytes, schedule))
+    alone = [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in shapes(1)[0]]
+    bytes_of_lane = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes(1)[1]))
+    width = max(1, lane_width(total, bytes_of_lane + lane.workspace(operands(alone)), schedule))
     work, run, fields = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes(width))
     shown = fields if derive is None else jax.eval_shape(derive, fields, work)
     if total == 0:

@@ -27,7 +27,7 @@ from jaxopt_lite.core.status import is_success
 
 DENSE = 512  # up to here the Hessian is formed and factored; beyond, conjugate gradients on products
 
-Rule = Callable[[Oracle, dict[str, Array], Operands, Operands], Array]
+Rule = Callable[[Oracle, dict[str, Array], Operands, Operands], dict[str, Array]]
 Derived = Callable[[Oracle, dict[str, Array], Operands], dict[str, Array]]  # (oracle, fields, operands) -> what follows
 
 
@@ -39,17 +39,20 @@ def value_alone(oracle: Oracle, fields: dict[str, Array], operands: Operands) ->
 def tangents(
     oracle: Oracle, rule: Rule, derived: Derived, fields: dict[str, Array], operands: Operands, d_operands: Operands
 ) -> dict[str, Array]:
-    """Tangents of `x` and of the fields that follow from it; `rule(oracle, fields, operands, d_operands)` is dx*.
+    """Tangents of a solution and of the fields that follow from it.
+
+    `fields` hold the solution and its status; `rule(oracle, fields, operands, d_operands)` moves the solution: {"x": dx*}.
 
     They are NaN for a lane that did not converge: what goes in and what comes out is marked, for a rule may select.
     """
     true = jnp.where(is_success(fields["status"]), 1.0, jnp.nan)
     mark = lambda d: d * true.astype(d.dtype) if jnp.issubdtype(jnp.result_type(d), jnp.floating) else d
-    dx = mark(rule(oracle, fields, operands, jax.tree.map(mark, d_operands)))
+    d_operands = jax.tree.map(mark, d_operands)
+    moved = jax.tree.map(mark, rule(oracle, fields, operands, d_operands))
     floating = lambda named: {k: v for k, v in named.items() if jnp.issubdtype(v.dtype, jnp.floating)}
-    follow = lambda x, operands: floating(derived(oracle, fields | {"x": x}, operands))
-    _, moved = jax.jvp(follow, (fields["x"], operands), (dx, d_operands))
-    return {"x": dx} | moved
+    follow = lambda solution, operands: floating(derived(oracle, fields | solution, operands))
+    _, following = jax.jvp(follow, ({name: fields[name] for name in moved}, operands), (moved, d_operands))
+    return moved | following
 
 
 def constant(value: Any) -> Any:
@@ -58,7 +61,7 @@ def constant(value: Any) -> Any:
     return jax.tree.map(lambda v: jnp.zeros_like(v) if floating(v) else np.zeros(jnp.shape(v), jax.dtypes.float0), value)
 
 
-def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> Array:
+def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
     """dx* where the gradient vanishes: Hess dx* = -(d grad / d theta) dtheta; NaN where the Hessian is singular."""
     x, theta = fields["x"], operands.function
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
@@ -66,12 +69,12 @@ def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_o
         product = lambda p: oracle.hessian_product(x, p, theta)
         tol = 10 * float(jnp.finfo(x.dtype).eps)
         solve = lambda matvec, b: jax.scipy.sparse.linalg.cg(matvec, b, tol=tol)[0]
-        return -jax.lax.custom_linear_solve(product, force, solve, symmetric=True)
+        return {"x": -jax.lax.custom_linear_solve(product, force, solve, symmetric=True)}
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
-    return -solve_regular(hess, force)
+    return {"x": -solve_regular(hess, force)}
 
 
-def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> Array:
+def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
     """dx* of a minimizer in a box: what a bound holds moves with it, the rest is stationary.
 
     A variable is held where it is at a bound and the gradient pushes against it, or where the bounds meet. At a bound
@@ -85,10 +88,10 @@ def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
     hess = jnp.where(held[:, None], jnp.eye(x.shape[0], dtype=x.dtype), hess)
-    return solve_regular(hess, jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), -force))
+    return {"x": solve_regular(hess, jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), -force))}
 
 
-def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> Array:
+def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
     """dx* of a minimizer of one variable in [lower, upper].
 
     Where Newton's step from x* leaves the interval, x* is held by that bound and moves with it; else it is stationary.
@@ -102,7 +105,7 @@ def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_ope
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (operands.function,), (d_operands.function,))
     inner = -force / jnp.where(free & (curvature != 0), curvature, jnp.where(free, jnp.nan, 1.0))
     bound = jnp.where(at_lower, d_operands.data.lower, d_operands.data.upper)
-    return jnp.where(free, inner, bound)
+    return {"x": jnp.where(free, inner, bound)}
 
 
 def solve_regular(A: Array, b: Array) -> Array:

@@ -101,6 +101,7 @@ class Lane(NamedTuple):
     turn_alone: Callable[[Run, Operands], Run]  # the same of a lane that has not ended: nothing large is copied
     finish: Callable[[Run, Operands], dict[str, Array]]
     derive: Derive | None  # the fields that follow from the solution, made once a problem; None: they are all there
+    workspace: Callable[[Operands], int] = lambda operands: 0  # bytes that a turn works on besides the state; from shapes
 
 
 def lane(
@@ -121,6 +122,7 @@ def lane(
         turn_alone=functools.partial(turn, freeze=False),
         finish=lambda run, operands: finish(method, run, operands.data),
         derive=derive,
+        workspace=lambda operands: 0 if method.workspace is None else method.workspace(operands.data),
     )
 
 

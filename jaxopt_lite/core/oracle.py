@@ -10,7 +10,7 @@ times max(1, |x|), with the sign of x; eps for 'cs', whose error is of second or
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +55,7 @@ class Measured(NamedTuple):
 
 
 class Oracle(NamedTuple):
-    """Static: which functions there are. All are closed (`core/function.py`) over vectors (n,)."""
+    """Static: which functions there are. All are closed (`core/function.py`) over vectors (n,); NOTHING takes none."""
 
     needs: Need
     fun: Function  # x -> fun (), or residual (m,); with `paired` also its derivative
@@ -68,6 +68,8 @@ class Oracle(NamedTuple):
 
     def evaluations(self, n: int) -> int:
         """Values of fun that one turn takes."""
+        if self.needs is Need.NOTHING:
+            return 0
         if self.scheme is None or self.needs in (Need.VALUE, Need.RESIDUAL):
             return 1
         return {"2-point": n + 1, "3-point": 2 * n + 1, "cs": n + 1}[self.scheme]
@@ -125,6 +127,8 @@ class Oracle(NamedTuple):
     def evaluate(self, query: Query, t: Traced) -> Answer:
         """The answer to a query; the call site of everything that the user gave."""
         x = query.x
+        if self.needs is Need.NOTHING:
+            return Answer()
         if self.needs is Need.VALUE:
             each = lambda x: self.value(x, t)
             return Answer(fun=each(x) if x.ndim == 1 else jax.vmap(each)(x))
@@ -199,6 +203,9 @@ class Oracle(NamedTuple):
         beyond = _columns(there[n + 1 :] - there[:1], far)
         apart = jnp.where(h == 0, 1.0, far - h)
         return there[0], near * _along(far / apart, near) - beyond * _along(h / apart, beyond)
+
+
+NO_FUNCTIONS = Oracle(Need.NOTHING, fun=cast(Function, None)), Traced([], [], [], [], [], [], None, None)
 
 
 def _inside(x: Array, h: Array, box: tuple[Array, Array] | None, points: int) -> Array:

@@ -95,7 +95,7 @@ def present(layout: Layout, fields: dict[str, Array], evaluations: int, needs: N
     """Raw fields as the user sees them; `evaluations` of fun were made a turn. What looks like x takes its structure."""
     fields = dict(fields)
     turns = fields.pop("turns")
-    counts = {"nfev": turns * evaluations} | ({"njev": turns} if "jac" in fields else {})
+    counts = ({"nfev": turns * evaluations} if evaluations else {}) | ({"njev": turns} if "jac" in fields else {})
     counts |= {"nhev": turns} if needs in (Need.HVP, Need.HESSIAN) else {}
     return counts | _like_x(layout, fields) | {"success": is_success(fields["status"])}
 
@@ -140,7 +140,7 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
 
     def tangents_of(call: Call, d_call: Call, fields: dict[str, Any]) -> dict[str, Any]:
         operands, d_operands = jax.jvp(lambda c: operands_of(plan, c), (call,), (d_call,))
-        at = {"x": plan.layout.ravel(jax.tree.leaves(fields["x"])), "status": fields["status"]}
+        at = fields | {"x": plan.layout.ravel(jax.tree.leaves(fields["x"]))}
         follow = plan.derived or value_alone
         moved = tangents(plan.oracle, plan.method.implicit, follow, at, operands, d_operands)
         return _like_x(plan.layout, moved)
@@ -159,7 +159,7 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
     @solution.defjvp
     def _(primals: tuple[Call], d_primals: tuple[Call]) -> tuple[dict, dict]:
         fields = solution(*primals)
-        moved = tangents_of(*primals, *d_primals, {"x": fields["x"], "status": fields["status"]})
+        moved = tangents_of(*primals, *d_primals, {name: fields[name] for name in (*plan.method.solution, "status")})
         return fields, {name: moved[name] if name in moved else constant(fields[name]) for name in fields}
 
     return bare, solution
@@ -169,8 +169,8 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
 def steps(plan: Plan) -> tuple[Callable, ...]:
     """The same run, turn by turn from the host: begin, turn, point and fields, each compiled by itself.
 
-    ``begin(call) -> (run, operands)``, ``turn(run, operands) -> run``, ``point(run, operands) -> (x, fun)`` of the
-    method's own point, and ``fields(run, operands)`` as of `run`.
+    ``begin(call) -> (run, operands)``, ``turn(run, operands) -> run``, ``point(run, operands)``:
+    what the method reports of its own point, x and fun among it, and ``fields(run, operands)`` as of `run`.
     """
     one = lane_of(plan)
 
@@ -178,9 +178,10 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
         operands = operands_of(plan, call)
         return one.begin(operands), operands
 
-    def point(run: Run, operands: Operands) -> tuple[Any, Array]:
-        fields = plan.method.report(run.state, operands.data)
-        return plan.layout.unravel(fields["x"]), fields.get("fun", run.best.fun)
+    def point(run: Run, operands: Operands) -> dict[str, Any]:
+        shown = {"fun": run.best.fun} | plan.method.report(run.state, operands.data)
+        shown |= plan.method.show(run.state, operands.data) if plan.method.show is not None else {}
+        return shown | {"x": plan.layout.unravel(shown["x"])}
 
     def fields(run: Run, operands: Operands) -> dict[str, Any]:
         return _shown(plan, result_of(one, run, operands))

@@ -77,4 +77,7 @@ class Method(NamedTuple):
     ask: Callable[[Any, Any], Query]
     tell: Callable[[Any, Query, Answer, Any], Told]
     report: Callable[[Any, Any], dict[str, Array]]
-    implicit: Callable[..., Array]  # the derivative of a solution: a rule of core/implicit.py
+    implicit: Callable[..., dict[str, Array]]  # the derivative of a solution: a rule, see core/implicit.py
+    solution: tuple[str, ...] = ("x",)  # the reported fields that are the solution: those that the rule moves
+    show: Callable[[Any, Any], dict[str, Array]] | None = None  # (state, data) -> what a callback may see besides
+    workspace: Callable[[Any], int] | None = None  # data -> bytes that a turn of a lane works on besides its state

@@ -44,8 +44,7 @@ class CGData(NamedTuple):
     gtol: Array  # () bound on the gradient's norm
     c1: Array  # () sufficient decrease
     c2: Array  # () flatness
-
-    xrtol = 0.0  # no test of the step
+    xrtol: Array  # () 0: no test of the step
 
     def first_step(self, grad: Array) -> Array:
         """A step of at most unit length along steepest descent, for nothing is known of the scale."""
@@ -67,7 +66,7 @@ def prepare(options: dict[str, Any], x0: Array) -> CGData:
     """The data record from options; None takes the default of the dtype."""
     gtol = gradient_tolerance(x0.dtype) if options["gtol"] is None else options["gtol"]
     number = lambda value: jnp.asarray(value).astype(x0.dtype)
-    return CGData(number(gtol), number(options["c1"]), number(options["c2"]))
+    return CGData(number(gtol), number(options["c1"]), number(options["c2"]), number(0.0))
 
 
 def _init(x0: Array, data: CGData) -> Array:

@@ -4,7 +4,8 @@
 `line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
 is spent, the direction is reset to steepest descent; when that is no better, the lane ends with numerical difficulties.
 It ends at working precision as soon as a search fails where every component of the gradient is within the tolerance or
-within a few times its own change over the last trial step, scaled down to two roundings of x.
+within a few times its own change over the last trial step, scaled down to two roundings of x. A trial that is not finite
+tells nothing about rounding.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
 phase of the state, so that lanes in different phases never wait for each other.
@@ -115,7 +116,7 @@ def descent(name: str, direction: Direction, order: float) -> Method:
 
         stationary = norm(g_new, order) <= data.gtol
         still = ~fresh & (s.search.step * d_size <= data.xrtol * (data.xrtol + x_size))
-        rounded = is_rounding(s.x, s.grad, s.search.step * s.d, y, data.gtol)
+        rounded = answer.finite & is_rounding(s.x, s.grad, s.search.step * s.d, y, data.gtol)
         dead = ((failed | spent) & unlearnt) | (fresh & ~answer.finite)
         status = jnp.where(failed & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)

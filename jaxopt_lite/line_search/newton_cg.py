@@ -149,6 +149,7 @@ def newton_cg(order: float) -> Method:
         x_new, f_new, g_new = pick(query.x, s.x), pick(f, s.fun), pick(g, s.grad)
 
         gg = dot(g_new, g_new)
+        assert query.vector is not None
         solve = advance(pick(0.0, s.z), pick(g, s.r), query.vector, answer.hvp, accepted, gg)
         products = jnp.where(accepted, 0, s.products + 1)
         full = products >= MOST_INNER * s.x.shape[0]
@@ -169,7 +170,7 @@ def newton_cg(order: float) -> Method:
 
         stationary = norm(g_new, order) <= data.gtol
         still = fresh | (t * jnp.sum(jnp.abs(d)) <= data.xtol * s.x.shape[0])
-        rounded = is_rounding(s.x, s.grad, t * d, g - s.grad, data.gtol)
+        rounded = answer.finite & is_rounding(s.x, s.grad, t * d, g - s.grad, data.gtol)
         dead = ((failed | spent) & steepest) | (fresh & ~answer.finite)
         status = jnp.where(failed & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & stationary & still, CONVERGED, status)

@@ -64,7 +64,9 @@ def start(step: Array, slope: Array) -> Search:
     return Search(step, jnp.zeros_like(step), slope, jnp.full_like(step, jnp.inf))
 
 
-def judge(s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array, c1: Array, c2: Array) -> Verdict:
+def judge(
+    s: Search, f0: Array, s0: Array, f: Array, slope: Array, least: Array, c1: Array | float, c2: Array | float
+) -> Verdict:
     """Judge the trial step from its value and slope; an interval narrower than `least` holds no other point."""
     t = s.step
     hidden = noise(f0)

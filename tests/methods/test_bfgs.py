@@ -236,6 +236,14 @@ def test_a_start_that_is_not_finite_ends_at_once(hole, dtype):
     assert not bool(res.success)
 
 
+@pytest.mark.parametrize("finite", [lambda x: jnp.all(x == 1.0), lambda x: jnp.sum(x) >= 3.0], ids=["a point", "an edge"])
+def test_a_start_that_no_step_leaves_is_no_success(finite):
+    """Every trial is NaN: that the search has come down to rounding says nothing about the gradient."""
+    res = minimize(lambda x: jnp.where(finite(x), jnp.sum(x**2), jnp.nan), np.ones(3))
+    assert int(res.status) == 4
+    np.testing.assert_array_equal(res.x, np.ones(3))
+
+
 @dtypes
 def test_a_fall_along_one_axis_ends(dtype):
     """The step overflows before the value does, and infinity times the direction's zero is NaN: an endless search."""
