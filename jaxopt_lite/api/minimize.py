@@ -43,22 +43,23 @@ def minimize(
         More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
         recompile; bools, strings and other objects are static.
     method : str, callable or None
-        'BFGS' (the default); 'CG', nonlinear conjugate gradients, which keeps no matrix; 'Newton-CG', truncated Newton
-        with Hessian-vector products. A callable is called as ``method(fun, x0, args, **kwargs, **options)``, where the
+        'BFGS' (the default); 'L-BFGS-B' (the default with bounds) and 'TNC', in a box; 'CG', nonlinear conjugate
+        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A callable is called
+        as ``method(fun, x0, args, **kwargs, **options)``, where the
         keywords are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences, whose error the status does not know: `gtol` is
         then tested on them. In float32 they are of little use.
     hess, hessp : callable or None
-        ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them: Newton-CG. None: autodiff.
+        ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them: Newton-CG, TNC. None: autodiff.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
         For 'L-BFGS-B' and 'TNC': `Bounds`, or one (min, max) for each variable, None where there is no bound. Traced. The
         function is never evaluated outside, equal bounds fix a variable, and a start outside is clipped.
     constraints : None
         No method of this version takes them.
     tol : float, optional
-        Sets the method's own tolerance: gtol for BFGS, CG and Newton-CG. Traced.
+        Sets the method's own tolerance, gtol. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
         raising StopIteration (status 6). The run is then driven from the host: eager calls only, one problem at a time.
@@ -69,19 +70,22 @@ def minimize(
     Returns
     -------
     OptimizeResult
-        With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS); nhev (Newton-CG: each of its
-        evaluations gives fun, gradient and a product together). `x` and `jac` have the structure of x0.
+        With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS: an array; L-BFGS-B: an operator with
+        `@` and `todense()`); nhev (Newton-CG, TNC: each evaluation gives fun, gradient and a product together). `x` and
+        `jac` have the structure of x0.
 
     Raises
     ------
     ValueError
-        Unknown method or option, a number out of its range, `fun` not scalar, a derivative of another shape than x.
+        Bounds that do not fit x, crossed ones or NaN among known ones. Unknown method or option, a number out of its
+        range, `fun` not scalar, a derivative of another shape than x.
     TypeError
         x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace.
 
     Notes
     -----
-    Statuses that can occur: 0, 1, 3, 4, 5, 6, 8 (`OptimizeResult`). A hard problem never raises: its lane has a status, and
+    Statuses that can occur: 0, 1, 3, 4, 5, 6, 7 (crossed bounds in a lane), 8 (`OptimizeResult`). A hard problem never
+    raises: its lane has a status, and
     the best finite point that was evaluated. Derivatives are NaN in lanes without success.
 
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;

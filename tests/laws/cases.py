@@ -191,6 +191,12 @@ BOUNDED = Case(
 )
 
 CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED)
+SLOW = (CG, NEWTON_CG, LBFGSB, TNC)  # compositions of what the other rows have: by `make test-slow`, or 15 minutes are over
+
+
+def param(case: Case, *more: Any) -> Any:
+    """A row of a parametrized test."""
+    return pytest.param(case, *more, marks=[pytest.mark.slow] if case in SLOW else [])
 
 
 # --- the library, solved --------------------------------------------------------------------------------------------
@@ -221,7 +227,7 @@ def by_group(test: Callable) -> Callable:
     """Parametrize a test by (case, group)."""
     rows = [(case, group) for case in CASES for group in groups(case)]
     ids = [f"{case.name}-{'_'.join(map(str, np.atleast_1d(case.group_of(group[0]))))}" for case, group in rows]
-    return pytest.mark.parametrize(("case", "group"), rows, ids=ids)(test)
+    return pytest.mark.parametrize(("case", "group"), [param(*row) for row in rows], ids=ids)(test)
 
 
 def solve_group(case: Case, group: tuple[Any, ...], dtype: Any, maxiter: int) -> list[OptimizeResult]:
@@ -242,7 +248,7 @@ def evaluate_group(group: tuple[Any, ...], which: int, x: Any) -> tuple[float, n
 
 def all_cases(test: Callable) -> Callable:
     """Parametrize a test by case."""
-    return pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)(test)
+    return pytest.mark.parametrize("case", map(param, CASES), ids=[case.name for case in CASES])(test)
 
 
 def all_dtypes(test: Callable) -> Callable:

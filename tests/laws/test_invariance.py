@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests import tolerances
-from tests.laws.cases import BFGS, CASES, all_cases, all_dtypes, batch, host
+from tests.laws.cases import BFGS, CASES, all_cases, all_dtypes, batch, host, param
 
 WITH_VARIABLES = [case for case in CASES if case.shape]
 
@@ -92,7 +92,7 @@ def test_offset_of_fun(case, dtype, offset):
 
 
 @all_dtypes
-@pytest.mark.parametrize("case", WITH_VARIABLES, ids=lambda c: c.name)
+@pytest.mark.parametrize("case", map(param, WITH_VARIABLES), ids=[case.name for case in WITH_VARIABLES])
 def test_permutation_of_variables(case, dtype):
     starts, thetas = batch(case, dtype, 4, seed=9)
     tol, error = asked(case, dtype)
