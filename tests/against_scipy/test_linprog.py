@@ -230,3 +230,33 @@ def test_the_budget_is_the_budget():
     assert int(res.status) == 1
     assert int(res.nit) == 2
     assert not bool(res.success)
+
+
+@pytest.mark.parametrize("method", ["interior-point", "simplex"])
+def test_random_programs_end_as_with_highs(method):
+    """Small integers, bounds of every kind, degenerate, infeasible and unbounded ones: 150 programs of one shape."""
+    rng = np.random.default_rng(11)
+    programs = [random_program(rng, n=5, p=3, q=2) for _ in range(150)]
+    batch = [jnp.asarray(np.stack(part)) for part in zip(*programs, strict=True)]
+    res = jax.vmap(lambda *program: linprog(*program, method=method))(*batch)
+    for k, program in enumerate(programs):
+        theirs = scipy.optimize.linprog(*program)
+        if theirs.status == 4:  # HiGHS could not tell either
+            continue
+        assert int(res.status[k]) == theirs.status, program
+        if theirs.status == 0:
+            np.testing.assert_allclose(res.fun[k], theirs.fun, rtol=1e-6, atol=1e-6)
+
+
+def random_program(rng, n, p, q):
+    """(c, A_ub, b_ub, A_eq, b_eq, bounds); two in three were feasible at a vertex of small integers."""
+    A_ub, A_eq = (rng.integers(-2, 3, (rows, n)) * (rng.random((rows, n)) < 0.8) for rows in (p, q))
+    x = rng.integers(-2, 3, n)
+    kind = rng.integers(0, 5, n)  # free, lower, upper, both, fixed
+    lower = np.where((kind == 0) | (kind == 2), -np.inf, x - rng.integers(0, 2, n) * (kind < 4))
+    upper = np.where((kind == 0) | (kind == 1), np.inf, x + rng.integers(0, 2, n) * (kind < 4))
+    feasible = rng.random() < 0.67
+    b_ub = A_ub @ x + rng.integers(0, 3, p) if feasible else rng.integers(-3, 4, p)
+    b_eq = A_eq @ x if feasible else rng.integers(-3, 4, q)
+    c = rng.integers(-3, 4, n)
+    return tuple(np.asarray(part, float) for part in (c, A_ub, b_ub, A_eq, b_eq, np.stack([lower, upper], 1)))
