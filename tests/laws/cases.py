@@ -248,7 +248,7 @@ def evaluate_group(group: tuple[Any, ...], which: int, x: Any) -> tuple[float, n
 
 def all_cases(test: Callable) -> Callable:
     """Parametrize a test by case."""
-    return pytest.mark.parametrize("case", map(param, CASES), ids=[case.name for case in CASES])(test)
+    return pytest.mark.parametrize("case", [*map(param, CASES)], ids=[case.name for case in CASES])(test)
 
 
 def all_dtypes(test: Callable) -> Callable:

@@ -92,7 +92,7 @@ def test_offset_of_fun(case, dtype, offset):
 
 
 @all_dtypes
-@pytest.mark.parametrize("case", map(param, WITH_VARIABLES), ids=[case.name for case in WITH_VARIABLES])
+@pytest.mark.parametrize("case", [*map(param, WITH_VARIABLES)], ids=[case.name for case in WITH_VARIABLES])
 def test_permutation_of_variables(case, dtype):
     starts, thetas = batch(case, dtype, 4, seed=9)
     tol, error = asked(case, dtype)
