@@ -172,7 +172,6 @@ def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
         "y": s.best_y,
         "ray_dual": ray,
         "ray_primal": s.ray,
-        "error": s.record[0],
     }
 
 
