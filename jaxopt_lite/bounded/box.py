@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite.core.dense import SHORT, matvec
+from jaxopt_lite.core.dense import SHORT, settled
 
 
 class Boxed(Protocol):
@@ -57,16 +57,6 @@ def free(x: Array, grad: Array, data: Boxed) -> Array:
         return jnp.ones(x.shape, bool)
     loose = ((x > data.lower) | (grad <= 0)) & ((x < data.upper) | (grad >= 0)) & (data.lower < data.upper)
     return settled(loose, x.dtype) if x.shape[0] <= SHORT else loose
-
-
-def settled(flags: Array, dtype: Any) -> Array:
-    """Flags (k,) as they are, but made once.
-
-    XLA copies what is made element by element into every kernel that reads it, and these flags are read by dozens, each of
-    which would judge the whole trial again. A product with the identity is a kernel of its own: 113 ns a turn became 88
-    without a box (n = 4, one core), and 276 became 192 in one. `lax.optimization_barrier` changed nothing.
-    """
-    return matvec(jnp.eye(flags.shape[0], dtype=dtype), flags.astype(dtype)) > 0.5
 
 
 def along(x: Array, d: Array, t: Array, data: Boxed) -> Array:

@@ -22,13 +22,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.bounded import box
-from jaxopt_lite.core.dense import dot, norm
+from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.options import COUNT, DIFFERENCES, POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import gradient_tolerance
 from jaxopt_lite.line_search import wolfe
-from jaxopt_lite.line_search.descent import LEAST_EPS, SAME
+from jaxopt_lite.line_search.descent import LEAST_EPS, SAME, resolved_steps
 
 C1, C2 = 1e-4, 0.9  # sufficient decrease and flatness for Newton-like steps (Nocedal & Wright 2006, section 3.1)
 
@@ -82,7 +82,7 @@ class Outcome(NamedTuple):
     fresh: Array  # () bool: it was the first evaluation of the run
     accepted: Array  # () bool: it is the new point
     broken: Array  # () bool: this direction leads no further
-    failed: Array  # () bool: and the trial was not taken
+    narrow: Array  # () bool: the trial was not taken, and x resolves no step that would be
     x: Array  # (n,) the point where the run stands now
     fun: Array  # ()
     grad: Array  # (n,)
@@ -106,7 +106,6 @@ def trial(path: Path, data: Any) -> Array:
 def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool) -> Outcome:
     """What becomes of the trial point `there`; not `flat`: once a step was too long, one that is low enough will do."""
     x, d, t, f, g = path.x, path.d, path.search.step, answer.fun, answer.grad
-    tiny, eps = jnp.finfo(f.dtype).tiny, jnp.finfo(f.dtype).eps
     fresh, moved = jnp.isinf(path.fun), t * d  # not there - x: of a short step that is mostly the rounding of x
     if data.lower is None:
         arrived, slope, slope0 = jnp.zeros((), bool), dot(g, d), dot(path.grad, d)
@@ -115,7 +114,8 @@ def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool) -> Ou
         moved = jnp.where(stopped, there - x, moved)
         arrived, slope = jnp.any(stopped), dot(g, jnp.where(stopped, 0.0, d))
         slope0 = dot(path.grad, moved) / jnp.where(t > 0, t, 1.0)
-    least = jnp.where(path.trials <= 1, jnp.inf, LEAST_EPS * eps * norm(x) / jnp.maximum(norm(d), tiny))
+    least, coarse = resolved_steps(x, d)
+    least = jnp.where(path.trials <= 1, jnp.inf, least)
     verdict = wolfe.judge(path.search, path.fun, slope0, f, slope, least, C1, C2)
     progress = verdict.low & (
         f < path.fun - wolfe.noise(path.fun)
@@ -124,10 +124,11 @@ def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool) -> Ou
     accepted = jnp.where(fresh, answer.finite, taken)
     failed = verdict.failed & ~fresh & ~taken
     broken = failed | (verdict.spent & ~arrived & ~fresh)
-    fresh, accepted, broken, failed = box.settled(jnp.stack([fresh, accepted, broken, failed]), f.dtype)
+    narrow = failed | (~fresh & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
+    fresh, accepted, broken, narrow = settled(jnp.stack([fresh, accepted, broken, narrow]), f.dtype)
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, fun, grad = pick(there, x), pick(f, path.fun), pick(g, path.grad)
-    return Outcome(fresh, accepted, broken, failed, x, fun, grad, moved, g - path.grad, verdict.search)
+    return Outcome(fresh, accepted, broken, narrow, x, fun, grad, moved, g - path.grad, verdict.search)
 
 
 def go_on(path: Path, o: Outcome, d: Array, slope: Array, step: Array, anew: Array, data: Any) -> Path:
@@ -149,7 +150,7 @@ def status(path: Path, o: Outcome, free: Array | None, answer: Answer, hopeless:
     rounding = SAME * jnp.abs(o.change) / jnp.maximum(span, 1.0)
     unresolved = answer.finite & jnp.all(jnp.abs(left) <= jnp.maximum(data.gtol, rounding))
     dead = (o.broken & hopeless) | (o.fresh & ~answer.finite) | short
-    status = jnp.where((o.failed | short) & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+    status = jnp.where((o.narrow | short) & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
     status = jnp.where(o.accepted & stationary, CONVERGED, status)
     return status if data.lower is None else jnp.where(box.crossed(data), BAD_INPUT, status)
 

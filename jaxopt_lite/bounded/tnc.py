@@ -83,7 +83,7 @@ def _ask(s: Newton, data: TNCData) -> Query:
 def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
     path, inner = s.path, s.left > 0
     o = search.judge(path, query.x, answer, data, flat=False)
-    o = o._replace(accepted=o.accepted & ~inner, broken=o.broken & ~inner, failed=o.failed & ~inner)
+    o = o._replace(accepted=o.accepted & ~inner, broken=o.broken & ~inner, narrow=o.narrow & ~inner)
     stay = lambda old, new: jnp.where(inner, old, new)
     o = o._replace(x=stay(path.x, o.x), fun=stay(path.fun, o.fun), grad=stay(path.grad, o.grad))
     o = o._replace(search=type(o.search)(*map(stay, path.search, o.search)))

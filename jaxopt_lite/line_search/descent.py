@@ -3,9 +3,9 @@
 `descent(direction)` composes a `Direction` (how the accepted points shape the next direction) with the search of
 `line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
 is spent, the direction is reset to steepest descent; when that is no better, the lane ends with numerical difficulties.
-It ends at working precision as soon as a search fails where every component of the gradient is within the tolerance or
-within a few times its own change over the last trial step, scaled down to two roundings of x. A trial that is not finite
-tells nothing about rounding.
+It ends at working precision as soon as a search fails, or is down to what the large components of x resolve, where every
+component of the gradient is within the tolerance or within a few times its own change over the last trial step, scaled
+down to two roundings of x. A trial that is not finite tells nothing about rounding.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
 phase of the state, so that lanes in different phases never wait for each other.
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite.core.dense import dot, norm
+from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.implicit import stationary as stationary_rule
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
@@ -71,6 +71,18 @@ def read_constants(options: dict[str, Any]) -> float:
     return float(order)
 
 
+def resolved_steps(x: Array, d: Array) -> tuple[Array, Array]:
+    """Two steps (): x + t d is x to rounding in every component below the first, in the large ones below the second.
+
+    Variables of very different sizes move on after the large ones are done: a search fails by the first. Components
+    smaller than eps max |x| count as that.
+    """
+    eps, tiny = jnp.finfo(x.dtype).eps, jnp.finfo(x.dtype).tiny
+    size = norm(x)
+    sizes = jnp.maximum(jnp.maximum(jnp.abs(x), eps * size), tiny)
+    return LEAST_EPS * eps / norm(d / sizes), LEAST_EPS * eps * size / jnp.maximum(norm(d), tiny)
+
+
 def is_rounding(x: Array, grad: Array, step: Array, grad_change: Array, gtol: Array) -> Array:
     """() bool: is all of the gradient at x within gtol or what the rounding of x makes of it?
 
@@ -95,13 +107,13 @@ def descent(name: str, direction: Direction, order: float) -> Method:
 
     def tell(s: DescentState, query: Query, answer: Answer, data: Any) -> Told:
         f, g = answer.fun, answer.grad
-        eps = jnp.finfo(f.dtype).eps
         fresh = jnp.isinf(s.fun)
         x_size, d_size, slope0, slope = norm(s.x), norm(s.d), dot(s.grad, s.d), dot(g, s.d)
-        least = LEAST_EPS * eps * x_size / jnp.maximum(d_size, jnp.finfo(f.dtype).tiny)
+        least, coarse = resolved_steps(s.x, s.d)
         verdict = wolfe.judge(s.search, s.fun, slope0, f, slope, least, data.c1, data.c2)
         accepted = jnp.where(fresh, answer.finite, verdict.accepted)
-        failed, spent = verdict.failed & ~fresh, verdict.spent & ~fresh
+        flags = jnp.stack([fresh, accepted, verdict.failed & ~fresh, verdict.spent & ~fresh])
+        fresh, accepted, failed, spent = settled(flags, f.dtype)
         unlearnt = direction.unlearnt(s.memory)
         restart = (failed | spent) & ~unlearnt
 
@@ -117,8 +129,9 @@ def descent(name: str, direction: Direction, order: float) -> Method:
         stationary = norm(g_new, order) <= data.gtol
         still = ~fresh & (s.search.step * d_size <= data.xrtol * (data.xrtol + x_size))
         rounded = answer.finite & is_rounding(s.x, s.grad, s.search.step * s.d, y, data.gtol)
+        narrow = failed | (~fresh & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
         dead = ((failed | spent) & unlearnt) | (fresh & ~answer.finite)
-        status = jnp.where(failed & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+        status = jnp.where(narrow & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)
         return Told(DescentState(x_new, f_new, g_new, keep(d_new, s.d), search, memory), status, accepted & ~fresh)
 

@@ -38,7 +38,7 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import gradient_tolerance
 from jaxopt_lite.line_search import wolfe
-from jaxopt_lite.line_search.descent import LEAST_EPS, is_rounding, read_constants
+from jaxopt_lite.line_search.descent import is_rounding, read_constants, resolved_steps
 
 FORCING = 0.1  # eta of (1)
 MOST_INNER = 20  # times n products for one direction (SciPy's bound); what there is by then is searched along
@@ -133,13 +133,13 @@ def newton_cg(order: float) -> Method:
 
     def tell(s: NewtonCGState, query: Query, answer: Answer, data: Any) -> Told:
         f, g, t, d = answer.fun, answer.grad, s.search.step, s.z
-        eps, tiny = jnp.finfo(f.dtype).eps, jnp.finfo(f.dtype).tiny
+        tiny = jnp.finfo(f.dtype).tiny
         fresh = jnp.isinf(s.fun)
         solving = ~fresh & (t == 0)
         searching = ~fresh & ~solving
 
         x_size, slope0, slope = norm(s.x), dot(s.grad, d), dot(g, d)
-        least = LEAST_EPS * eps * x_size / jnp.maximum(norm(d), tiny)
+        least, coarse = resolved_steps(s.x, d)
         verdict = wolfe.judge(s.search, s.fun, slope0, f, slope, least, data.c1, data.c2)
         accepted = jnp.where(fresh, answer.finite, verdict.accepted & searching)
         failed, spent = verdict.failed & searching, verdict.spent & searching
@@ -171,8 +171,9 @@ def newton_cg(order: float) -> Method:
         stationary = norm(g_new, order) <= data.gtol
         still = fresh | (t * jnp.sum(jnp.abs(d)) <= data.xtol * s.x.shape[0])
         rounded = answer.finite & is_rounding(s.x, s.grad, t * d, g - s.grad, data.gtol)
+        narrow = failed | (searching & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
         dead = ((failed | spent) & steepest) | (fresh & ~answer.finite)
-        status = jnp.where(failed & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+        status = jnp.where(narrow & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & stationary & still, CONVERGED, status)
         state = NewtonCGState(x_new, f_new, g_new, z_new, solve.r, solve.p, search, products)
         return Told(state, status, accepted & ~fresh)

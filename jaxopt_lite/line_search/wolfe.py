@@ -9,7 +9,13 @@ low enough and flat enough:
 The first half of (1) with (2) are the strong Wolfe conditions (Nocedal & Wright 2006, eq. 3.7). Near a minimum the
 decrease drowns in the rounding of f, eps |f|, long before the slopes do; there the second half of (1) with (2) is the
 approximate Wolfe condition of Hager & Zhang (2005, eq. 27; their upper bound on the slope follows from (2) for c2 <=
-1 - 2 c1). This is what lets float32 finish.
+1 - 2 c1). This is what lets float32 finish. Sums of many or of large terms round more than eps |f|, and then values and
+slopes contradict each other: phi rises though it falls at both ends. The slopes are believed, and t is low enough, where
+
+    phi'(t) < 0,   |phi'(t)| <= c2 |s0|,   t |s0| <= sqrt(eps) |f0|,   phi(t) <= f0 + sqrt(eps) |f0|   (3)
+
+(Hager & Zhang believe them up to 1e-6 |f0|, whatever the values). Of 48 problems in float32 CG solved 43 with (3) and 38
+without, BFGS 47 and 45.
 
 An interval [lo, hi] is kept: lo is low enough and still falls steeply; hi is too high, or rises, or is not finite. psi(t)
 = phi(t) - f0 - c1 t s0 falls at lo and is above zero or rising at hi, so that an acceptable step lies between (More &
@@ -51,7 +57,7 @@ class Verdict(NamedTuple):
     spent: Array  # () bool: accepted for its progress alone, because the interval is exhausted
     failed: Array  # () bool: no step along this direction does
     search: Search  # how to go on
-    low: Array  # () bool: low enough, (1)
+    low: Array  # () bool: low enough, (1) or (3)
 
 
 def noise(fun: Array) -> Array:
@@ -74,6 +80,8 @@ def judge(
     low = f <= f0 + jnp.where(-wanted <= hidden, hidden, wanted)
     flat = jnp.abs(slope) <= c2 * jnp.abs(s0)
     falling = slope < 0
+    wide = float(jnp.finfo(f.dtype).eps) ** 0.5 * jnp.abs(f0)
+    low = low | (falling & flat & (-t * s0 <= wide) & (f <= f0 + wide))
     to_lo = low & falling
 
     lo, hi = jnp.where(to_lo, t, s.lo), jnp.where(to_lo, s.hi, t)
