@@ -23,7 +23,7 @@ import numpy as np
 from jax import Array
 
 from jaxopt_lite.core.dense import matvec
-from jaxopt_lite.linear.program import LinearProgram
+from jaxopt_lite.linear.program import LinearProgram, parted
 
 SWEEPS = 4  # of geometric scaling; more change little
 LOWER, FREE, UPPER, BASIC = -1, 0, 1, 3  # where a variable stands: negative at the lower, 1 and 2 at the upper bound
@@ -74,7 +74,7 @@ def original(form: BoundedForm, x: Array) -> Array:
 
 def original_prices(form: BoundedForm, y: Array, rows: int) -> Array:
     """Scaled multipliers (m,) in the user's units, without the row that was added."""
-    return (y * form.row * form.price)[:rows]
+    return parted(y * form.row * form.price, rows)[0]
 
 
 def moved(form: BoundedForm, rounds: Array) -> tuple[Array, Array]:
