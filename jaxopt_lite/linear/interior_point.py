@@ -166,13 +166,8 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
 
 
 def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
-    ray, _ = certificate.farkas(data.lp, data.unit, data.gamma * (data.model.R * s.at.y))
-    return {
-        "x": s.best_x,
-        "y": s.best_y,
-        "ray_dual": ray,
-        "ray_primal": s.ray,
-    }
+    ray = certificate.possible(data.gamma * (data.model.R * s.at.y), data.lp.row_lower, data.lp.row_upper)
+    return {"x": s.best_x, "y": s.best_y, "ray_dual": ray, "ray_primal": s.ray}
 
 
 def _central(data: InteriorData) -> Point:
