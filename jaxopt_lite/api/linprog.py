@@ -85,7 +85,7 @@ def linprog(
     ------
     ValueError
         Operands that do not fit one another, complex ones, known ones that are not finite, crossed bounds; an unknown method
-        or option; a sparse matrix or integrality with another method than 'highs'.
+        or option, or a value that HiGHS does not take; a sparse matrix or integrality with another method than 'highs'.
     ImportError
         Method 'highs' without the library.
 
