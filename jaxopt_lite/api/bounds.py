@@ -104,18 +104,9 @@ def _sides(pair: tuple[Any, Any], layout: Layout, name: str) -> tuple[Side, Side
     """Both sides, checked where they are known; None where both are known to be infinite."""
     lower, upper = (_side(side, which, layout, name) for side, which in zip(pair, ("lower", "upper"), strict=True))
     low, high = _known(lower, layout), _known(upper, layout)
-    for side in (low, high):
-        if side is not None and np.any(np.isnan(side)):
-            raise ValueError("bounds hold NaN; give numbers, and -inf or inf where there is no bound.")
-    if low is not None and high is not None:
-        if np.any(low > high):
-            worst = int(np.argmax(low > high))
-            raise ValueError(
-                f"bounds are crossed: {low[worst]} > {high[worst]} for parameter {worst}; each lower bound must not exceed "
-                "its upper bound."
-            )
-        if np.all(low == -np.inf) and np.all(high == np.inf):
-            return None
+    check_sides(low, high)
+    if low is not None and high is not None and np.all(low == -np.inf) and np.all(high == np.inf):
+        return None
     return lower, upper
 
 
@@ -142,3 +133,16 @@ def _known(leaves: list[Any], layout: Layout) -> np.ndarray | None:
         return None
     flat = np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in leaves])
     return np.broadcast_to(flat, (layout.size,)).astype(layout.dtype).astype(float)
+
+
+def check_sides(low: np.ndarray | None, high: np.ndarray | None) -> None:
+    """Raises ValueError for NaN in a side (n,) that is known, and for crossed bounds where both are."""
+    for side in (low, high):
+        if side is not None and np.any(np.isnan(side)):
+            raise ValueError("bounds hold NaN; give numbers, and -inf or inf where there is no bound.")
+    if low is not None and high is not None and np.any(low > high):
+        worst = int(np.argmax(low > high))
+        raise ValueError(
+            f"bounds are crossed: {low[worst]} > {high[worst]} for parameter {worst}; each lower bound must not exceed "
+            "its upper bound."
+        )

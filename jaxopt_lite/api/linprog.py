@@ -85,14 +85,15 @@ def linprog(
     ------
     ValueError
         Operands that do not fit one another, complex ones, known ones that are not finite, crossed bounds; an unknown method
-        or option; a sparse matrix or integrality with another method than 'highs'.
+        or option, or a value that HiGHS does not take; a sparse matrix or integrality with another method than 'highs'.
     ImportError
         Method 'highs' without the library.
 
     Notes
     -----
-    Status 0 is claimed only if primal and dual feasibility and the gap hold at `tol` on the program as it was given, without
-    its scaling; 2 and 3 only with a checked ray.
+    'interior-point' and 'simplex' claim status 0 only if primal and dual feasibility and the gap hold at `tol` on the
+    program as it was given, without its scaling; 2 and 3 only with a checked ray. With 'highs' the statuses are HiGHS's own
+    claims, at its own tolerances and unchecked, and a ray may be missing (NaN).
 
     fun has derivatives with respect to all operands, exactly so from the multipliers; x and the marginals have them where
     the solution is a nondegenerate vertex, and NaN elsewhere. A lane without success has NaN derivatives.

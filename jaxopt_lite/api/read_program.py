@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxopt_lite.api.bounds import pair_of
+from jaxopt_lite.api.bounds import check_sides, pair_of
 from jaxopt_lite.core.layout import FLOATS
 from jaxopt_lite.linear.program import LinearProgram
 
@@ -107,8 +107,10 @@ def _sides(bounds: Any, n: int) -> tuple[Any, Any]:
     else:
         lower, upper = _pairs(bounds, n)
     lower, upper = _side(lower, -np.inf, "lower", n), _side(upper, np.inf, "upper", n)
-    if not isinstance(lower, Tracer) and not isinstance(upper, Tracer):
-        _check_known(np.asarray(lower), np.asarray(upper))
+    low, high = (None if isinstance(side, Tracer) else np.asarray(side) for side in (lower, upper))
+    check_sides(low, high)
+    if (low is not None and np.any(low == np.inf)) or (high is not None and np.any(high == -np.inf)):
+        raise ValueError("bounds hold a lower bound of inf, or an upper one of -inf; no number satisfies that.")
     return lower, upper
 
 
@@ -148,19 +150,6 @@ def _numbers(value: Any, which: str) -> np.ndarray:
         return np.asarray(value, float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"the {which} bound is {value!r}; give numbers, or None where there is none.") from error
-
-
-def _check_known(lower: np.ndarray, upper: np.ndarray) -> None:
-    if np.any(np.isnan(lower)) or np.any(np.isnan(upper)):
-        raise ValueError("bounds hold NaN; give numbers, and None or infinity where there is no bound.")
-    if np.any(lower > upper):
-        worst = int(np.argmax(lower > upper))
-        raise ValueError(
-            f"bounds are crossed: {lower[worst]} > {upper[worst]} for variable {worst}; no lower bound may exceed its upper "
-            "bound."
-        )
-    if np.any(lower == np.inf) or np.any(upper == -np.inf):
-        raise ValueError("bounds hold a lower bound of inf, or an upper one of -inf; no number satisfies that.")
 
 
 def _dtype(arrays: list[Any], sides: list[Any]) -> np.dtype:

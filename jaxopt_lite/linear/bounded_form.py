@@ -23,7 +23,8 @@ import numpy as np
 from jax import Array
 
 from jaxopt_lite.core.dense import matvec
-from jaxopt_lite.linear.program import LinearProgram
+from jaxopt_lite.linear.program import LinearProgram, parted
+from jaxopt_lite.linear.scaling import exact_power, power_of_two
 
 SWEEPS = 4  # of geometric scaling; more change little
 LOWER, FREE, UPPER, BASIC = -1, 0, 1, 3  # where a variable stands: negative at the lower, 1 and 2 at the upper bound
@@ -74,7 +75,7 @@ def original(form: BoundedForm, x: Array) -> Array:
 
 def original_prices(form: BoundedForm, y: Array, rows: int) -> Array:
     """Scaled multipliers (m,) in the user's units, without the row that was added."""
-    return (y * form.row * form.price)[:rows]
+    return parted(y * form.row * form.price, rows)[0]
 
 
 def moved(form: BoundedForm, rounds: Array) -> tuple[Array, Array]:
@@ -143,7 +144,7 @@ def _factors(A: Array) -> tuple[Array, Array]:
         column = column / middle(size * row[:, None] * column[None, :], 0)
     most = jnp.max(size * row[:, None] * column[None, :], axis=0)
     column = column / jnp.where(most > 0, most, 1.0)
-    return _power_of_two(row), _power_of_two(column)
+    return power_of_two(row), power_of_two(column)
 
 
 def _typical(v: Array) -> Array:
@@ -151,13 +152,4 @@ def _typical(v: Array) -> Array:
     size = jnp.abs(v)
     counts = (size > 0) & jnp.isfinite(size)
     logs = jnp.where(counts, jnp.log2(jnp.where(counts, size, 1.0)), 0.0)
-    return _exact_power(jnp.sum(logs) / jnp.maximum(jnp.sum(counts.astype(v.dtype)), 1.0))
-
-
-def _power_of_two(v: Array) -> Array:
-    return _exact_power(jnp.log2(v))
-
-
-def _exact_power(exponent: Array) -> Array:
-    """Two to the nearest integer, exactly: `exp2` may round."""
-    return jnp.ldexp(jnp.ones_like(exponent), jnp.round(exponent).astype(jnp.int32))
+    return exact_power(jnp.sum(logs) / jnp.maximum(jnp.sum(counts.astype(v.dtype)), 1.0))

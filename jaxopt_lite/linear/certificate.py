@@ -88,9 +88,14 @@ def units(lp: Ranged) -> Units:
     return Units(jnp.minimum(row, 1.0) * unit_x + bound, column * unit_y + cost, unit_x, unit_y, unit_f)
 
 
+def possible(a: Array, low: Array, high: Array) -> Array:
+    """Multipliers of signs that have a finite bound in `low <= . <= high`."""
+    return jnp.where(low > -jnp.inf, jnp.maximum(a, 0.0), 0.0) + jnp.where(high < jnp.inf, jnp.minimum(a, 0.0), 0.0)
+
+
 def pair(lp: Ranged, x: Array, y: Array) -> Pair:
     """The pair at x (n,) and y (m,), x clipped to the bounds and y to possible signs."""
-    x, y, size = jnp.clip(x, lp.lower, lp.upper), _possible(y, lp.row_lower, lp.row_upper), jnp.abs(lp.A)
+    x, y, size = jnp.clip(x, lp.lower, lp.upper), possible(y, lp.row_lower, lp.row_upper), jnp.abs(lp.A)
     return Pair(x, y, matvec(lp.A, x), lp.c - matvec(lp.A.T, y), matvec(size, jnp.abs(x)), matvec(size.T, jnp.abs(y)))
 
 
@@ -118,7 +123,7 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
 
 def farkas(lp: Ranged, unit: Units, y: Array) -> tuple[Array, Array]:
     """The ray (m,) that y gives, and its error (4) as a proof that the program is infeasible."""
-    y = _possible(y, lp.row_lower, lp.row_upper)
+    y = possible(y, lp.row_lower, lp.row_upper)
     pull, terms = matvec(lp.A.T, y), matvec(jnp.abs(lp.A).T, jnp.abs(y))
     up, down = jnp.maximum(pull, 0.0), jnp.maximum(-pull, 0.0)
     rows = jnp.where(y > 0, y * _finite(lp.row_lower), y * _finite(lp.row_upper))
@@ -163,8 +168,3 @@ def _size(bound: Array) -> Array:
 
 def _unit(size: Array) -> Array:
     return jnp.where(size > 0, jnp.minimum(size, 1.0), 1.0)
-
-
-def _possible(a: Array, low: Array, high: Array) -> Array:
-    """Multipliers of signs that have a finite bound in `low <= . <= high`."""
-    return jnp.where(low > -jnp.inf, jnp.maximum(a, 0.0), 0.0) + jnp.where(high < jnp.inf, jnp.minimum(a, 0.0), 0.0)

@@ -57,8 +57,10 @@ class Asked(NamedTuple):
 def solve(program: LinearProgram, asked: Asked) -> dict[str, Any]:
     """The fields of the result; traced programs are handed to the host one by one. Differentiable as the other methods.
 
-    With matrices of scipy.sparse the program must be known.
+    With matrices of scipy.sparse the program must be known. Raises here, and not from inside of a callback, where the
+    library is missing or refuses an option.
     """
+    _solver(_library(), asked)
     sparse = any(hasattr(A, "tocsr") for A in (program.A_ub, program.A_eq))
     if not any(isinstance(leaf, Tracer) for leaf in program):
         return jax.tree.map(jnp.asarray, _known(program, asked))
@@ -124,20 +126,13 @@ def _cast(solved: dict[str, Any], shapes: dict[str, jax.ShapeDtypeStruct]) -> di
 
 def run(program: Any, asked: Asked) -> dict[str, Any]:
     """One program of NumPy arrays, or of matrices of scipy.sparse, by HiGHS; the raw fields, of float64."""
-    try:
-        import highspy
-    except ImportError as error:
-        raise ImportError("method 'highs' needs the HiGHS library: pip install jaxopt_lite[highs].") from error
+    highspy = _library()
     n, p, q = program.c.shape[0], program.b_ub.shape[0], program.b_eq.shape[0]
     nothing = {"x": np.full(n, np.nan), "y": np.zeros(p + q), "nit": 0, "mip_gap": np.nan}
     nothing |= {"ray_dual": np.full(p + q, np.nan), "ray_primal": np.full(n, np.nan)}
     if _is_flawed(program):
         return nothing | {"status": BAD_INPUT}
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("solver", asked.solver)
-    for name, value in asked.options:
-        solver.setOptionValue(name, value)
+    solver = _solver(highspy, asked)
     solver.passModel(_model(highspy, program, asked.integrality))
     solver.run()
     status = STATUS.get(solver.getModelStatus().name, NUMERICAL)
@@ -159,6 +154,26 @@ def run(program: Any, asked: Asked) -> dict[str, Any]:
             _, exists, values = getattr(solver, ray)() if status == code else (None, False, None)
             found |= {name: np.asarray(values)} if exists else {}
     return found
+
+
+def _library() -> Any:
+    try:
+        import highspy
+    except ImportError as error:
+        raise ImportError("method 'highs' needs the HiGHS library: pip install jaxopt_lite[highs].") from error
+    return highspy
+
+
+def _solver(highspy: Any, asked: Asked) -> Any:
+    """HiGHS with the options that it is asked to take."""
+    solver = highspy.Highs()
+    for name, value in (("output_flag", False), ("solver", asked.solver), *asked.options):
+        if solver.setOptionValue(name, value) != highspy.HighsStatus.kOk:
+            raise ValueError(
+                f"HiGHS refuses option {name!r} with the value {value!r}; give its own names, such as 'time_limit' or "
+                "'primal_feasibility_tolerance', and values of their type and range."
+            )
+    return solver
 
 
 def _is_flawed(program: LinearProgram) -> bool:

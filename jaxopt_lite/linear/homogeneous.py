@@ -37,6 +37,7 @@ from jax import Array, lax
 
 from jaxopt_lite.core.dense import dot
 from jaxopt_lite.linear.normal import factor, gram, solve
+from jaxopt_lite.linear.program import parted
 
 DAMPING, DAMPING_SINGLE = 0.995, 0.99  # of the longest step; float32's pairs may not come so near to zero
 REFINEMENTS, REFINEMENTS_SINGLE = 2, 6
@@ -79,7 +80,7 @@ class Point(NamedTuple):
 
 def split(t: Array, n: int) -> tuple[Array, Array, Array]:
     """Bounds (2, n), slacks (p,), and the last."""
-    return t[: 2 * n].reshape(2, n), t[2 * n : -1], t[-1]
+    return t[: 2 * n].reshape(2, n), parted(t[:-1], 2 * n)[1], t[-1]
 
 
 def join(bounds: Array, slacks: Array, last: Array) -> Array:
@@ -124,9 +125,10 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
         dtau = (eta * r_g + K / tau - _dual_minus_primal(model, x2, y2, z2)) / (kappa / tau + denominator)
         dx, dy = x2 + x1 * dtau, y2 + y1 * dtau
         dV = has * (distances(dx, model.bound * dtau) - short)
-        dt = join(dV, (S + slack * dy[: S.shape[0]]) / price, dtau)
+        dy_ub, _ = parted(dy, S.shape[0])
+        dt = join(dV, (S + slack * dy_ub) / price, dtau)
         dq = (r - at.q * dt) / at.t
-        return Point(dx, dy, dt, join(dq[: 2 * n].reshape(2, n), -dy[: S.shape[0]], dq[-1]))
+        return Point(dx, dy, dt, join(dq[: 2 * n].reshape(2, n), -dy_ub, dq[-1]))
 
     r = -at.t * at.q
     f, g = right_side(1.0, r)
@@ -166,7 +168,7 @@ def _system(model: Model, inverse_theta: Array, D: Array, p: int) -> Callable[[A
             return x, weight * (g - model.times(x))
     else:
         M = gram(model.A, model.C**2 * theta[:, 0]) * model.R[:, None] * model.R[None, :]
-        F = factor(M + jnp.diag(model.rows(D[:p], DELTA_SINGLE if single else DELTA)))
+        F = factor(M + jnp.diag(model.rows(parted(D, p)[0], DELTA_SINGLE if single else DELTA)))
 
         def once(f: Array, g: Array) -> tuple[Array, Array]:
             y = solve(F, g + model.times(theta * f))

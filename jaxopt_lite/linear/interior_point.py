@@ -31,9 +31,9 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 from jaxopt_lite.linear import certificate
 from jaxopt_lite.linear.certificate import ROUNDING, Units
-from jaxopt_lite.linear.homogeneous import Model, Point, distances, join, step
+from jaxopt_lite.linear.homogeneous import Model, Point, distances, join, split, step
 from jaxopt_lite.linear.normal import factor, gram, solve
-from jaxopt_lite.linear.program import LinearProgram, Ranged, is_flawed, ranged
+from jaxopt_lite.linear.program import LinearProgram, Ranged, is_flawed, parted, ranged
 from jaxopt_lite.linear.scaling import power_of_two, ruiz
 from jaxopt_lite.linear.solution import vertex
 
@@ -109,13 +109,13 @@ def _init(x0: Array, data: InteriorData) -> InteriorState:
         sol = solve(F, rest + jnp.stack([model.b, jnp.zeros_like(model.b)], 1))
         moved = model.transposed(sol)
         x, y, z = anchor + moved[:, 0], sol[:, 1], model.c - moved[:, 1]
-        one = jnp.ones((), x.dtype)
+        (s, _), (y_ub, y_eq), one = parted(sol[:, 0], p), parted(y, p), jnp.ones((), x.dtype)
         share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
-        t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), sol[:p, 0], one), model), 1.0)
-        q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y[:p], one), model), 0.0)
+        t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
+        q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y_ub, one), model), 0.0)
         mu = dot(t[:-1], q[:-1]) / jnp.maximum(jnp.sum(model.has) - 1.0, 1.0)
         q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
-        at = Point(x, jnp.concatenate([-q[2 * n : -1], y[p:]]), t.at[-1].set(1.0), q)
+        at = Point(x, jnp.concatenate([-split(q, n)[1], y_eq]), t.at[-1].set(1.0), q)
     nearest = jnp.clip(jnp.zeros_like(model.c), data.lp.lower, data.lp.upper)
     record = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 0.0], x0.dtype)
     return InteriorState(at, nearest, jnp.zeros_like(model.b), jnp.zeros_like(nearest), record)
@@ -166,13 +166,8 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
 
 
 def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
-    ray, _ = certificate.farkas(data.lp, data.unit, data.gamma * (data.model.R * s.at.y))
-    return {
-        "x": s.best_x,
-        "y": s.best_y,
-        "ray_dual": ray,
-        "ray_primal": s.ray,
-    }
+    ray = certificate.possible(data.gamma * (data.model.R * s.at.y), data.lp.row_lower, data.lp.row_upper)
+    return {"x": s.best_x, "y": s.best_y, "ray_dual": ray, "ray_primal": s.ray}
 
 
 def _central(data: InteriorData) -> Point:

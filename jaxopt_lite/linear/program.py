@@ -44,6 +44,15 @@ def ranged(lp: LinearProgram) -> Ranged:
     return Ranged(lp.c, A, row_lower, jnp.concatenate([lp.b_ub, lp.b_eq]), lp.lower, lp.upper)
 
 
+def parted(a: Array, p: int) -> tuple[Array, Array]:
+    """a[:p] and a[p:], which may be empty.
+
+    Neither is then taken by a slice: beside an empty one jax 0.10.2 loses the interface of LAPACK calls on CPU.
+    """
+    none = jnp.zeros((0, *a.shape[1:]), a.dtype)
+    return (none, a) if p == 0 else (a, none) if p == a.shape[0] else (a[:p], a[p:])
+
+
 def is_flawed(lp: Ranged) -> Array:
     """() bool: NaN anywhere, infinite numbers that make no sense, or lower > upper."""
     broken = jnp.any(~jnp.isfinite(lp.c)) | jnp.any(~jnp.isfinite(lp.A))

@@ -6,7 +6,7 @@ given program in other units. It depends on A alone, so that a batch with one A 
 """
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 SWEEPS = 8  # what is left of the logarithm of the imbalance is 2^-8 of it
 
@@ -25,8 +25,16 @@ def ruiz(A: Array) -> tuple[Array, Array]:
 
 
 def power_of_two(a: Array) -> Array:
-    """The power of two nearest to each entry (in the logarithm); 1 for 0."""
-    return jnp.exp2(jnp.round(jnp.log2(jnp.where(a > 0, a, 1.0))))
+    """The power of two nearest to each entry (in the logarithm), exactly; 1 for 0."""
+    return exact_power(jnp.log2(jnp.where(a > 0, a, 1.0)))
+
+
+def exact_power(exponent: Array) -> Array:
+    """Two to the nearest integer, within the normal numbers, by its bits: `exp2` rounds, already for small integers."""
+    kind = jnp.finfo(exponent.dtype)
+    whole = jnp.clip(jnp.round(exponent), kind.minexp, kind.maxexp - 1)
+    biased = whole.astype(jnp.int64 if kind.bits == 64 else jnp.int32) + (1 - kind.minexp)
+    return lax.bitcast_convert_type(biased << kind.nmant, exponent.dtype)
 
 
 def _inverse_root(size: Array) -> Array:

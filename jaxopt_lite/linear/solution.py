@@ -29,7 +29,7 @@ from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import INFEASIBLE, UNBOUNDED, is_success
 from jaxopt_lite.linear import certificate
 from jaxopt_lite.linear.bounded_form import bounded_form
-from jaxopt_lite.linear.program import LinearProgram, Ranged
+from jaxopt_lite.linear.program import LinearProgram, Ranged, parted
 from jaxopt_lite.linear.vertex import at_vertex
 
 RAYS = {"ray_dual": INFEASIBLE, "ray_primal": UNBOUNDED}  # what proves which status
@@ -82,10 +82,11 @@ def following(p: int, cleaned: bool = False) -> Callable[..., dict[str, Array]]:
     def plain(solved: dict[str, Array], lp: Ranged) -> dict[str, Array]:
         x, y = solved["x"], solved["y"]
         left, z = lp.row_upper - matvec(lp.A, x), reduced(lp, y)
-        outside = norm(jnp.concatenate([jnp.maximum(-_before(left, p), 0.0), _after(left, p)]))
+        (slack, con), (y_ub, y_eq) = parted(left, p), parted(y, p)
+        outside = norm(jnp.concatenate([jnp.maximum(-slack, 0.0), con]))
         beyond = norm(jnp.maximum(jnp.maximum(lp.lower - x, x - lp.upper), 0.0))
-        multipliers = {"y_ub": _before(y, p), "y_eq": _after(y, p), "z_lower": z.lower, "z_upper": z.upper}
-        rooms = {"slack": _before(left, p), "con": _after(left, p), "above": x - lp.lower, "below": lp.upper - x}
+        multipliers = {"y_ub": y_ub, "y_eq": y_eq, "z_lower": z.lower, "z_upper": z.upper}
+        rooms = {"slack": slack, "con": con, "above": x - lp.lower, "below": lp.upper - x}
         rooms["maxcv"] = jnp.maximum(outside, beyond)
         told = {name: (solved[name], solved["status"] == code) for name, code in RAYS.items() if name in solved}
         proofs = {name: jnp.where(holds, ray, jnp.nan) for name, (ray, holds) in told.items()}
@@ -98,20 +99,11 @@ def _at_vertex(p: int, solved: dict[str, Array], operands: Operands) -> tuple[Ar
     """The vertex (n,) and its basis (m,), or x as it is and -1 where the certificate does not hold at the vertex."""
     data, x, y = operands.data, solved["x"], solved["y"]
     lp: Ranged = data.lp
-    rows = (_before(lp.A, p), _before(lp.row_upper, p), _after(lp.A, p), _after(lp.row_upper, p))
-    there, basis = at_vertex(bounded_form(LinearProgram(lp.c, *rows, lp.lower, lp.upper)), x, y)
+    (A_ub, A_eq), (b_ub, b_eq) = parted(lp.A, p), parted(lp.row_upper, p)
+    there, basis = at_vertex(bounded_form(LinearProgram(lp.c, A_ub, b_ub, A_eq, b_eq, lp.lower, lp.upper)), x, y)
     at = certificate.pair(lp, there, y)
     proved = is_success(solved["status"]) & (certificate.errors(lp, data.unit, at).worst() <= data.tol)
     return jnp.where(proved, at.x, x), jnp.where(proved, basis, -1)
-
-
-def _before(a: Array, p: int) -> Array:
-    return a[:p] if p > 0 else jnp.zeros((0, *a.shape[1:]), a.dtype)
-
-
-def _after(a: Array, p: int) -> Array:
-    """a[p:]; not as a slice where it is empty, beside which jax 0.10.2 loses the interface of LAPACK calls on CPU."""
-    return a[p:] if p < a.shape[0] else jnp.zeros((0, *a.shape[1:]), a.dtype)
 
 
 def vertex(oracle: Oracle, solved: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
@@ -121,7 +113,7 @@ def vertex(oracle: Oracle, solved: dict[str, Array], operands: Operands, d_opera
     m, n = lp.A.shape
     basic, clear = _basis(lp, x, y)
     joined = jnp.concatenate([lp.A, -jnp.eye(m, dtype=x.dtype)], axis=1)
-    place = jnp.argsort(~basic, stable=True)[:m]  # the basic ones first
+    place, _ = parted(jnp.argsort(~basic, stable=True), m)  # the basic ones first
     B = joined[:, place]
     value, low, high = (
         jnp.concatenate(pair) for pair in ((x, matvec(lp.A, x)), (lp.lower, lp.row_lower), (lp.upper, lp.row_upper))

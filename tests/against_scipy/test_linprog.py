@@ -195,6 +195,8 @@ WRONG = {
     "triples": (([1.0, 1.0],), {"bounds": [(0, 1, 2)] * 2}, "bounds"),
     "method": (([1.0],), {"method": "interior_pont"}, "interior-point"),
     "option": (([1.0],), {"options": {"toll": 1.0}}, "tol"),
+    "option of highs": (([1.0],), {"method": "highs", "options": {"tol": 1e-9}}, "HiGHS refuses option 'tol'"),
+    "value of highs": (([1.0],), {"method": "highs", "options": {"time_limit": -1.0}}, "'time_limit' with the value -1.0"),
     "sparse": (([1.0], scipy.sparse.csr_array([[1.0]]), [1.0]), {}, "highs"),
     "integers": (([1.0],), {"integrality": 1}, "highs"),
     "x0": (([1.0],), {"x0": [1.0]}, "x0"),
@@ -207,6 +209,12 @@ def test_wrong_calls_name_the_operand(kind):
     args, keywords, words = WRONG[kind]
     with pytest.raises(ValueError, match=words):
         linprog(*args, **keywords)
+
+
+def test_highs_refuses_an_option_before_it_is_called():
+    """Under jit too: the sentence is a ValueError of the trace, not of a callback."""
+    with pytest.raises(ValueError, match="HiGHS refuses option 'presolve'"):
+        jax.eval_shape(lambda c: linprog(c, A, B, method="highs", options={"presolve": "none"}).fun, jnp.asarray(C))
 
 
 def test_traced_bad_data_are_bad_input_in_their_lane():
