@@ -9,7 +9,8 @@ from jaxopt_lite.api.close import scalar_oracle
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.watch import watch
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, STEP, evaluations, number, read
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, number, read
+from jaxopt_lite.core.options import traced as traced_options
 from jaxopt_lite.core.program import Call, Plan, is_plain, run
 
 
@@ -158,8 +159,7 @@ def plan_call(
     steps = {"rel_step": values.get("finite_diff_rel_step"), "abs_step": values.get("eps")}
     oracle, traced = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
     maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
-    numbers = {name: values[name] for name, option in row.options.items() if option.kind not in (STATIC, STEP)}
-    numbers |= ({} if box is None else {"bounds": box}) | (extra or {})
+    numbers = traced_options(values, row.options) | ({} if box is None else {"bounds": box}) | (extra or {})
     call = Call(leaves, numbers, maxiter, evaluations(values), traced)
     return Plan(method, row.prepare, oracle, layout, row.schedule(values)), call
 

@@ -15,7 +15,7 @@ from jaxopt_lite.api.minimize_scalar import read_interval, start_of_interval
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import STATIC, STEP, evaluations, read
+from jaxopt_lite.core.options import evaluations, read, traced
 from jaxopt_lite.core.program import present
 from jaxopt_lite.core.protocol import Answer, Method, Need
 from jaxopt_lite.core.status import RUNNING
@@ -117,7 +117,7 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
         leaves, layout = parse(start_of_interval(*interval) if interval is not None else x0)
         values = read(options, row.options, row.name, layout.size)
         maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
-        numbers = {name: values[name] for name, option in row.options.items() if option.kind not in (STATIC, STEP)}
+        numbers = traced(values, row.options)
         box = None if on_interval or bounds is None else read_bounds(bounds, layout)
         numbers |= {} if interval is None and box is None else {"bounds": interval if box is None else box}
         built = row.build(values | {"bounded": box is not None})

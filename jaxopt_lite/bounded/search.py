@@ -103,7 +103,7 @@ def trial(path: Path, data: Any) -> Array:
     return box.along(path.x, path.d, path.search.step, data)
 
 
-def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool) -> Outcome:
+def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool, c2: Array | float = C2) -> Outcome:
     """What becomes of the trial point `there`; not `flat`: once a step was too long, one that is low enough will do."""
     x, d, t, f, g = path.x, path.d, path.search.step, answer.fun, answer.grad
     fresh, moved = jnp.isinf(path.fun), t * d  # not there - x: of a short step that is mostly the rounding of x
@@ -116,10 +116,8 @@ def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool) -> Ou
         slope0 = dot(path.grad, moved) / jnp.where(t > 0, t, 1.0)
     least, coarse = resolved_steps(x, d)
     least = jnp.where(path.trials <= 1, jnp.inf, least)
-    verdict = wolfe.judge(path.search, path.fun, slope0, f, slope, least, C1, C2)
-    progress = verdict.low & (
-        f < path.fun - wolfe.noise(path.fun)
-    )  # less is no reason to go without flatness: it need not end
+    verdict = wolfe.judge(path.search, path.fun, slope0, f, slope, least, C1, c2)
+    progress = verdict.low & (f < path.fun - wolfe.noise(path.fun))  # with less to gain and no flatness it need not end
     taken = verdict.accepted | (progress & (arrived if flat else arrived | jnp.isfinite(path.search.hi)))
     accepted = jnp.where(fresh, answer.finite, taken)
     failed = verdict.failed & ~fresh & ~taken
@@ -138,13 +136,18 @@ def go_on(path: Path, o: Outcome, d: Array, slope: Array, step: Array, anew: Arr
     return Path(o.x, o.fun, o.grad, keep(d, path.d), search, keep(data.maxls, path.trials - 1))
 
 
-def status(path: Path, o: Outcome, free: Array | None, answer: Answer, hopeless: Array, data: Any) -> Array:
-    """() int32: how the lane stands after a trial; `hopeless` says that steepest descent was what has failed."""
+def status(
+    path: Path, o: Outcome, free: Array | None, answer: Answer, hopeless: Array, data: Any, still: Array | bool = False
+) -> Array:
+    """() int32: how the lane stands after a trial.
+
+    `hopeless` says that steepest descent was what has failed, `still` that the step was too short to go on.
+    """
     eps = jnp.finfo(o.fun.dtype).eps
     left = o.grad if free is None else jnp.where(free, o.grad, 0.0)
     stationary = norm(left) <= data.gtol
     size = jnp.maximum(jnp.maximum(jnp.abs(path.fun), jnp.abs(o.fun)), 1.0)
-    short = (data.ftol > 0) & o.accepted & ~o.fresh & (path.fun - o.fun <= data.ftol * size)
+    short = o.accepted & ~o.fresh & ((data.ftol > 0) & (path.fun - o.fun <= data.ftol * size) | still)
     resolved = LEAST_EPS * eps * jnp.abs(path.x)
     span = jnp.max(jnp.abs(o.moved) / jnp.where(resolved > 0, resolved, jnp.inf))  # of the step, in roundings of x
     rounding = SAME * jnp.abs(o.change) / jnp.maximum(span, 1.0)

@@ -14,6 +14,8 @@ step beside a saddle, where runs of thousands of evaluations ended. The path P(x
 a new point is a new system. Where a Newton direction leads nowhere, steepest descent is tried, and where that fails too the
 run has ended.
 
+With `scale` D all this happens in the variables x / D: gradients are multiplied by D, directions on their way back too.
+
 Every product Hv is an evaluation (f and g at x come along with it and are known), so that an iteration of the inner loop is
 a turn of the one loop, and lanes in different phases do not wait for each other.
 
@@ -28,15 +30,30 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.bounded import box, search
-from jaxopt_lite.bounded.search import Path
+from jaxopt_lite.bounded.search import C2, Path
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.dense import dot, norm
-from jaxopt_lite.core.options import COUNT, Option
+from jaxopt_lite.core.options import COUNT, FRACTION, IGNORED, POSITIVE_OR_ZERO, SIZE, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import RUNNING
 
+_PLAIN = "Accepted, of no effect: nothing here depends on "
 OPTIONS = {
     "maxCGit": Option(None, COUNT, "Most products of the Hessian for one direction. Default: min(n, 50)."),
+    "scale": Option(
+        None, SIZE, "Typical sizes of the variables, in which (1) is solved. Default: 1, where SciPy's is 1 + |x|."
+    ),
+    "eta": Option(C2, FRACTION, "Flatness that ends a line search; SciPy's default is 0.25."),
+    "stepmx": Option(0.0, POSITIVE_OR_ZERO, "Longest first trial step of a line search, in scaled variables. 0: any."),
+    "xtol": Option(
+        0.0,
+        POSITIVE_OR_ZERO,
+        "End where no scaled variable moves by more than xtol; a success only where gtol holds. 0: not asked.",
+    ),
+    "offset": Option(None, IGNORED, _PLAIN + "where x is counted from."),
+    "rescale": Option(None, IGNORED, _PLAIN + "the scale of f."),
+    "minfev": Option(None, IGNORED, _PLAIN + "a guess of the least value."),
+    "accuracy": Option(None, IGNORED, _PLAIN + "differences of gradients; see `finite_diff_rel_step`."),
 } | search.OPTIONS
 
 LOOSE, SLACK = 0.5, 0.9  # the constants of (2)
@@ -52,6 +69,10 @@ class TNCData(NamedTuple):
     lower: Any
     upper: Any
     products: Array  # () int32: most products for one direction
+    scale: Array | None  # (n,) sizes of the variables; None: 1
+    eta: Array  # () flatness
+    stepmx: Array  # () longest first step of a search; 0: any
+    xtol: Array  # () the run ends with a step as short; 0: it does not
 
 
 class Newton(NamedTuple):
@@ -67,7 +88,20 @@ class Newton(NamedTuple):
 def prepare(options: dict[str, Any], x0: Array) -> TNCData:
     """The data record from options; None takes the default."""
     most = min(x0.shape[0], 50) if options["maxCGit"] is None else options["maxCGit"]
-    return TNCData(*search.prepare(options, x0), jnp.maximum(1, jnp.asarray(most, jnp.int32)))
+    number = lambda value: jnp.asarray(value).astype(x0.dtype)
+    scale = None if options["scale"] is None else jnp.broadcast_to(number(options["scale"]), x0.shape)
+    rest = (number(options[name]) for name in ("eta", "stepmx", "xtol"))
+    return TNCData(*search.prepare(options, x0), jnp.maximum(1, jnp.asarray(most, jnp.int32)), scale, *rest)
+
+
+def _scaled(v: Array, data: TNCData) -> Array:
+    """A gradient in scaled variables, or a direction from them."""
+    return v if data.scale is None else data.scale * v
+
+
+def _unscaled(d: Array, data: TNCData) -> Array:
+    """A direction in scaled variables."""
+    return d if data.scale is None else d / data.scale
 
 
 def _init(x0: Array, data: TNCData) -> Newton:
@@ -77,31 +111,33 @@ def _init(x0: Array, data: TNCData) -> Newton:
 
 def _ask(s: Newton, data: TNCData) -> Query:
     inner = s.left > 0
-    return Query(jnp.where(inner, s.path.x, search.trial(s.path, data)), jnp.where(inner, s.v, 0.0))
+    return Query(jnp.where(inner, s.path.x, search.trial(s.path, data)), jnp.where(inner, _scaled(s.v, data), 0.0))
 
 
 def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
     path, inner = s.path, s.left > 0
-    o = search.judge(path, query.x, answer, data, flat=False)
+    o = search.judge(path, query.x, answer, data, flat=False, c2=data.eta)
     o = o._replace(accepted=o.accepted & ~inner, broken=o.broken & ~inner, narrow=o.narrow & ~inner)
     stay = lambda old, new: jnp.where(inner, old, new)
     o = o._replace(x=stay(path.x, o.x), fun=stay(path.fun, o.fun), grad=stay(path.grad, o.grad))
     o = o._replace(search=type(o.search)(*map(stay, path.search, o.search)))
     free = None if data.lower is None else box.free(o.x, o.grad, data)
-    g = o.grad if free is None else jnp.where(free, o.grad, 0.0)
+    g = _scaled(o.grad if free is None else jnp.where(free, o.grad, 0.0), data)
     gg = dot(g, g)
 
-    d, r, v, ended = _conjugate(s, answer.hvp, free)
+    d, r, v, ended = _conjugate(s, answer.hvp, free, data)
     restart = o.broken & (s.left != STEEPEST)
     search_on = inner & (ended | (s.left == 1))
     p, slope, wrong = search.descending(o.x, o.grad, jnp.where(restart, 0.0, d), free, data)
     steep = restart | wrong
     step = jnp.where(steep, search.unit_step(p), 1.0)
+    longest = data.stepmx / jnp.maximum(norm(_unscaled(p, data), 2), jnp.finfo(p.dtype).tiny)
+    step = jnp.where(data.stepmx > 0, jnp.minimum(step, longest), step)
     new = search.go_on(path, o, p, slope, step, search_on | restart, data)
     begin = o.accepted
     d = jnp.where(begin, 0.0, jnp.where(inner & ~search_on, d, new.d))
     new = new._replace(d=d, trials=jnp.where(inner & ~search_on, path.trials, new.trials))
-    before = jnp.sum(jnp.square(path.grad if free is None else jnp.where(free, path.grad, 0.0)))
+    before = jnp.sum(jnp.square(_scaled(path.grad if free is None else jnp.where(free, path.grad, 0.0), data)))
     ratio = gg / jnp.where(o.fresh | (before == 0), gg, before)
     eta = jnp.where(o.fresh, LOOSE, jnp.minimum(LOOSE, SLACK * ratio))
     left = jnp.where(search_on | restart, jnp.where(steep, STEEPEST, 0), jnp.where(inner, s.left - 1, s.left))
@@ -112,22 +148,23 @@ def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
         jnp.where(begin, eta * jnp.sqrt(gg), s.target),
         jnp.where(begin, data.products, left).astype(jnp.int32),
     )
-    status = jnp.where(inner, RUNNING, search.status(path, o, free, answer, s.left == STEEPEST, data))
+    still = (data.xtol > 0) & (norm(_unscaled(o.moved, data)) <= data.xtol)
+    status = jnp.where(inner, RUNNING, search.status(path, o, free, answer, s.left == STEEPEST, data, still))
     return Told(state, status, o.accepted & ~o.fresh)
 
 
-def _conjugate(s: Newton, Hv: Array, free: Array | None) -> tuple[Array, Array, Array, Array]:
+def _conjugate(s: Newton, Hv: Array, free: Array | None, data: TNCData) -> tuple[Array, Array, Array, Array]:
     """An iteration of conjugate gradients: d, r, v, and whether they have come to an end."""
-    Hv = Hv if free is None else jnp.where(free, Hv, 0.0)
+    Hv = _scaled(Hv if free is None else jnp.where(free, Hv, 0.0), data)
     curvature, rr = dot(s.v, Hv), dot(s.r, s.r)
     flat = ~(curvature > 0)
     size = jnp.where(curvature == 0, 1.0, jnp.abs(curvature))
-    most = jnp.maximum(1.0, norm(s.path.d, 2)) / jnp.maximum(norm(s.v, 2), jnp.finfo(rr.dtype).tiny)
+    most = jnp.maximum(1.0, norm(_unscaled(s.path.d, data), 2)) / jnp.maximum(norm(s.v, 2), jnp.finfo(rr.dtype).tiny)
     alpha = jnp.where(flat, jnp.where(curvature == 0, most, jnp.minimum(rr / size, most)), rr / size)
     r = s.r - alpha * Hv
     new = dot(r, r)
     v = r + (new / jnp.where(rr > 0, rr, 1.0)) * s.v
-    return s.path.d + alpha * s.v, r, v, flat | (new <= s.target * s.target)
+    return s.path.d + alpha * _scaled(s.v, data), r, v, flat | (new <= s.target * s.target)
 
 
 def _report(s: Newton, data: TNCData) -> dict[str, Any]:

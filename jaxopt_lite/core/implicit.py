@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import is_success
@@ -66,10 +67,7 @@ def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_o
     x, theta = fields["x"], operands.function
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
     if x.shape[0] > DENSE:
-        product = lambda p: oracle.hessian_product(x, p, theta)
-        tol = 10 * float(jnp.finfo(x.dtype).eps)
-        solve = lambda matvec, b: jax.scipy.sparse.linalg.cg(matvec, b, tol=tol)[0]
-        return {"x": -jax.lax.custom_linear_solve(product, force, solve, symmetric=True)}
+        return {"x": -solve_by_products(lambda p: oracle.hessian_product(x, p, theta), force)}
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
     return {"x": -solve_regular(hess, force)}
 
@@ -86,9 +84,15 @@ def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
     at_upper = (x >= data.upper) & (gradient < 0) & ~at_lower
     held = at_lower | at_upper
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
+    moved = jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), 0.0)
+    if x.shape[0] > DENSE:
+        free = lambda v: jnp.where(held, 0.0, v)
+        product = lambda p: oracle.hessian_product(x, p, theta)
+        inner = solve_by_products(lambda p: free(product(free(p))) + (p - free(p)), free(-force - product(moved)))
+        return {"x": moved + inner}
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
     hess = jnp.where(held[:, None], jnp.eye(x.shape[0], dtype=x.dtype), hess)
-    return {"x": solve_regular(hess, jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), -force))}
+    return {"x": solve_regular(hess, jnp.where(held, moved, -force))}
 
 
 def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
@@ -106,6 +110,20 @@ def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_ope
     inner = -force / jnp.where(free & (curvature != 0), curvature, jnp.where(free, jnp.nan, 1.0))
     bound = jnp.where(at_lower, d_operands.data.lower, d_operands.data.upper)
     return {"x": jnp.where(free, inner, bound)}
+
+
+def solve_by_products(product: Callable[[Array], Array], b: Array) -> Array:
+    """A^{-1} b by conjugate gradients on p -> A p; NaN where that is not the solution of a neighboring system."""
+    eps = float(jnp.finfo(b.dtype).eps)
+
+    def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
+        x, _ = jax.scipy.sparse.linalg.cg(matvec, b, tol=10 * eps)
+        size = norm(b, 2)
+        largest = norm(matvec(b), 2) / jnp.where(size > 0, size, 1.0)  # of A, from below
+        near = norm(matvec(x) - b, 2) <= eps**0.5 * jnp.maximum(size, largest * norm(x, 2))
+        return x * jnp.where(near, 1.0, jnp.nan).astype(b.dtype)
+
+    return jax.lax.custom_linear_solve(product, b, solve, symmetric=True)
 
 
 def solve_regular(A: Array, b: Array) -> Array:

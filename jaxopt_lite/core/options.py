@@ -17,6 +17,8 @@ POSITIVE_OR_ZERO = "a number >= 0"
 FRACTION = "a number between 0 and 1"
 COUNT = "an integer >= 0"
 STEP = "a number > 0, or one for each variable (n,)"
+SIZE = "a size > 0, or one for each variable (n,)"
+IGNORED = "anything"  # taken for SciPy's sake, of no effect: its line says why
 MATRIX = "a symmetric positive definite matrix (n, n)"
 
 
@@ -61,6 +63,11 @@ def read(given: dict[str, Any] | None, known: dict[str, Option], method: str, n:
     return values
 
 
+def traced(values: dict[str, Any], known: dict[str, Option]) -> dict[str, Any]:
+    """Those that go into the program as numbers; the steps of differences go to the oracle."""
+    return {name: values[name] for name, option in known.items() if option.kind not in (STATIC, STEP, IGNORED)}
+
+
 def evaluations(values: dict[str, Any]) -> Any:
     """Most evaluations of fun that the options allow: `maxfev`, which some methods of SciPy call `maxfun`; None: any."""
     given = [values[name] for name in ("maxfev", "maxfun") if values.get(name) is not None]
@@ -79,8 +86,10 @@ def _checked(value: Any, name: str, option: Option, n: int) -> Any:
         return value
     if option.kind == MATRIX:
         return _matrix(value, name, n)
-    if option.kind == STEP:
-        return _step(value, name, n)
+    if option.kind in (STEP, SIZE):
+        return _sizes(value, name, option.kind, n)
+    if option.kind == IGNORED:
+        return None
     return number(value, name, option.kind)
 
 
@@ -117,10 +126,10 @@ def _matrix(value: Any, name: str, n: int) -> Any:
     return value
 
 
-def _step(value: Any, name: str, n: int) -> Any:
+def _sizes(value: Any, name: str, kind: str, n: int) -> Any:
     value = value if isinstance(value, Tracer | jax.Array) else np.asarray(value, float)
     if jnp.shape(value) not in ((), (n,)):
-        raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {STEP} for n = {n}.")
+        raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {kind} for n = {n}.")
     if not isinstance(value, Tracer) and not np.all(np.asarray(value, float) > 0):
-        raise ValueError(f"option {name!r} is {value!r}; give {STEP}.")
+        raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
     return value

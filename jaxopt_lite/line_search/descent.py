@@ -75,12 +75,12 @@ def resolved_steps(x: Array, d: Array) -> tuple[Array, Array]:
     """Two steps (): x + t d is x to rounding in every component below the first, in the large ones below the second.
 
     Variables of very different sizes move on after the large ones are done: a search fails by the first. Components
-    smaller than eps max |x| count as that.
+    smaller than eps max |x| count as that, and no step becomes zero.
     """
     eps, tiny = jnp.finfo(x.dtype).eps, jnp.finfo(x.dtype).tiny
     size = norm(x)
     sizes = jnp.maximum(jnp.maximum(jnp.abs(x), eps * size), tiny)
-    return LEAST_EPS * eps / norm(d / sizes), LEAST_EPS * eps * size / jnp.maximum(norm(d), tiny)
+    return jnp.maximum(LEAST_EPS * eps / norm(d / sizes), 8 * tiny), LEAST_EPS * eps * size / jnp.maximum(norm(d), tiny)
 
 
 def is_rounding(x: Array, grad: Array, step: Array, grad_change: Array, gtol: Array) -> Array:
