@@ -106,15 +106,17 @@ def _learn_matrix(memory: Matrix, step: Learnt) -> tuple[Matrix, Array]:
     a = rho * ((1.0 + rho * dot(y, Hy)) * s - Hy)
     b = -rho * Hy
     p = -(Hg + s * dot(a, g) + b * dot(s, g))
-    forget = step.restart
     H = scale * H + (s[:, None] * a[None, :] + b[:, None] * s[None, :])
     inside = memory.inside
     if inside is not None:
         assert step.free is not None
         H, p, inside = _eliminated(H, p, g, step.free, inside | step.free)
-        inside = inside | forget
+    p = masked(p, step.free)
+    broken = ~(dot(p, g) < 0) & (dot(g, g) > 0)  # by rounding or overflow H is not positive definite, or no number
+    forget = step.restart | (step.accepted & broken)
+    inside = None if inside is None else inside | forget
     H = jnp.where(forget, jnp.eye(n, dtype=s.dtype), H)
-    p = masked(jnp.where(forget, -g, p), step.free)
+    p = jnp.where(forget, -g, p)
     return Matrix(H, inside, forget | (memory.unlearnt & ~curved)), p
 
 

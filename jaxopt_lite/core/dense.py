@@ -45,6 +45,6 @@ def settled(flags: Array, dtype: Any) -> Array:
 
     XLA copies what is made element by element into every kernel that reads it, and these flags are read by dozens, each of
     which would judge the whole trial again. A product with the identity is a kernel of its own: 113 ns a turn became 88
-    of L-BFGS-B (n = 4, one core), 276 became 192 in a box, and 94 became 75 of BFGS. `lax.optimization_barrier` does nothing.
+    of L-BFGS-B (n = 4, one core), 276 became 192 in a box; 94 became 75 of BFGS. `lax.optimization_barrier` did nothing.
     """
     return matvec(jnp.eye(flags.shape[0], dtype=dtype), flags.astype(dtype)) > 0.5

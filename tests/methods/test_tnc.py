@@ -64,7 +64,7 @@ def test_counts_of_products_are_bounded_by_maxcgit():
     seen, _ = steps(rosen, np.array([-1.2, 1.0, 0.5, 2.0]), maxCGit=1)
     products = [bool(np.any(v)) for _, v in seen]
     assert any(products)
-    assert not any(a and b for a, b in zip(products, products[1:], strict=False))
+    assert not any(a and b for a, b in itertools.pairwise(products))
 
 
 def test_a_saddle_is_left():
