@@ -48,7 +48,7 @@ def race(
         if timing.error:
             rows.append(Row(suite, case, name, unit="us a problem", note=timing.error))
             continue
-        verdict = judge(timing.outputs, kappas, task.tol, eps)
+        verdict = judge(timing.outputs, kappas, task.tol, eps, task.box)
         us = [s / lanes[name] * 1e6 for s in timing.rounds_s]
         subset = lanes[name] < settings.lanes
         rows.append(
