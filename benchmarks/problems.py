@@ -22,7 +22,7 @@ from jax import Array
 
 ROSENBROCK = 100.0  # kappa of the classical function
 SEED = 0
-BOX = np.array([-2.0, -2.0, -2.0, -2.0]), np.array([0.5, 2.0, 2.0**-5, 2.0])  # for n = 4; exact in float32
+BOX = np.array([-2.0, -2.0, -2.0, -2.0]), np.array([0.375, 2.0, 2.0**-5, 2.0])  # for n = 4; exact in float32
 
 
 def chain(x: Array, kappa: Array | float) -> Array:
