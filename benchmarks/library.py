@@ -6,7 +6,9 @@ count turns, each of which gives value, gradient and, to the methods that ask fo
 of SciPy's Newton-CG, values and products are counted (nfev + nhev), of its TNC nfev, among them those for its differences.
 """
 
+import functools
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -54,12 +56,17 @@ def _ours(problem: Any, method: str, dtype: str) -> tuple[np.ndarray, int, bool]
     return np.asarray(res.x, np.float64), int(res.nfev), bool(res.success)
 
 
+@functools.cache
+def _compiled(problem: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Value and gradient, and the product with the Hessian: the same for all of SciPy's methods."""
+    return outer_jit(jax.value_and_grad(problem.fun)), outer_jit(lambda x, p: jax.jvp(jax.grad(problem.fun), (x,), (p,))[1])
+
+
 def _scipy(problem: Any, method: str) -> tuple[np.ndarray, int, bool]:
     from scipy.optimize import minimize
 
+    both, product = _compiled(problem)
     with jax.enable_x64(True):
-        both = outer_jit(jax.value_and_grad(problem.fun))
-        product = outer_jit(lambda x, p: jax.jvp(jax.grad(problem.fun), (x,), (p,))[1])
         host = lambda x: tuple(np.asarray(v) for v in both(x))
         hessp = (lambda x, p: np.asarray(product(x, p))) if method == "Newton-CG" else None
         options = scipy_options(method, GTOL["float64"], MAXITER)
