@@ -6,8 +6,8 @@ so that nobody wins by it.
 
 How the peers are configured:
 - SciPy loop: a Python loop over `scipy.optimize.minimize(method=..., jac=analytic)` with numpy functions, gtol = tol and
-  tests of f or of the step off. Newton-CG has no gtol: its test of the step gets tol, and the analytic product with the
-  Hessian (as fast as the matrix at n = 4). Always float64.
+  tests of f or of the step off. Newton-CG has no gtol: its test of the step gets tol (in float32 the 1e-3 ends it early,
+  and none reaches 10 x tol), and the analytic product with the Hessian (as fast as the matrix at n = 4). Always float64.
 - jax.scipy: `jax.scipy.optimize.minimize(method="BFGS")` with gtol = tol, infinity norm, its other defaults.
 - JAXopt: `jaxopt.BFGS(tol=tol)` with its default zoom search; its test is the 2-norm of the gradient. Its `maxiter`
   stays at its default of 500: lanes whose line search fails spend the whole budget, and a larger one would only slow

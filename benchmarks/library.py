@@ -1,4 +1,4 @@
-"""Quality: the 48 smooth problems of `tests/problems` from their standard starts, ours and SciPy's method of the same name.
+"""Quality: the 51 smooth problems of `tests/problems` from their standard starts, ours and SciPy's method of the same name.
 
 Both get derivatives by autodiff, the tolerance of the gradient that is the package's default, and the same budgets. A
 problem is solved where the value, recomputed in float64, is that of a minimum that the literature names. Evaluations: ours

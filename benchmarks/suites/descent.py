@@ -2,7 +2,7 @@
 
 - n=4: 10,000 uniform starts of the Rosenbrock function, a vmap of each method beside a loop over SciPy's of the same name.
 - compile: trace and compile time of the same vmap in fresh processes, and BFGS's.
-- library: which of 48 smooth problems are solved, with how many evaluations (`library.py`).
+- library: which of 51 smooth problems are solved, with how many evaluations (`library.py`).
 - n=100,000: one problem by L-BFGS, beside SciPy, Optimistix and optax (`large.py`).
 """
 
