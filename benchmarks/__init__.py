@@ -6,7 +6,7 @@
     python -m benchmarks --quick --out /tmp/bench     a minute, to see that everything runs
     benchmarks/gpu.sh                                 all suites in both precisions on a GPU
 
-Needs jax, numpy and scipy; Optimistix, JAXopt and matplotlib where installed (a contender that cannot be imported or
+Needs jax, numpy and scipy; Optimistix, JAXopt, optax and matplotlib where installed (a contender that cannot be imported or
 fails is a row that says so; without matplotlib there is no plot).
 
 | suite        | question |
@@ -15,6 +15,8 @@ fails is a row that says so; without matplotlib there is no plot).
 | `stragglers` | conditioning 10^U(0,6) a lane: refilling against lockstep, and the share of useful lane-turns |
 | `eager`      | the second eager call, eager vmap, a fresh lambda a call, and the import time |
 | `compile`    | trace and compile time of the vmapped BFGS in fresh processes |
+| `descent`    | CG, Newton-CG, L-BFGS-B, TNC: a batch at n = 4, compile times, a library of problems, n = 100,000 |
+| `bounded`    | L-BFGS-B and TNC in a box: a batch at n = 4, and n = 100,000 |
 | `spots`      | `curve_fit` on 100,000 Gaussian spots of 5 x 5 pixels, the rate at 10^6 and 10^7 (GPU), the memory |
 
 What is fair about it:
@@ -24,8 +26,8 @@ What is fair about it:
 - Compile time (first call minus a steady one) is reported apart.
 - Every traceable contender is one `jax.jit` at the outside with the same compiler options (`contenders.py` says how
   each is configured).
-- Answers are checked by one measure, the gradient recomputed in float64 in numpy (`checks.py`; of spots the chi-square,
-  `spots.py`): not by what a solver says of itself.
+- Answers are checked by one measure, the gradient recomputed in float64 in numpy (`checks.py`, in a box the projected one;
+  of spots the chi-square, `spots.py`): not by what a solver says of itself.
 - Slow contenders run on the first lanes of the batch; the row says so. Such a figure favors lockstep peers: fewer
   lanes, fewer stragglers.
 - Results carry the commit, the machine, the cores allowed, all versions, and every round's time.

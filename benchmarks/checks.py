@@ -1,4 +1,7 @@
-"""Everyone's answers, judged by the same independent measure: the gradient recomputed in float64 with numpy."""
+"""Everyone's answers, judged by the same independent measure: the gradient recomputed in float64 with numpy.
+
+In a box it is the projected gradient, and a point outside is no answer.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ import numpy as np
 
 from benchmarks.problems import chain_gradient, chain_rounding
 
+Box = tuple[Any, Any]  # bounds (n,) below and above
 SLACK = 10.0  # "reached" allows 10 x the tolerance: contenders differ in norm and in what they test
 # A gradient within this many times its change by one eps of x is rounding: in x, its square, the residual, the product.
 ROUNDING = 4.0
@@ -26,14 +30,24 @@ class Verdict:
     worst: float  # largest finite gradient norm; inf where a lane is not finite
 
 
-def judge(outputs: Sequence[dict[str, Any]], kappas: Sequence[Any], tol: float, eps: float) -> Verdict:
+def projected(x: np.ndarray, grad: np.ndarray, box: Box | None) -> np.ndarray:
+    """The projected gradient P(x - g) - x, which is -g where there is no box; NaN for a point outside of it."""
+    if box is None:
+        return -grad
+    inside = np.all((x >= box[0]) & (x <= box[1]), axis=-1, keepdims=True)
+    return np.where(inside, np.clip(x - grad, *box) - x, np.nan)
+
+
+def judge(
+    outputs: Sequence[dict[str, Any]], kappas: Sequence[Any], tol: float, eps: float, box: Box | None = None
+) -> Verdict:
     """Judge the results of some rounds on the chain function with the rounds' kappas."""
     norms, floors, failed = [], [], []
     for out, kappa in zip(outputs, kappas, strict=False):
         x = np.asarray(out["x"], np.float64)
         k = np.broadcast_to(kappa, (len(x),)) if np.ndim(kappa) == 0 else kappa[: len(x)]
         with np.errstate(all="ignore"):  # a lane that ran away overflows here; it is counted below
-            norm = np.abs(chain_gradient(x, k)).max(axis=-1)
+            norm = np.abs(projected(x, chain_gradient(x, k), box)).max(axis=-1)
             floor = ROUNDING * chain_rounding(x, k, eps)
         norms.append(np.where(np.isfinite(norm), norm, np.inf))
         floors.append(np.where(np.abs(x).max(axis=-1) < FAR, floor, 0.0))

@@ -5,12 +5,14 @@ option that jaxopt_lite sets on its own entries (XLA's intra-op threads cost mor
 so that nobody wins by it.
 
 How the peers are configured:
-- SciPy loop: a Python loop over `scipy.optimize.minimize(method="BFGS", jac=analytic)` with numpy functions, gtol =
-  tol. Always float64.
+- SciPy loop: a Python loop over `scipy.optimize.minimize(method=..., jac=analytic)` with numpy functions, gtol = tol and
+  tests of f or of the step off. Newton-CG has no gtol: its test of the step gets tol (in float32 the 1e-3 ends it early,
+  and none reaches 10 x tol), and the analytic product with the Hessian (as fast as the matrix at n = 4). Always float64.
 - jax.scipy: `jax.scipy.optimize.minimize(method="BFGS")` with gtol = tol, infinity norm, its other defaults.
 - JAXopt: `jaxopt.BFGS(tol=tol)` with its default zoom search; its test is the 2-norm of the gradient. Its `maxiter`
   stays at its default of 500: lanes whose line search fails spend the whole budget, and a larger one would only slow
   it.
+- JAXopt LBFGSB: `jaxopt.LBFGSB(tol=tol)` with its defaults (zoom search, 10 pairs, maxiter 500).
 - Optimistix: `optimistix.BFGS` with its default BacktrackingArmijo search and max_norm. It does not test the gradient
   but the last step: both |dx| <= atol + rtol |x| and |df| <= atol + rtol |f|. With rtol = atol = tol only 99 %, 86 %,
   47 % and 20 % of its lanes (n = 2, 4, 10, 30; float64) came within 10 x tol of a stationary point; with tol / 100
@@ -34,6 +36,7 @@ Solve = Callable[..., dict[str, Any]]
 
 # Optimistix's rtol = atol as a part of the wanted gradient tolerance (measured, see above)
 STEP_PER_GRADIENT = 1e-2
+EVALUATIONS = 4  # an iteration may take so many; a search rarely takes more than two
 # Of 125, 250, 500 and 1,000 lanes, 250 was the best or within 7 % of it at n = 2, 4, 10 and 30
 CHUNK = 250
 
@@ -54,8 +57,10 @@ def _ours(task: Task, extra: dict[str, Any]) -> Solve:
 
     options = {"gtol": task.tol, "maxiter": task.maxiter} | extra
 
+    bounds = None if task.box is None else jaxopt_lite.Bounds(*task.box)
+
     def one(x0: jax.Array, *params: Any) -> dict[str, Any]:
-        res = jaxopt_lite.minimize(task.fun, x0, args=params, method="BFGS", options=options)
+        res = jaxopt_lite.minimize(task.fun, x0, args=params, method=task.method, bounds=bounds, options=options)
         return {"x": res.x, "failed": ~res.success, "turns": res.nfev}
 
     return outer_jit(jax.vmap(one))
@@ -72,11 +77,23 @@ def ours_lockstep(task: Task) -> Solve:
     return _ours(task, {"lanes": 0})
 
 
-def scipy_loop(task: Task) -> Solve:
-    """A Python loop over SciPy's BFGS with the analytic gradient."""
-    from scipy.optimize import minimize
+def scipy_options(method: str, tol: float, most: int) -> dict[str, Any]:
+    """What asks SciPy's method for a gradient of `tol`, as far as it can be asked, within `most` iterations."""
+    alone = {"gtol": tol, "maxiter": most}
+    return {
+        "Newton-CG": {"xtol": tol, "maxiter": most},
+        "L-BFGS-B": alone | {"ftol": 0.0, "maxfun": EVALUATIONS * most},
+        "TNC": {"gtol": tol, "ftol": 0.0, "xtol": 0.0, "maxfun": EVALUATIONS * most},  # its maxiter is maxfun
+    }.get(method, alone)
 
-    options = {"gtol": task.tol, "maxiter": task.maxiter}
+
+def scipy_loop(task: Task) -> Solve:
+    """A Python loop over SciPy's method with analytic derivatives."""
+    from scipy.optimize import Bounds, minimize
+
+    options = scipy_options(task.method, task.tol, task.maxiter)
+    product = task.host_product if task.method == "Newton-CG" else None
+    bounds = None if task.box is None else Bounds(*task.box)
 
     def solve(X0: Any, *params: Any) -> dict[str, Any]:
         params = [np.asarray(p, np.float64) for p in params]
@@ -86,7 +103,9 @@ def scipy_loop(task: Task) -> Solve:
                 x0,
                 args=tuple(p[i] for p in params),
                 jac=task.host_gradient,
-                method="BFGS",
+                hessp=product,
+                method=task.method,
+                bounds=bounds,
                 options=options,
             )
             for i, x0 in enumerate(np.asarray(X0, np.float64))
@@ -118,6 +137,20 @@ def jaxopt_bfgs(task: Task) -> Solve:
     def one(x0: jax.Array, *params: Any) -> dict[str, Any]:
         res = solver.run(x0, *params)
         return {"x": res.params, "failed": ~(res.state.error <= task.tol)}
+
+    return outer_jit(jax.vmap(one))
+
+
+def jaxopt_lbfgsb(task: Task) -> Solve:
+    """`jax.vmap` of `jaxopt.LBFGSB(...).run`."""
+    import jaxopt
+
+    solver = jaxopt.LBFGSB(fun=task.fun, tol=task.tol)
+
+    def one(x0: jax.Array, *params: Any) -> dict[str, Any]:
+        box = tuple(jnp.asarray(side, x0.dtype) for side in task.box or (-jnp.inf, jnp.inf))
+        res = solver.run(x0, box, *params)
+        return {"x": res.params, "failed": ~(res.state.error <= task.tol), "turns": res.state.iter_num}
 
     return outer_jit(jax.vmap(one))
 
@@ -172,6 +205,7 @@ CONTENDERS = {
         Contender("SciPy loop", scipy_loop),
         Contender("jax.scipy vmap", jax_scipy),
         Contender("JAXopt vmap", jaxopt_bfgs),
+        Contender("JAXopt LBFGSB vmap", jaxopt_lbfgsb),
         Contender("Optimistix vmap", optimistix_vmap),
         Contender("Optimistix chunks", optimistix_chunks, cpu_only=True),
     )

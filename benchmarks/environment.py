@@ -12,7 +12,7 @@ import jax
 
 from benchmarks.contenders import compiler_options
 
-PACKAGES = ("jaxopt_lite", "jax", "jaxlib", "numpy", "scipy", "optimistix", "equinox", "jaxopt")
+PACKAGES = ("jaxopt_lite", "jax", "jaxlib", "numpy", "scipy", "optimistix", "equinox", "jaxopt", "optax")
 
 
 def _version(package: str) -> str:

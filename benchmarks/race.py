@@ -48,7 +48,7 @@ def race(
         if timing.error:
             rows.append(Row(suite, case, name, unit="us a problem", note=timing.error))
             continue
-        verdict = judge(timing.outputs, kappas, task.tol, eps)
+        verdict = judge(timing.outputs, kappas, task.tol, eps, task.box)
         us = [s / lanes[name] * 1e6 for s in timing.rounds_s]
         subset = lanes[name] < settings.lanes
         rows.append(
@@ -60,7 +60,7 @@ def race(
                 unit="us a problem",
                 ratio=paired_ratio(timing, timings[OURS], lanes[name], lanes[OURS]) if OURS in timings else None,
                 lanes=lanes[name],
-                compile_s=_compile_s(name, timing),
+                compile_s=compile_seconds(name, timing),
                 reached=verdict.reached,
                 failed=verdict.failed,
                 wrong=verdict.wrong,
@@ -85,7 +85,8 @@ def _turns(timing: Timing) -> dict[str, float]:
     return {"turns_mean": float(turns.mean()), "turns_max": int(turns.max())}
 
 
-def _compile_s(name: str, timing: Timing) -> float | None:
+def compile_seconds(name: str, timing: Timing) -> float | None:
+    """What the first call took more than a steady one, where it can be told from noise and something is compiled."""
     if name == "SciPy loop" or timing.compile_s < NOISE * timing.median_s:
         return None
     return timing.compile_s

@@ -34,6 +34,9 @@ class Task:
     maxiter: int  # iteration budget, generous: it should stop nobody who makes progress
     width: int | None = None  # see Settings
     turns: int | None = None  # see Settings
+    method: str = "BFGS"  # of ours and of SciPy's
+    host_product: Callable[..., Any] | None = None  # the Hessian times a vector in numpy, for SciPy's Newton-CG
+    box: tuple[Any, Any] | None = None  # bounds (n,) below and above; the methods in a box only
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class Row:
     ratio: float | None = None  # value / the value of ours in the same case: above 1, ours is faster
     lanes: int | None = None  # problems in the timed call
     compile_s: float | None = None  # first call minus a steady one
-    reached: float | None = None  # share of lanes whose recomputed gradient is within 10 x tol (spots: their chi-square)
+    reached: float | None = (
+        None  # share of lanes whose recomputed (projected) gradient is within 10 x tol (spots: chi-square)
+    )
     failed: int | None = None  # lanes that the contender itself reports as failed
     wrong: int | None = None  # lanes reported as solved whose gradient is neither within 10 x tol nor within rounding
     extra: dict[str, Any] = field(default_factory=dict)  # what only this suite measures

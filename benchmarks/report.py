@@ -23,6 +23,9 @@ _COLUMNS = {
     "turns mean / max": lambda r: (
         f"{r.extra['turns_mean']:.0f} / {r.extra['turns_max']:,}" if "turns_mean" in r.extra else ""
     ),
+    "solved": lambda r: r.extra.get("solved", ""),
+    "evaluations": lambda r: f"{r.extra['evaluations']:.2f}x" if r.extra.get("evaluations") else "",
+    "of BFGS": lambda r: f"{r.extra['of_bfgs']:.2f}x" if "of_bfgs" in r.extra else "",
     "utilization": lambda r: f"{r.extra['utilization']:.1%}" if "utilization" in r.extra else "",
     "overhead": lambda r: f"{r.extra['overhead_ms']:.3f} ms" if "overhead_ms" in r.extra else "",
     "traces": lambda r: f"{r.extra['traces']:g}" if "traces" in r.extra else "",
@@ -44,8 +47,17 @@ LEGEND = TIMES + (
     "itself reports as failed, of those checked; wrong: lanes reported as solved whose gradient is neither within 10 x "
     "the tolerance nor rounding."
 )
-# Suites that judge answers otherwise
+BOUNDED = LEGEND + " In a box it is the projected gradient. aim: what was asked for before anything was measured."
+
+# Suites that judge answers otherwise, or measure more
 LEGENDS = {
+    "bounded": BOUNDED,
+    "descent": BOUNDED
+    + (
+        " library: solved are the problems whose value, recomputed in float64, is that of a known minimum to 1e-5 (in "
+        "float32 1e-3); evaluations: ours over SciPy's, median over the problems that both solve (benchmarks/library.py "
+        "says what counts); failed: problems that the solver itself reports as failed; of BFGS: time over BFGS's."
+    ),
     "spots": TIMES
     + (
         "compile: trace, lowering and compilation; converged: share of fits that the solver reports as converged; "

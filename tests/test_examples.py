@@ -96,14 +96,59 @@ def test_workshops_are_planned_and_priced(tmp_path):
     check_workshops_table(run_example(script_named("batched_lp"), tmp_path / "lp.png", programs="500"), 500)
 
 
+def number_after(phrase: str, printed: str) -> float:
+    """The number that is printed after a phrase."""
+    found = re.search(rf"{re.escape(phrase)} *(-?[\d.]+(?:e[+-]\d+)?)", printed)
+    assert found is not None, phrase
+    return float(found[1])
+
+
+def check_digits(printed: str, precision: str) -> None:
+    """The gradient through the training is right, the tuning helps, and the objective is scikit-learn's minimum."""
+    # The central difference divides the error of two trainings by its step (0.2 with single precision's 2.4e-5).
+    slope, difference = number_after("at -2.0:", printed), number_after("by differences", printed)
+    assert abs(slope - difference) <= {"float64": 1e-5, "float32": 2e-3}[precision]
+    assert "33 successes" in printed
+    assert "Converged" in printed
+    ours, theirs = number_after("objective: ours", printed), number_after("scikit-learn's", printed)
+    # An excess of the objective is |gradient|^2 / 2 lambda or less: 1e-14 and, in single precision, 1e-4 as asked for.
+    assert abs(ours - theirs) <= {"float64": 2e-9, "float32": 1e-3}[precision]
+    assert number_after("accuracy on test images:", printed) >= 0.85  # ten classes: chance is 0.1
+
+
+def check_ensemble(printed: str, models: int, precision: str) -> None:
+    """All models are SciPy's, every patient is told something, and together the models know more than one alone."""
+    assert f"{models} successes" in printed
+    # Gradients of gtol (1e-5, 2.4e-5) leave probabilities this far apart: lambda is 1 / 569.
+    assert number_after("from that of SciPy's model:", printed) <= {"float64": 5e-3, "float32": 1e-2}[precision]
+    assert number_after("all together", printed) < number_after("a single model", printed)
+    patients = [int(line.split()[2]) for line in printed.splitlines() if re.fullmatch(r"[\d.]+ +[\d.]+ +\d+", line)]
+    assert sum(patients) == 569
+
+
+def test_an_ensemble_is_scipys_and_knows_more_than_its_models(tmp_path):
+    printed = run_example(script_named("ensemble"), tmp_path / "ensemble.png", models="32")
+    check_ensemble(printed, 32, "float64")
+
+
+@pytest.mark.slow  # half a minute: it compiles five programs
+def test_regularization_is_tuned_by_gradient(tmp_path):
+    check_digits(run_example(script_named("train_logistic"), tmp_path / "digits.png", images="150"), "float64")
+
+
 @pytest.mark.slow  # minutes: NIST compiles 32 programs
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
 def test_every_example_runs(script, tmp_path):
-    # The spots run in single precision here, as they can be asked to; NIST's digits always need double.
-    printed = run_example(script, tmp_path / "picture.png", starts="64", spots="500", programs="500", dtype="float32")
+    # All run in single precision here, as they can be asked to, but NIST's, whose digits always need double.
+    load = {"starts": "64", "spots": "500", "programs": "500", "images": "150", "models": "32"}
+    printed = run_example(script, tmp_path / "picture.png", dtype="float32", **load)
     if script.stem == "nist_multistart":
         lower = {"Chwirut1", "Chwirut2", "DanWood", "Gauss1", "Gauss2", "Lanczos3", "Misra1a", "Misra1b"}
         average_and_higher = {"ENSO", "Hahn1", "Kirby2", "MGH17", "Misra1c", "BoxBOD", "MGH10", "Rat43"}
         check_nist_table(printed, 64, lower | average_and_higher)
     if script.stem == "spots":
         check_spots_table(printed, 500)
+    if script.stem == "train_logistic":
+        check_digits(printed, "float32")
+    if script.stem == "ensemble":
+        check_ensemble(printed, 32, "float32")

@@ -25,7 +25,7 @@ def run(settings: Settings) -> list[Row]:
     each: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
     for _ in range(repeats):
         for name in NAMES:
-            each[name].append(_in_fresh_process(name, settings))
+            each[name].append(in_fresh_process(name, settings))
     seconds = {n: statistics.median(c["compile_s"] for c in each[n]) for n in NAMES if "error" not in each[n][0]}
     return [_row(name, each[name][0], seconds) for name in NAMES]
 
@@ -40,11 +40,12 @@ def _row(name: str, child: dict[str, Any], seconds: dict[str, float]) -> Row:
     return Row("compile", case, name, seconds[name], "s", ratio, lanes=LANES, extra=extra)
 
 
-def _in_fresh_process(name: str, settings: Settings) -> dict[str, Any]:
+def in_fresh_process(name: str, settings: Settings, method: str = "BFGS") -> dict[str, Any]:
+    """What a fresh process measures of a contender: `compile_s` and `traces`, or an `error`."""
     # On a GPU this process already holds most of the memory that JAX preallocates; the child takes only what it needs.
     env = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     env.pop("JAX_COMPILATION_CACHE_DIR", None)
-    command = [sys.executable, "-m", "benchmarks.suites.compile", name, settings.dtype, repr(settings.tol)]
+    command = [sys.executable, "-m", "benchmarks.suites.compile", name, settings.dtype, repr(settings.tol), method]
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True)
     lines = done.stdout.strip().splitlines()
@@ -53,7 +54,7 @@ def _in_fresh_process(name: str, settings: Settings) -> dict[str, Any]:
     return json.loads(lines[-1])
 
 
-def _child(name: str, dtype: str, tol: float) -> dict[str, Any]:
+def _child(name: str, dtype: str, tol: float, method: str) -> dict[str, Any]:
     """What one fresh process measures."""
     import jax
     import jax.numpy as jnp
@@ -74,7 +75,7 @@ def _child(name: str, dtype: str, tol: float) -> dict[str, Any]:
     X0 = jnp.asarray(uniform_starts(LANES, N, dtype))
     jax.block_until_ready(outer_jit(lambda x: x + 1)(X0))
     try:
-        solve = CONTENDERS[name].build(Task(fun, rosen, rosen_der, tol, 1000))
+        solve = CONTENDERS[name].build(Task(fun, rosen, rosen_der, tol, 1000, method=method))
         first, _ = clock(lambda: solve(X0))
     except Exception as error:  # reported as a row, so that one missing peer does not end the run
         return {"error": explain(error)}
@@ -84,4 +85,4 @@ def _child(name: str, dtype: str, tol: float) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_child(sys.argv[1], sys.argv[2], float(sys.argv[3]))))
+    print(json.dumps(_child(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4])))

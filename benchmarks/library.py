@@ -1,0 +1,84 @@
+"""Quality: the 51 smooth problems of `tests/problems` from their standard starts, ours and SciPy's method of the same name.
+
+Both get derivatives by autodiff, the tolerance of the gradient that is the package's default, and the same budgets. A
+problem is solved where the value, recomputed in float64, is that of a minimum that the literature names. Evaluations: ours
+count turns, each of which gives value, gradient and, to the methods that ask for it, a product with the Hessian together;
+of SciPy's Newton-CG, values and products are counted (nfev + nhev), of its TNC nfev, among them those for its differences.
+"""
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.contenders import outer_jit, scipy_options
+from benchmarks.records import OURS, Row, Settings
+
+MAXITER = 5_000
+GTOL = {"float64": 1e-5, "float32": 2.4e-5}  # the package's defaults; SciPy always works in float64
+NEAR = 1e-5  # a value within this of a minimum's, relative where that is above 1
+NEAR_IN_FLOAT32 = 1e-3
+
+
+def compare(suite: str, methods: tuple[str, ...], settings: Settings) -> list[Row]:
+    """Two rows for each method."""
+    from tests.problems import CLASSIC, MGH
+
+    problems = (MGH + CLASSIC)[:: 12 if settings.quick else 1]
+    rows = []
+    for method in methods:
+        ours = [_ours(problem, method, settings.dtype) for problem in problems]
+        theirs = [_scipy(problem, method) for problem in problems]
+        solved = [
+            np.array([_solved(p, x, settings.dtype) for p, (x, *_) in zip(problems, side, strict=True)])
+            for side in (ours, theirs)
+        ]
+        both = solved[0] & solved[1]
+        ratio = np.median(np.array([a[1] / b[1] for a, b in zip(ours, theirs, strict=True)])[both])
+        for name, side, good in ((OURS, ours, solved[0]), ("SciPy loop", theirs, solved[1])):
+            failed = sum(not success for *_, success in side)
+            extra: dict[str, Any] = {"solved": f"{good.sum()} of {len(problems)}", "checked": len(problems)}
+            extra |= {"unsolved": [p.name for p, ok in zip(problems, good, strict=True) if not ok]}
+            extra |= {"evaluations": float(ratio)} if name == OURS else {}
+            rows.append(Row(suite, f"library, {method}", name, failed=failed, extra=extra))
+    return rows
+
+
+def _ours(problem: Any, method: str, dtype: str) -> tuple[np.ndarray, int, bool]:
+    import jaxopt_lite
+
+    options = {"gtol": GTOL[dtype], "maxiter": MAXITER}
+    res = jaxopt_lite.minimize(problem.fun, jnp.asarray(problem.x0, dtype), method=method, options=options)
+    return np.asarray(res.x, np.float64), int(res.nfev), bool(res.success)
+
+
+@functools.cache
+def _compiled(problem: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Value and gradient, and the product with the Hessian: the same for all of SciPy's methods."""
+    return outer_jit(jax.value_and_grad(problem.fun)), outer_jit(lambda x, p: jax.jvp(jax.grad(problem.fun), (x,), (p,))[1])
+
+
+def _scipy(problem: Any, method: str) -> tuple[np.ndarray, int, bool]:
+    from scipy.optimize import minimize
+
+    both, product = _compiled(problem)
+    with jax.enable_x64(True):
+        host = lambda x: tuple(np.asarray(v) for v in both(x))
+        hessp = (lambda x, p: np.asarray(product(x, p))) if method == "Newton-CG" else None
+        options = scipy_options(method, GTOL["float64"], MAXITER)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # of what overflows in a long step
+            res = minimize(host, np.array(problem.x0), jac=True, hessp=hessp, method=method, options=options)
+    return res.x, res.nfev + (res.nhev if method == "Newton-CG" else 0), bool(res.success)
+
+
+def _solved(problem: Any, x: np.ndarray, dtype: str) -> bool:
+    with jax.enable_x64(True):
+        value = float(problem.fun(jnp.asarray(x)))
+    near = NEAR if dtype == "float64" else NEAR_IN_FLOAT32
+    known = [v for v in (problem.fun_star, *problem.minima) if v is not None]
+    return any(abs(value - v) <= near * max(1.0, abs(v)) for v in known)
