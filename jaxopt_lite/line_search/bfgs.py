@@ -101,7 +101,7 @@ def _learn(memory: BFGSMemory, step: Step, data: BFGSData) -> tuple[BFGSMemory, 
     d_new = (rho * sg) * Hy - Hg - ag * s
     slope = dot(d_new, g)
     gg = dot(g, g)
-    forget = step.restart | (step.accepted & (slope >= 0) & (gg > 0))
+    forget = step.restart | (step.accepted & ~(slope < 0) & (gg > 0))
     learn = jnp.where(forget, 0.0, 1.0)
     a = learn * (weight * s - rho * Hy)
     b = -(learn * rho) * Hy

@@ -122,11 +122,8 @@ def _like_bfgs(name: str, unsuited: tuple[str, ...] = (), bounds: Any = None, **
     return replace(BFGS, name=name, solve=solve, stepper=step, problems=suited, hard=BFGS.hard + rest, **changes)
 
 
-# conditioned too badly for a method without a matrix: SciPy's CG takes thousands of evaluations or fails on most of them
-CG = _like_bfgs(
-    "CG",
-    ("powell_badly_scaled", "brown_badly_scaled", "meyer", "osborne_1", "watson_6", "quadratic_cond1e6_8"),
-)
+# conditioned too badly for a method without a matrix: SciPy's CG solves neither
+CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"))
 NEWTON_CG = _like_bfgs("Newton-CG", with_product=True)
 LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb.py
 TNC = _like_bfgs("TNC", with_product=True)
