@@ -12,6 +12,7 @@ from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, number, read
 from jaxopt_lite.core.options import traced as traced_options
 from jaxopt_lite.core.program import Call, Plan, is_plain, run
+from jaxopt_lite.core.protocol import Need
 
 
 def minimize(
@@ -130,7 +131,14 @@ def solve(plan: Plan, call: Call, options: dict[str, Any] | None, callback: Call
     """Run a call; from the host where somebody watches."""
     options = options or {}
     keep_all = bool(options.get("return_all"))
-    result = watch(plan, call, callback, keep_all) if callback is not None or keep_all else make_result(run(plan, call))
+    watched = callback is not None or keep_all
+    try:
+        result = watch(plan, call, callback, keep_all) if watched else make_result(run(plan, call))
+    except (TypeError, ValueError, NotImplementedError) as error:
+        # fun was traced before: what is raised now is JAX's, when it derives
+        if plan.oracle.needs is not Need.HVP or plan.oracle.hess is not None or plan.oracle.hessp is not None or watched:
+            raise
+        raise TypeError(f"fun has no second derivatives in JAX; give hess or hessp. JAX says: {error}") from error
     if options.get("disp") and is_plain(call):
         print(result)
     return result

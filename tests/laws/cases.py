@@ -122,7 +122,7 @@ def _like_bfgs(name: str, unsuited: tuple[str, ...] = (), bounds: Any = None, **
     return replace(BFGS, name=name, solve=solve, stepper=step, problems=suited, hard=BFGS.hard + rest, **changes)
 
 
-# conditioned too badly for a method without a matrix: SciPy's CG solves neither
+# conditioned too badly for a method without a matrix (1e24 and more); SciPy's solves the first of them by a lucky long step
 CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"))
 NEWTON_CG = _like_bfgs("Newton-CG", with_product=True)
 LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb.py
