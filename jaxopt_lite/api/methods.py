@@ -12,7 +12,7 @@ from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.line_search import bfgs, cg, newton_cg
 from jaxopt_lite.linear import interior_point, simplex
 from jaxopt_lite.lsq import dogbox, lm, trf
-from jaxopt_lite.scalar import bounded
+from jaxopt_lite.scalar import bounded, bracketing, brent, golden
 
 
 class Row(NamedTuple):
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     prepare: Callable[..., Any]  # (options, x0) -> data, inside the program
     options: dict[str, Option]
     tol: tuple[str, ...]  # options that `tol` sets
-    takes: frozenset[str]  # of jac, hess, hessp, bounds, constraints, loss
+    takes: frozenset[str]  # of jac, hess, hessp, bounds, bracket, constraints, loss
     maxiter: Callable[[int], int]  # default, from n
     turns_per_refill: int | None = None  # of a batch; None: the machine's default
 
@@ -79,7 +79,15 @@ MINIMIZE = (
     ),
 )
 
+_BRACKETED = functools.partial(
+    Row,
+    prepare=bracketing.prepare,
+    options=bracketing.OPTIONS,
+    tol=("xtol",),
+    takes=frozenset({"bracket"}),
+)
 MINIMIZE_SCALAR = (
+    _BRACKETED(name="brent", build=lambda options: brent.BRENT, maxiter=lambda n: 500),
     Row(
         name="bounded",
         build=lambda options: bounded.BOUNDED,
@@ -89,6 +97,7 @@ MINIMIZE_SCALAR = (
         takes=frozenset({"bounds"}),
         maxiter=lambda n: 500,
     ),
+    _BRACKETED(name="golden", build=lambda options: golden.GOLDEN, maxiter=lambda n: 5000),
 )
 
 

@@ -11,7 +11,7 @@ from jax import Array
 
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.bounds import read_bounds
-from jaxopt_lite.api.minimize_scalar import read_interval, start_of_interval
+from jaxopt_lite.api.minimize_scalar import read_points, start_of
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
@@ -44,7 +44,7 @@ class Stepper(NamedTuple):
     Attributes
     ----------
     init : callable
-        ``init(x0) -> state``; evaluates nothing. For a method on an interval: ``init()``.
+        ``init(x0) -> state``; evaluates nothing. For a method of `minimize_scalar`: ``init()``.
     ask : callable
         ``ask(state) -> x``: the point to evaluate next, in the structure of x0. For a method with Hessian-vector products
         ``ask(state) -> (x, p)``, both in that structure.
@@ -64,7 +64,7 @@ class Stepper(NamedTuple):
     done: Callable[[StepState], Array]
 
 
-def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None) -> Stepper:
+def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None, bracket: Any = None) -> Stepper:
     """A method of `minimize` or `minimize_scalar` to be asked for points and told values.
 
     The same machine as behind `minimize`: counters, budgets, statuses and the best point are kept alike.
@@ -72,11 +72,13 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     Parameters
     ----------
     method : str
-        A method of `minimize`, or 'bounded'.
+        A method of `minimize` or `minimize_scalar`.
     bounds : optional
         As for `minimize`, for its methods that take bounds; the interval, a pair of floats, for 'bounded'.
     options : dict, optional
         As for `minimize` or `minimize_scalar`.
+    bracket : sequence of two or three floats, optional
+        As for `minimize_scalar`, for 'brent' and 'golden'.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     Raises
     ------
     ValueError
-        Unknown method or option; bounds missing, or given to a method without.
+        Unknown method or option; bounds missing, bounds or a bracket given to a method without.
 
     Examples
     --------
@@ -104,22 +106,21 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     [1. 1.] True
     """
     row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR), method, "stepper")
-    on_interval = row in methods.MINIMIZE_SCALAR
-    if on_interval and bounds is None:
-        raise ValueError(f"bounds are not given, and method {row.name!r} needs them; give bounds=(a, b).")
-    if bounds is not None and "bounds" not in row.takes:
-        raise ValueError(f"bounds are given, but method {row.name!r} cannot handle bounds; leave them out.")
-    interval = read_interval(bounds) if on_interval else None
+    points = read_points(row, bounds, bracket) if row in methods.MINIMIZE_SCALAR else None
+    if points is None:
+        for name, given in (("bounds", bounds), ("bracket", bracket)):
+            if given is not None and name not in row.takes:
+                raise ValueError(f"{name} are given, but method {row.name!r} cannot handle {name}; leave them out.")
 
     def init(x0: Any = None) -> StepState:
-        if x0 is None and interval is None:
+        if x0 is None and points is None:
             raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
-        leaves, layout = parse(start_of_interval(*interval) if interval is not None else x0)
+        leaves, layout = parse(x0 if points is None else start_of(points))
         values = read(options, row.options, row.name, layout.size)
         maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
         numbers = {name: values[name] for name, option in row.options.items() if option.kind not in (STATIC, STEP)}
-        box = None if on_interval or bounds is None else read_bounds(bounds, layout)
-        numbers |= {} if interval is None and box is None else {"bounds": interval if box is None else box}
+        box = None if points is not None or bounds is None else read_bounds(bounds, layout)
+        numbers |= (points or {}) | ({} if box is None else {"bounds": box})
         built = row.build(values | {"bounded": box is not None})
         return _init(built, row.prepare, layout, leaves, numbers, maxiter, evaluations(values))
 
