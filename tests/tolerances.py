@@ -37,6 +37,11 @@ def abscissa_asked(dtype: DTypeLike) -> float:
     return 1e-5
 
 
+def relative_asked(dtype: DTypeLike) -> float:
+    """The default xtol that the package promises for a minimizer of one variable: what values resolve."""
+    return eps(dtype) ** 0.5
+
+
 def offset_asked(dtype: DTypeLike) -> float:
     """Relative offset |Q'r| / |r| of a fit at the default ftol, 1e-8 and 10 eps: its square may be ten times as large."""
     return (10 * max(1e-8, 10 * eps(dtype))) ** 0.5

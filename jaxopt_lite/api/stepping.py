@@ -108,9 +108,10 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR), method, "stepper")
     points = read_points(row, bounds, bracket) if row in methods.MINIMIZE_SCALAR else None
     if points is None:
-        for name, given in (("bounds", bounds), ("bracket", bracket)):
-            if given is not None and name not in row.takes:
-                raise ValueError(f"{name} are given, but method {row.name!r} cannot handle {name}; leave them out.")
+        if bounds is not None and "bounds" not in row.takes:
+            raise ValueError(f"bounds are given, but method {row.name!r} cannot handle bounds; leave them out.")
+        if bracket is not None:
+            raise ValueError(f"bracket is given, but method {row.name!r} starts from a point; leave it out.")
 
     def init(x0: Any = None) -> StepState:
         if x0 is None and points is None:

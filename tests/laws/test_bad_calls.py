@@ -30,6 +30,11 @@ def scalar(**changes):
     return lambda: minimize_scalar(**arguments)
 
 
+def bracket(points):
+    """`minimize_scalar` from a bracket."""
+    return lambda: minimize_scalar(good, bracket=points)
+
+
 def option(**given):
     return call(options=given)
 
@@ -129,7 +134,6 @@ CALLS = {
     "hess_inv0 is negative": (option(hess_inv0=-np.eye(3)), VALUE, "hess_inv0.*positive definite"),
     "hess_inv0 is not a number": (option(hess_inv0=np.full((3, 3), np.nan)), VALUE, "hess_inv0.*positive definite"),
     "scalar: unknown method": (scalar(method="bouned"), VALUE, "method 'bouned'.*Did you mean 'bounded'"),
-    "scalar: no bounds": (lambda: minimize_scalar(good), VALUE, "bounds"),
     "scalar: method without bounds": (lambda: minimize_scalar(good, method="bounded"), VALUE, "bounds are not given"),
     "scalar: three bounds": (scalar(bounds=(0, 1, 2)), VALUE, r"bounds is \(0, 1, 2\).*two"),
     "scalar: one bound": (scalar(bounds=3.0), VALUE, "bounds is 3.0.*two"),
@@ -143,13 +147,40 @@ CALLS = {
     "scalar: complex bounds": (scalar(bounds=(0.0, 1j)), (VALUE, TYPE), "bounds.*real"),
     "scalar: half bounds": (scalar(bounds=(np.float16(0), np.float16(1))), TYPE, "bounds.*float16"),
     "scalar: bounds of two dtypes": (scalar(bounds=(np.float32(0), np.float64(1))), TYPE, "bounds.*float32.*float64"),
-    "scalar: bracket": (scalar(bracket=(0.0, 1.0)), VALUE, "bracket is given"),
+    "scalar: bracket for bounded": (scalar(bracket=(0.0, 1.0)), VALUE, "bracket is given.*'bounded'.*'brent', 'golden'"),
+    "scalar: bounds for brent": (scalar(method="brent"), VALUE, "bounds are given.*'brent'.*'bounded'"),
+    "scalar: bounds for golden": (scalar(method="golden"), VALUE, "bounds are given.*'golden'.*'bounded'"),
+    "scalar: one point": (bracket(1.0), VALUE, r"bracket is 1.0.*two or three"),
+    "scalar: bracket of one": (bracket((1.0,)), VALUE, "bracket has 1 points.*two.*three"),
+    "scalar: bracket of four": (bracket((1.0, 2.0, 3.0, 4.0)), VALUE, "bracket has 4 points.*two.*three"),
+    "scalar: equal points": (bracket((1.0, 1.0)), VALUE, "bracket is.*a != b"),
+    "scalar: bracket without order": (bracket((0.0, 2.0, 1.0)), VALUE, "bracket is.*a < b < c"),
+    "scalar: bracket with equal points": (bracket((0.0, 1.0, 1.0)), VALUE, "bracket is.*a < b < c"),
+    "scalar: infinite bracket": (bracket((0.0, np.inf)), VALUE, "bracket is.*inf.*finite"),
+    "scalar: NaN bracket": (bracket((np.nan, 0.0, 1.0)), VALUE, "bracket is.*nan.*finite"),
+    "scalar: bracket of vectors": (bracket((np.zeros(2), np.ones(2))), VALUE, "bracket is.*scalars"),
+    "scalar: bracket of strings": (bracket("ab"), VALUE, "bracket is.*scalars"),
+    "scalar: half bracket": (bracket((np.float16(0), np.float16(1))), TYPE, "bracket.*float16"),
+    "scalar: bracket of two dtypes": (bracket((np.float32(0), np.float64(1))), TYPE, "bracket.*float32.*float64"),
+    "scalar: brent: fun is not scalar": (
+        lambda: minimize_scalar(lambda x: jnp.stack([x, x])),
+        VALUE,
+        r"fun returned.*\(2,\).*scalar",
+    ),
+    "scalar: negative xtol": (lambda: minimize_scalar(good, options={"xtol": -1.0}), VALUE, "xtol.*-1.0.*>= 0"),
+    "scalar: xatol for brent": (
+        lambda: minimize_scalar(good, options={"xatol": 1.0}),
+        VALUE,
+        "option 'xatol'.*'brent'.*Did you mean 'xtol'",
+    ),
     "scalar: fun is not scalar": (scalar(fun=lambda x: jnp.stack([x, x])), VALUE, r"fun returned.*\(2,\).*scalar"),
     "scalar: negative xatol": (scalar(options={"xatol": -1.0}), VALUE, "xatol.*-1.0.*>= 0"),
     "scalar: unknown option": (scalar(options={"xtol": 1.0}), VALUE, "option 'xtol'.*Did you mean 'xatol'"),
     "stepper: unknown method": (lambda: stepper("BGFS"), VALUE, "method 'BGFS'.*Did you mean 'BFGS'"),
     "stepper: unknown option": (lambda: stepper("BFGS", options={"a": 1}).init(X0), VALUE, "option 'a'"),
     "stepper: no bounds": (lambda: stepper("bounded"), VALUE, "bounds are not given"),
+    "stepper: bounds for brent": (lambda: stepper("brent", bounds=(0.0, 1.0)), VALUE, "bounds are given.*'bounded'"),
+    "stepper: bracket for BFGS": (lambda: stepper("BFGS", bracket=(0.0, 1.0)), VALUE, "bracket.*'BFGS'.*leave"),
     "stepper: no start": (lambda: stepper("BFGS").init(), VALUE, "x0 is not given"),
     "show_options: unknown solver": (lambda: show_options("minimise"), VALUE, "solver 'minimise'.*minimize"),
 }

@@ -25,7 +25,8 @@ def solve(case, fun, start, theta, shift=0.0, scale=1.0, offset=0.0, tol=None):
 
 def asked(case, dtype):
     """(tolerance that is asked for, the error of x that it allows)."""
-    tol = {"gtol": tolerances.gradient_asked, "xatol": tolerances.abscissa_asked}[case.tol_name](dtype)
+    of_name = {"gtol": tolerances.gradient_asked, "xatol": tolerances.abscissa_asked, "xtol": tolerances.relative_asked}
+    tol = of_name[case.tol_name](dtype)
     return tol, 8 * tolerances.solution(dtype, tol)
 
 
