@@ -12,7 +12,8 @@ from jax import Array
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.bounds import read_bounds
 from jaxopt_lite.api.minimize_scalar import read_interval, start_of_interval
-from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.api.result import OptimizeResult, as_root, make_result
+from jaxopt_lite.api.root_scalar import read_points, stand_in
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import STATIC, STEP, evaluations, read
@@ -65,18 +66,19 @@ class Stepper(NamedTuple):
 
 
 def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None) -> Stepper:
-    """A method of `minimize` or `minimize_scalar` to be asked for points and told values.
+    """A method of `minimize`, `minimize_scalar` or `root_scalar` to be asked for points and told values.
 
     The same machine as behind `minimize`: counters, budgets, statuses and the best point are kept alike.
 
     Parameters
     ----------
     method : str
-        A method of `minimize`, or 'bounded'.
+        A method of `minimize`, `minimize_scalar` or, but for 'halley', `root_scalar`.
     bounds : optional
-        As for `minimize`, for its methods that take bounds; the interval, a pair of floats, for 'bounded'.
+        As for `minimize`, for its methods that take bounds; the interval, a pair of floats, for 'bounded'; the bracket for
+        a root finder in one.
     options : dict, optional
-        As for `minimize` or `minimize_scalar`.
+        As for `minimize`, `minimize_scalar` or `root_scalar`.
 
     Returns
     -------
@@ -103,7 +105,9 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     >>> print(res.x.round(3), bool(res.success))
     [1. 1.] True
     """
-    row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR), method, "stepper")
+    row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *_ROOTS), method, "stepper")
+    if row in _ROOTS:
+        return _root_stepper(row, bounds, options)
     on_interval = row in methods.MINIMIZE_SCALAR
     if on_interval and bounds is None:
         raise ValueError(f"bounds are not given, and method {row.name!r} needs them; give bounds=(a, b).")
@@ -126,6 +130,30 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     return Stepper(init, _ask, _tell, _result, lambda state: state.status != RUNNING)
 
 
+_ROOTS = tuple(row for row in methods.ROOT_SCALAR if row.name != "halley")  # tell has no place for a second derivative
+
+
+def _root_stepper(row: methods.Row, bracket: Any, options: dict[str, Any] | None) -> Stepper:
+    """A root finder by hand: in a bracket, or from a start."""
+    if bracket is None and "x0" not in row.takes:
+        raise ValueError(f"bounds are not given, and method {row.name!r} needs a bracket; give bounds=(a, b).")
+    if bracket is not None and "bracket" not in row.takes:
+        raise ValueError(f"bounds are given, but method {row.name!r} would leave them; leave them out.")
+
+    def init(x0: Any = None) -> StepState:
+        if x0 is None and bracket is None:
+            raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
+        points = read_points(bracket, x0)
+        leaves, layout = parse(stand_in(points))
+        values = read(options, row.options, row.name, 1)
+        maxiter = row.maxiter(1) if values["maxiter"] is None else values["maxiter"]
+        numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC} | points
+        built = row.build(values | {"bounded": bracket is not None})
+        return _init(built, row.prepare, layout, leaves, numbers, maxiter, evaluations(values))
+
+    return Stepper(init, _ask, _tell, lambda state: as_root(_result(state)), lambda state: state.status != RUNNING)
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _init(
     method: Method, prepare: Callable, layout: Layout, leaves: list[Any], numbers: dict, maxiter: Any, maxfev: Any
@@ -141,10 +169,13 @@ def _init(
 def _ask(state: StepState) -> Any:
     query = state.method.ask(state.run.state, state.data)
     point = state.layout.unravel(query.x)
-    return point if query.vector is None else (point, state.layout.unravel(query.vector))
+    if state.method.needs is not Need.HVP:
+        return point
+    assert query.vector is not None
+    return point, state.layout.unravel(query.vector)
 
 
-_TOLD = {Need.VALUE: (), Need.GRADIENT: ("grad",), Need.HVP: ("grad", "hvp")}  # besides fun
+_TOLD = {Need.VALUE: (), Need.GRADIENT: ("grad",), Need.JACOBIAN: ("grad",), Need.HVP: ("grad", "hvp")}  # besides fun
 
 
 def _tell(state: StepState, fun: Any, grad: Any = None, hvp: Any = None) -> StepState:
@@ -165,7 +196,10 @@ def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
     layout = state.layout
     value = jnp.asarray(fun).reshape(()).astype(layout.dtype)
     vector = lambda given, name: None if given is None else layout.ravel_like(given, name)
-    answer = Answer(fun=value, grad=vector(grad, "grad"), hvp=vector(hvp, "hvp"))
+    slope = vector(grad, "grad")
+    answer = Answer(fun=value, grad=slope, hvp=vector(hvp, "hvp"))
+    if state.method.needs is Need.JACOBIAN:  # of a root finder: one row
+        answer = Answer(fun=value, jacobian=None if slope is None else slope[None])
     query = state.method.ask(state.run.state, state.data)
     run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
     return dataclasses.replace(state, run=run)
