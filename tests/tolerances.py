@@ -72,13 +72,13 @@ def derivative(dtype: DTypeLike) -> float:
     return 16 * eps(dtype) ** 0.5
 
 
-def central_difference(dtype: DTypeLike) -> tuple[float, float]:
-    """Step and relative error of a central difference of a solution that is known to about eps^(3/4).
+def central_difference(dtype: DTypeLike, known: float = 0.75) -> tuple[float, float]:
+    """Step and relative error of a central difference of a solution that is known to about eps^known.
 
-    Truncation h^2 and error eps^(3/4) / h balance at h = eps^(1/4); the error is then eps^(1/2), times a hundred for the
+    Truncation h^2 and error eps^known / h balance at h = eps^(known / 3); the error is then h^2, times a hundred for the
     third derivative and the condition of the problem.
     """
-    return eps(dtype) ** 0.25, 100 * eps(dtype) ** 0.5
+    return eps(dtype) ** (known / 3), 100 * eps(dtype) ** (2 * known / 3)
 
 
 def tightest(dtype: DTypeLike) -> float:

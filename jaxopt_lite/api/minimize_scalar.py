@@ -103,12 +103,12 @@ def minimize_scalar(
     if method is None:
         method = "brent" if bounds is None else "bounded"
     row = methods.find(methods.MINIMIZE_SCALAR, method, "minimize_scalar")
-    points = read_points(row, bounds, bracket)
+    points = interval_or_bracket(row, bounds, bracket)
     plan, call = plan_call(row, fun, start_of(points), args, None, None, None, tol, options, extra=points)
     return solve(plan, call, options)
 
 
-def read_points(row: methods.Row, bounds: Any, bracket: Any) -> dict[str, tuple[Any, ...]]:
+def interval_or_bracket(row: methods.Row, bounds: Any, bracket: Any) -> dict[str, tuple[Any, ...]]:
     """What a method starts from under its name: the interval, or the bracket."""
     for name, given in (("bounds", bounds), ("bracket", bracket)):
         if given is not None and name not in row.takes:

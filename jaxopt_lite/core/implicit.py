@@ -32,8 +32,8 @@ Derived = Callable[[Oracle, dict[str, Array], Operands], dict[str, Array]]  # (o
 
 
 def value_alone(oracle: Oracle, fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
-    """What follows from a minimizer: `fun`."""
-    return {"fun": oracle.value(fields["x"], operands.function)}
+    """What follows from a minimizer or a root: `fun`."""
+    return {"fun": oracle.merit(fields["x"], operands.function)}
 
 
 def tangents(
@@ -106,6 +106,14 @@ def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_ope
     inner = -force / jnp.where(free & (curvature != 0), curvature, jnp.where(free, jnp.nan, 1.0))
     bound = jnp.where(at_lower, d_operands.data.lower, d_operands.data.upper)
     return {"x": jnp.where(free, inner, bound)}
+
+
+def root(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
+    """dx* where a function of one variable vanishes: dx* = -f_theta dtheta / f_x; NaN where f_x is zero."""
+    x, theta = fields["x"], operands.function
+    _, slope = jax.jvp(lambda x: oracle.merit(x, theta), (x,), (jnp.ones_like(x),))
+    _, force = jax.jvp(lambda t: oracle.merit(x, t), (theta,), (d_operands.function,))
+    return {"x": (-force / jnp.where(slope == 0, jnp.nan, slope))[None]}
 
 
 def solve_regular(A: Array, b: Array) -> Array:

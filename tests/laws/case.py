@@ -32,3 +32,4 @@ class Case:
     bad_start_status: int  # of a start that is not a number
     shape: tuple[int, ...]  # of x in the model problem
     with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
+    known: float = 0.75  # x of the model problem is known to this power of eps, under a tight tolerance

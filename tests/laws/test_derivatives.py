@@ -46,7 +46,7 @@ def test_forward_reverse_and_closed_form_agree(case, dtype):
 @all_cases
 def test_jvp_is_the_central_difference(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
-    h, rtol = tolerances.central_difference(np.float64)
+    h, rtol = tolerances.central_difference(np.float64, case.known)
     x_of, along = solution(case, start, TOL), np.array([0.3, -0.7])
     _, slope = jax.jvp(x_of, (theta,), (along,))
     np.testing.assert_allclose(slope, (x_of(theta + h * along) - x_of(theta - h * along)) / (2 * h), rtol=rtol, atol=rtol)
@@ -107,7 +107,7 @@ def test_second_derivatives(case, of):
         loss = scalar(case, start, TOL)
     else:
         loss = lambda theta: case.solve(fun, start, (theta,), tol=TOL).fun
-    h, rtol = tolerances.central_difference(np.float64)
+    h, rtol = tolerances.central_difference(np.float64, case.known)
     grad = jax.jit(jax.grad(loss))
     wanted = np.stack([(grad(theta + h * e) - grad(theta - h * e)) / (2 * h) for e in np.eye(2)])
     np.testing.assert_allclose(jax.jit(jax.hessian(loss))(theta), wanted, rtol=rtol, atol=rtol)
