@@ -220,10 +220,12 @@ def test_as_many_evaluations_as_scipy(method):
         for i, b in zip(numbers, bounds, strict=True)
     ]
     assert np.all(ours.success)
-    assert np.sum(np.asarray(ours.nfev)) <= 1.2 * sum(res.nfev for res in theirs)
+    both = np.array([res.success for res in theirs])  # SciPy has no bracket where f is NaN
+    assert np.sum(both) >= len(usual) - 1
+    assert np.sum(np.asarray(ours.nfev)[both]) <= 1.2 * sum(res.nfev for res in theirs if res.success)
     for problem, found, res in zip(usual, np.asarray(ours.fun), theirs, strict=True):
         slope_times_accuracy = 1e-7 * ("nonsmooth" in problem.tags)
-        if "multimodal" not in problem.tags:
+        if res.success and "multimodal" not in problem.tags:
             assert found <= res.fun + tolerances.value_noise(np.float64, max(1.0, abs(res.fun))) + slope_times_accuracy
 
 
