@@ -37,6 +37,21 @@ def abscissa_asked(dtype: DTypeLike) -> float:
     return 1e-5
 
 
+def root_asked() -> float:
+    """The default xtol of a root in a bracket, in every dtype."""
+    return 2e-12
+
+
+def open_root_asked() -> float:
+    """The default xtol of a root from a start, in every dtype."""
+    return 1.48e-8
+
+
+def root_resolved(dtype: DTypeLike, x: float) -> float:
+    """Distance in x below which a root is not told: 4 eps |x|, and what rounding of terms of order one moves it."""
+    return 4 * eps(dtype) * abs(x) + 16 * eps(dtype)
+
+
 def offset_asked(dtype: DTypeLike) -> float:
     """Relative offset |Q'r| / |r| of a fit at the default ftol, 1e-8 and 10 eps: its square may be ten times as large."""
     return (10 * max(1e-8, 10 * eps(dtype))) ** 0.5

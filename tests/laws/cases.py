@@ -7,7 +7,7 @@ independent measure of how true a claimed success is.
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -17,33 +17,11 @@ from jax import Array, lax
 
 from jaxopt_lite import OptimizeResult, Stepper, minimize, minimize_scalar, stepper
 from tests import tolerances
+from tests.laws import root_rows
+from tests.laws.case import Case
 from tests.problems import ALL, CLASSIC, HARD, SCALAR, Problem, ScalarProblem
 
 DTYPES = (np.float64, np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A method under the laws."""
-
-    name: str  # as the door spells it
-    solve: Callable[..., OptimizeResult]  # (fun, start, args=(), tol=None, options=None); start: one vector
-    stepper: Callable[[np.ndarray, dict], tuple[Stepper, Any]]  # (start, options) -> the stepper and its first state
-    with_gradient: bool  # tell takes a gradient too
-    model: Callable[[Array, Array], Array]  # (x, theta (2,)) -> value: smooth, solved from every start below
-    starts: Callable[[np.random.Generator, int], np.ndarray]  # (k, s) float64
-    thetas: Callable[[np.random.Generator, int], np.ndarray]  # (k, 2) float64, of size about one
-    solution: Callable[[np.ndarray], np.ndarray]  # theta -> x*
-    problems: tuple[Any, ...]  # of the library, to be solved
-    hard: tuple[Any, ...]  # of the library, not to be claimed falsely
-    start_of: Callable[[Any], np.ndarray]  # problem -> start
-    first_point: Callable[[np.ndarray], np.ndarray]  # start -> the point that is evaluated first
-    group_of: Callable[[Any], Any]  # problems of one group have the same shapes: solved by one program
-    untrue: Callable[..., float]  # (problem, x, values, status, dtype): true residual / permitted one, at most 1
-    tol_name: str  # the option that tol sets
-    bad_start_status: int  # of a start that is not a number
-    shape: tuple[int, ...]  # of x in the model problem
-    with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
 
 
 # --- BFGS -----------------------------------------------------------------------------------------------------------
@@ -190,8 +168,14 @@ BOUNDED = Case(
     shape=(),
 )
 
-CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED)
-SLOW = (CG, NEWTON_CG, LBFGSB, TNC)  # compositions of what the other rows have: by `make test-slow`, or 15 minutes are over
+CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, *root_rows.QUICK, *root_rows.SLOW)
+SLOW = (
+    CG,
+    NEWTON_CG,
+    LBFGSB,
+    TNC,
+    *root_rows.SLOW,
+)  # compositions of what the other rows have: by `make test-slow`, or 15 minutes are over
 
 
 def param(case: Case, *more: Any) -> Any:
