@@ -37,9 +37,19 @@ def abscissa_asked(dtype: DTypeLike) -> float:
     return 1e-5
 
 
-def relative_asked(dtype: DTypeLike) -> float:
-    """The default xtol that the package promises for a minimizer of one variable: what values resolve."""
-    return eps(dtype) ** 0.5
+def root_asked() -> float:
+    """The default xtol of a root in a bracket, in every dtype."""
+    return 2e-12
+
+
+def open_root_asked() -> float:
+    """The default xtol of a root from a start, in every dtype."""
+    return 1.48e-8
+
+
+def root_resolved(dtype: DTypeLike, x: float) -> float:
+    """Distance in x below which a root is not told: 4 eps |x|, and what rounding of terms of order one moves it."""
+    return 4 * eps(dtype) * abs(x) + 16 * eps(dtype)
 
 
 def offset_asked(dtype: DTypeLike) -> float:

@@ -1,4 +1,4 @@
-"""What the laws know of a method: the record that is a row of their table."""
+"""What a row of the laws is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,10 @@ import numpy as np
 from jax import Array
 
 from jaxopt_lite import OptimizeResult, Stepper
+
+
+def _itself(given: Any) -> Any:
+    return given
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,3 +37,6 @@ class Case:
     shape: tuple[int, ...]  # of x in the model problem
     with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
     known: float = 0.75  # x of the model problem is known to this power of eps, under a tight tolerance
+    pose: Callable[[Callable], Callable] = _itself  # a convex function -> the function to give: its minimum is the answer
+    rank: Callable[[Any], Any] = _itself  # of values: the best point has the least
+    lift: float = 1.0  # what may be added to fun without moving the answer: 1 times anything, or for a root 0 times

@@ -17,6 +17,7 @@ from jax import Array, lax
 
 from jaxopt_lite import OptimizeResult, Stepper, minimize, stepper
 from tests import tolerances
+from tests.laws import root_rows
 from tests.laws.case import Case
 from tests.laws.scalar_rows import BOUNDED, BRENT, GOLDEN
 from tests.problems import ALL, CLASSIC, HARD, Problem
@@ -110,13 +111,14 @@ LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb
 TNC = _like_bfgs("TNC", with_product=True)
 
 
-CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN)
+CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *root_rows.QUICK, *root_rows.SLOW)
 SLOW = (
     CG,
     NEWTON_CG,
     LBFGSB,
     TNC,
     GOLDEN,
+    *root_rows.SLOW,
 )  # compositions of what the other rows have: by `make test-slow`, or 15 minutes are over
 
 
