@@ -86,16 +86,16 @@ def minimize_scalar(
     >>> round(float(res.x), 3), bool(res.success)
     (0.55, True)
     >>> res = minimize_scalar(lambda x: x**4 - x**2, bounds=(-1, 0), method="bounded")
-    >>> round(float(res.x), 4)
-    -0.7071
+    >>> round(float(res.x), 2)
+    -0.71
 
     A batch, and the derivative of a minimizer:
 
     >>> solve = lambda p: minimize_scalar(lambda x: x**4 / 4 - p * x).x
-    >>> print(jax.vmap(solve)(jnp.array([1.0, 8.0, 27.0])).round(4))
+    >>> print(jax.vmap(solve)(jnp.array([1.0, 8.0, 27.0])).round(2))
     [1. 2. 3.]
-    >>> print(jax.grad(solve)(8.0).round(4))
-    0.0833
+    >>> print(jax.grad(solve)(8.0).round(3))
+    0.083
     """
     if callable(method):
         keywords = {"bracket": bracket, "bounds": bounds} | ({} if tol is None else {"tol": tol})
