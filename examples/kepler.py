@@ -65,7 +65,7 @@ def black(k: Array, s: Array) -> Array:
 
 def implied_volatility(price: Array, k: Array, T: Array) -> RootResults:
     """sigma of one quote, between 1 % and 500 % a year."""
-    return root_scalar(lambda sigma: black(k, sigma * jnp.sqrt(T)) - price, bracket=(0.01, 5.0), xtol=1e-15)
+    return root_scalar(lambda sigma: black(k, sigma * jnp.sqrt(T)) - price, bracket=(0.01, 5.0), xtol=1e-15, method="newton")
 
 
 def smile(k: Array, T: Array) -> Array:

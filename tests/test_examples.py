@@ -96,11 +96,32 @@ def test_workshops_are_planned_and_priced(tmp_path):
     check_workshops_table(run_example(script_named("batched_lp"), tmp_path / "lp.png", programs="500"), 500)
 
 
+def check_roots_table(table: str, orbits: int, quotes: int) -> None:
+    """All orbits and all quotes that can be explained are solved, as exactly as their equations allow."""
+    endings = [(int(count), word) for count, word in re.findall(r"(\d+) x (\w+)", table)]
+    assert endings[0] == (orbits, "Converged")
+    assert sum(count for count, _ in endings[1:]) == quotes
+    assert {word for _, word in endings[1:]} == {"Converged", "Bad"}
+    assert endings[1][0] >= 0.97 * quotes
+    for line in table.splitlines():
+        if line.startswith("error of"):
+            assert float(line.split()[-1]) <= 40, line  # Newton ends at a step of xtol, wherever the rounding lies
+        if line.startswith("orbit 0"):
+            by_grad, by_hand = map(float, re.findall(r"\d+\.\d{6}", line))
+            assert abs(by_grad - by_hand) <= 1e-5 * by_hand
+
+
+def test_orbits_and_quotes_are_solved_to_rounding(tmp_path):
+    printed = run_example(script_named("kepler"), tmp_path / "kepler.png", orbits="2000", quotes="2000")
+    check_roots_table(printed, 2000, 2000)
+
+
 @pytest.mark.slow  # minutes: NIST compiles 32 programs
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
 def test_every_example_runs(script, tmp_path):
     # The spots run in single precision here, as they can be asked to; NIST's digits always need double.
-    printed = run_example(script, tmp_path / "picture.png", starts="64", spots="500", programs="500", dtype="float32")
+    sizes = {"starts": "64", "spots": "500", "programs": "500", "orbits": "500", "quotes": "500"}
+    printed = run_example(script, tmp_path / "picture.png", **sizes, dtype="float32")
     if script.stem == "nist_multistart":
         lower = {"Chwirut1", "Chwirut2", "DanWood", "Gauss1", "Gauss2", "Lanczos3", "Misra1a", "Misra1b"}
         average_and_higher = {"ENSO", "Hahn1", "Kirby2", "MGH17", "Misra1c", "BoxBOD", "MGH10", "Rat43"}

@@ -94,7 +94,7 @@ def minimize_scalar(
     >>> solve = lambda p: minimize_scalar(lambda x: x**4 / 4 - p * x).x
     >>> print(jax.vmap(solve)(jnp.array([1.0, 8.0, 27.0])).round(2))
     [1. 2. 3.]
-    >>> print(jax.grad(solve)(8.0).round(3))
+    >>> print(f"{jax.grad(solve)(8.0):.3f}")
     0.083
     """
     if callable(method):

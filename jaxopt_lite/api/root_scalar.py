@@ -189,9 +189,8 @@ def _pair(bracket: Any) -> tuple[Any, Any]:
 def stand_in(points: dict[str, Any]) -> Any:
     """x0, or a zero where a bracket alone is given; in the dtype of all that is given."""
     given = [v for v in (*(points["bracket"] or ()), points["x0"], points["x1"]) if v is not None]
-    dtypes = {
-        str(v.dtype) for v in given if hasattr(v, "dtype") and jnp.issubdtype(v.dtype, jnp.floating) and not is_weak(v)
-    }
+    typed = [v for v in given if hasattr(v, "dtype") and not (isinstance(v, jax.Array) and is_weak(v))]
+    dtypes = {str(v.dtype) for v in typed if jnp.issubdtype(v.dtype, jnp.floating)}
     if len(dtypes) > 1:
         raise TypeError(f"bracket and starts have dtypes {' and '.join(sorted(dtypes))}; give all in one of them.")
     dtype = np.dtype(dtypes.pop()) if dtypes else np.dtype(jnp.result_type(float))

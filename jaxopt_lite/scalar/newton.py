@@ -10,7 +10,8 @@ returned has been seen. A derivative of zero ends it as numerical difficulties.
 With a bracket (Press et al., Numerical Recipes, section 9.4) both ends are evaluated, and every point takes the place of
 the end with its sign. A step that would leave the bracket, or that is longer than half of the one before it, is replaced by
 one to the middle: every turn at least halves the step or the bracket. The lane ends where such a step would be as short as
-asked, or where the bracket is narrow, and claims no root where |f| has grown (`scalar/bracket.py`).
+asked, or where the bracket is narrow, and claims no root where |f| has grown (`scalar/bracket.py`). Steps shorter than
+sqrt(eps) |x| may follow the rounding of f: they are not halved but taken, until one turns back, at working precision.
 """
 
 import functools
@@ -21,8 +22,8 @@ from jax import Array
 
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
-from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, RUNNING
-from jaxopt_lite.core.stopping import OPEN_XTOL
+from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.stopping import OPEN_XTOL, value_resolution
 from jaxopt_lite.scalar import bracket, secant
 from jaxopt_lite.scalar.bracket import BracketData, differ, half, middle, outcome, tolerance
 from jaxopt_lite.scalar.secant import contracting
@@ -122,10 +123,13 @@ def _safe_tell(s: SafeState, query: Query, answer: Answer, data: SafeData) -> To
 
     step, flat = _step(answer)
     halved = (jnp.abs(step) <= 0.5 * jnp.abs(s.step)) & ~(second | flat)
-    taken = halved & (low < x + step) & (x + step < high)
-    tol = tolerance(x, ends)
+    tol, noise = tolerance(x, ends), value_resolution(x.dtype) * jnp.abs(x)
+    lost = (jnp.maximum(jnp.abs(step), jnp.abs(s.step)) <= noise) & ~(halved | second | flat)
+    taken = (halved | lost) & (low < x + step) & (x + step < high)
+    rounding = lost & ((step < 0) != (s.step < 0))
     narrow = (jnp.abs(half(low, high)) <= 0.5 * tol) | (halved & (jnp.abs(step) <= tol))
-    status = outcome(answer, ends, first, second & ~differ(fx, s.fx), narrow, x, fx, top)
+    status = outcome(answer, ends, first, second & ~differ(fx, s.fx), narrow | rounding, x, fx, top)
+    status = jnp.where((status == CONVERGED) & ~narrow & (fx != 0), PRECISION, status)
 
     start = jnp.where((low < data.start) & (data.start < high), data.start, middle(low, high))
     ahead = jnp.where(second, start, jnp.where(taken, x + step, middle(low, high)))

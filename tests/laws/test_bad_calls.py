@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite import minimize, minimize_scalar, show_options, stepper
+from jaxopt_lite import minimize, minimize_scalar, root_scalar, show_options, stepper
 
 X0 = np.zeros(3)
 VALUE = ValueError
@@ -33,6 +33,12 @@ def scalar(**changes):
 def bracket(points):
     """`minimize_scalar` from a bracket."""
     return lambda: minimize_scalar(good, bracket=points)
+
+
+def rooted(**changes):
+    """`root_scalar` with some arguments changed."""
+    arguments = {"f": lambda x: x - 1.0, "bracket": (0.0, 2.0)} | changes
+    return lambda: root_scalar(**arguments)
 
 
 def option(**given):
@@ -183,6 +189,30 @@ CALLS = {
     "stepper: bracket for BFGS": (lambda: stepper("BFGS", bracket=(0.0, 1.0)), VALUE, "bracket.*'BFGS'.*leave"),
     "stepper: no start": (lambda: stepper("BFGS").init(), VALUE, "x0 is not given"),
     "show_options: unknown solver": (lambda: show_options("minimise"), VALUE, "solver 'minimise'.*minimize"),
+    "root: neither bracket nor start": (rooted(bracket=None), VALUE, "neither bracket nor x0.*give"),
+    "root: no bracket": (rooted(bracket=None, x0=0.0, method="brentq"), VALUE, "bracket is not given.*'brentq'.*give"),
+    "root: no start": (rooted(bracket=None, method="newton"), VALUE, "x0 is not given.*'newton'"),
+    "root: a bracket for secant": (rooted(x0=0.0, method="secant"), VALUE, "bracket is given.*'secant'.*leave it out"),
+    "root: three ends": (rooted(bracket=(0.0, 1.0, 2.0)), VALUE, "bracket is.*two numbers"),
+    "root: one end": (rooted(bracket=1.0), VALUE, "bracket is 1.0.*two numbers"),
+    "root: equal ends": (rooted(bracket=(1.0, 1.0)), VALUE, "bracket is.*different finite"),
+    "root: infinite ends": (rooted(bracket=(0.0, np.inf)), VALUE, "bracket is.*different finite"),
+    "root: ends that are not numbers": (rooted(bracket=("0", "1")), TYPE, "bracket holds a str"),
+    "root: ends of two dtypes": (rooted(bracket=(np.float32(0.0), np.float64(2.0))), TYPE, "dtypes float32 and float64"),
+    "root: brackets of a batch": (rooted(bracket=(np.zeros(3), np.ones(3))), VALUE, r"bracket has shape \(3,\).*vmap"),
+    "root: starts of a batch": (rooted(bracket=None, x0=np.zeros(3)), VALUE, r"x0 has shape \(3,\).*vmap"),
+    "root: a complex start": (rooted(bracket=None, x0=1j), TYPE, "x0 holds a complex.*real"),
+    "root: unknown method": (rooted(method="brent"), VALUE, "unknown method 'brent'.*Did you mean 'brentq'"),
+    "root: unknown option": (rooted(options={"xtoll": 1.0}), VALUE, "option 'xtoll'.*Did you mean 'xtol'"),
+    "root: negative xtol": (rooted(xtol=-1.0), VALUE, "xtol.*-1.0.*>= 0"),
+    "root: broken k": (rooted(method="toms748", options={"k": 0}), VALUE, "'k' is 0.*>= 1"),
+    "root: f is not scalar": (rooted(f=lambda x: jnp.stack([x, x])), VALUE, r"f returned.*\(2,\).*scalar"),
+    "root: f is no callable": (rooted(f=3.0), TYPE, "f is a float.*callable"),
+    "root: f uses numpy": (rooted(f=lambda x: np.exp(x) - 1), TYPE, "f cannot be traced"),
+    "root: fprime is a number": (rooted(bracket=None, x0=0.0, fprime=3.0), TYPE, "fprime is a float.*callable"),
+    "root: no pair": (rooted(bracket=None, x0=0.0, fprime=True), VALUE, r"f returned.*\(f, f'\)"),
+    "root: no triple": (rooted(bracket=None, x0=0.0, fprime2=True), VALUE, r"f returned.*\(f, f', f''\)"),
+    "root: stepper without a bracket": (lambda: stepper("ridder"), VALUE, "bounds are not given.*'ridder'.*bracket"),
 }
 
 by_name = pytest.mark.parametrize("name", CALLS)

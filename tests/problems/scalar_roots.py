@@ -2,17 +2,15 @@
 
 APS: the families of G. E. Alefeld, F. A. Potra, Y. Shi, ACM TOMS 21, 1995, table 1 (their numbers 1 to 15), with all of
 their parameters but the longest rows of 14 and 15. CHANDRUPATLA: the nine functions of T. R. Chandrupatla, Adv. Eng.
-Software 28, 1997. A family is one function of (x, parameters) and a table of parameters and brackets, so that a test solves it by
-one program. ROOTS are single problems of both for the laws, with roots in closed form or polished in float64.
+Software 28, 1997. A family is one function of (x, parameters) and a table of parameters and brackets, so that a test
+solves it by one program. ROOTS are single problems of both for the laws, with roots in closed form or polished in float64.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 
@@ -168,21 +166,3 @@ ROOTS = (
     _root("arctangent", jnp.arctan, (-1.0, 6.0), 3.0, 0.0, "wild"),
     _root("step", lambda x: jnp.where(x < 0.25, -1.0, 2.0).astype(x.dtype), (-1.0, 1.0), 0.0, 0.25, "jump wild"),
 )
-
-
-def solved_by_scipy(family: RootFamily, find: Callable) -> tuple[np.ndarray, np.ndarray]:
-    """The roots (k,) and iterations (k,) of SciPy's method on a family, evaluated by the same compiled function."""
-    compiled = jax.jit(family.fun)
-    roots, iterations = [], []
-    for n, a, low, high in family.table:
-        one, other = np.float64(n), np.float64(a)
-        root, info = find(
-            lambda x, one=one, other=other: float(compiled(np.float64(x), one, other)),
-            low,
-            high,
-            full_output=True,
-            disp=False,
-        )
-        roots.append(root)
-        iterations.append(info.iterations)
-    return np.array(roots), np.array(iterations)
