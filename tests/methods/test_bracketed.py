@@ -285,11 +285,6 @@ def test_the_derivative_of_a_cube_root(method, bracket):
     assert float(forward) == pytest.approx(1 / 12, rel=1e-6)
 
 
-def test_the_bracket_has_no_part_in_the_solution():
-    solve = lambda a: minimize_scalar(smooth, (a, a + 1.0), args=(0.3, 1.0)).x
-    assert float(jax.grad(solve)(0.5)) == 0.0
-
-
 def test_a_lane_without_a_minimum_has_no_derivative():
     slopes = jax.vmap(jax.grad(lambda p: minimize_scalar(lambda x: p * x**2 + x).x))(np.array([-1.0, 1.0]))
     assert np.isnan(slopes[0])
