@@ -18,8 +18,8 @@ until a value does not descend any more. Three points of the user's are the walk
     tol1 = max(xtol, sqrt(eps)) |x| + sqrt(eps) FLOOR min(1, |xb - xa|)                                  (3)
     done when no point of [a, b] is farther from x than 2 tol1
 
-The second part, for a minimizer at 0, is SciPy's 1e-11 in float64, and follows the bracket to smaller scales. Where xtol
-is below sqrt(eps) the lane ends at working precision: values tell a minimizer no better.
+The second part, for a minimizer at 0, is about SciPy's 1e-11 in float64, and follows the bracket to smaller scales. Where
+xtol is below sqrt(eps) the lane ends at working precision: values tell a minimizer no better.
 
 Changed for batches, where a turn costs what its operations cost: one evaluation a turn, also while bracketing; (1) has one
 comparison, where Brent ranks w and v by their values; a vertex behind x or near it is no point to ask for in a walk, for

@@ -12,8 +12,9 @@ The bound in (1) lets parabolas contract by halves every second step or be given
 than golden section search. After a golden step e is the larger part; where the bracket was found it is the last step.
 
 Changed for batches: the parabola goes through the best point and the two that were evaluated last, where Brent takes the
-three of the lowest values, and the first one through the bracket's own points, which SciPy forgets. The counts are SciPy's
-within a fifth, fewer on smooth functions, and a turn costs half as much.
+three of the lowest values, and the first one through the bracket's own points, which SciPy forgets. Over twelve families of
+functions the counts of evaluations are SciPy's in the mean (1.4 times as many where the second derivative vanishes at the
+minimizer), and a turn costs half as much.
 """
 
 import jax.numpy as jnp
