@@ -13,7 +13,9 @@ RESULTS = Path(__file__).parent / "results"
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="jaxopt_lite beside its peers, in one run.")
     parser.add_argument("suites", nargs="*", metavar="suite", help="which suites (default: all)")
-    parser.add_argument("--lanes", type=int, help="problems in a batch (default 10,000, spots 100,000; with --quick 500)")
+    parser.add_argument(
+        "--lanes", type=int, help="problems in a batch (default 10,000, spots 100,000, scalar 1,000,000; with --quick 500)"
+    )
     parser.add_argument("--repeats", type=int, help="interleaved rounds; the median is reported (default 7; with --quick 3)")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results (default: %(default)s)")
     parser.add_argument("--float32", action="store_true", help="run in float32 with x64 off")

@@ -7,7 +7,8 @@ from jaxopt_lite.api.least_squares import least_squares
 from jaxopt_lite.api.linprog import linprog
 from jaxopt_lite.api.minimize import minimize
 from jaxopt_lite.api.minimize_scalar import minimize_scalar
-from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.api.result import OptimizeResult, RootResults
+from jaxopt_lite.api.root_scalar import root_scalar
 from jaxopt_lite.api.show_options import show_options
 from jaxopt_lite.api.stepping import Stepper, stepper
 from jaxopt_lite.core.program import compiler_options
@@ -15,6 +16,7 @@ from jaxopt_lite.core.program import compiler_options
 __all__ = [
     "Bounds",
     "OptimizeResult",
+    "RootResults",
     "Stepper",
     "compiler_options",
     "curve_fit",
@@ -22,6 +24,7 @@ __all__ = [
     "linprog",
     "minimize",
     "minimize_scalar",
+    "root_scalar",
     "rosen",
     "rosen_der",
     "rosen_hess",

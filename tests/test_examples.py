@@ -136,12 +136,33 @@ def test_regularization_is_tuned_by_gradient(tmp_path):
     check_digits(run_example(script_named("train_logistic"), tmp_path / "digits.png", images="150"), "float64")
 
 
+def check_roots_table(table: str, orbits: int, quotes: int) -> None:
+    """All orbits and all quotes that can be explained are solved, as exactly as their equations allow."""
+    endings = [(int(count), word) for count, word in re.findall(r"(\d+) x (\w+)", table)]
+    assert endings[0] == (orbits, "Converged")
+    assert sum(count for count, _ in endings[1:]) == quotes
+    assert {word for _, word in endings[1:]} == {"Converged", "Bad"}
+    assert endings[1][0] >= 0.97 * quotes
+    for line in table.splitlines():
+        if line.startswith("error of"):
+            assert float(line.split()[-1]) <= 40, line  # Newton ends at a step of xtol, wherever the rounding lies
+        if line.startswith("orbit 0"):
+            by_grad, by_hand = map(float, re.findall(r"\d+\.\d{6}", line))
+            assert abs(by_grad - by_hand) <= 1e-5 * by_hand
+
+
+def test_orbits_and_quotes_are_solved_to_rounding(tmp_path):
+    printed = run_example(script_named("kepler"), tmp_path / "kepler.png", orbits="2000", quotes="2000")
+    check_roots_table(printed, 2000, 2000)
+
+
 @pytest.mark.slow  # minutes: NIST compiles 32 programs
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
 def test_every_example_runs(script, tmp_path):
     # All run in single precision here, as they can be asked to, but NIST's, whose digits always need double.
-    load = {"starts": "64", "spots": "500", "programs": "500", "images": "150", "models": "32"}
-    printed = run_example(script, tmp_path / "picture.png", dtype="float32", **load)
+    sizes = {"starts": "64", "spots": "500", "programs": "500", "images": "150", "models": "32"}
+    sizes |= {"orbits": "500", "quotes": "500"}
+    printed = run_example(script, tmp_path / "picture.png", dtype="float32", **sizes)
     if script.stem == "nist_multistart":
         lower = {"Chwirut1", "Chwirut2", "DanWood", "Gauss1", "Gauss2", "Lanczos3", "Misra1a", "Misra1b"}
         average_and_higher = {"ENSO", "Hahn1", "Kirby2", "MGH17", "Misra1c", "BoxBOD", "MGH10", "Rat43"}

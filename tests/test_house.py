@@ -25,6 +25,7 @@ PUBLIC = {
     *(
         "Bounds",
         "OptimizeResult",
+        "RootResults",
         "Stepper",
         "compiler_options",
         "curve_fit",
@@ -35,7 +36,7 @@ PUBLIC = {
         "rosen",
         "rosen_der",
     ),
-    *("rosen_hess", "rosen_hess_prod", "show_options", "stepper"),
+    *("root_scalar", "rosen_hess", "rosen_hess_prod", "show_options", "stepper"),
 }
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
 

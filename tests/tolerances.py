@@ -37,6 +37,21 @@ def abscissa_asked(dtype: DTypeLike) -> float:
     return 1e-5
 
 
+def root_asked() -> float:
+    """The default xtol of a root in a bracket, in every dtype."""
+    return 2e-12
+
+
+def open_root_asked() -> float:
+    """The default xtol of a root from a start, in every dtype."""
+    return 1.48e-8
+
+
+def root_resolved(dtype: DTypeLike, x: float) -> float:
+    """Distance in x below which a root is not told: 4 eps |x|, and what rounding of terms of order one moves it."""
+    return 4 * eps(dtype) * abs(x) + 16 * eps(dtype)
+
+
 def offset_asked(dtype: DTypeLike) -> float:
     """Relative offset |Q'r| / |r| of a fit at the default ftol, 1e-8 and 10 eps: its square may be ten times as large."""
     return (10 * max(1e-8, 10 * eps(dtype))) ** 0.5
@@ -67,13 +82,13 @@ def derivative(dtype: DTypeLike) -> float:
     return 16 * eps(dtype) ** 0.5
 
 
-def central_difference(dtype: DTypeLike) -> tuple[float, float]:
-    """Step and relative error of a central difference of a solution that is known to about eps^(3/4).
+def central_difference(dtype: DTypeLike, known: float = 0.75) -> tuple[float, float]:
+    """Step and relative error of a central difference of a solution that is known to about eps^known.
 
-    Truncation h^2 and error eps^(3/4) / h balance at h = eps^(1/4); the error is then eps^(1/2), times a hundred for the
+    Truncation h^2 and error eps^known / h balance at h = eps^(known / 3); the error is then h^2, times a hundred for the
     third derivative and the condition of the problem.
     """
-    return eps(dtype) ** 0.25, 100 * eps(dtype) ** 0.5
+    return eps(dtype) ** (known / 3), 100 * eps(dtype) ** (2 * known / 3)
 
 
 def tightest(dtype: DTypeLike) -> float:

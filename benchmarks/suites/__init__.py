@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.records import Row, Settings
-from benchmarks.suites import bounded, compile, descent, eager, linprog, rosenbrock, spots, stragglers
+from benchmarks.suites import bounded, compile, descent, eager, linprog, rosenbrock, scalar, spots, stragglers
 
 SUITES: dict[str, Callable[[Settings], list[Row]]] = {
     "rosenbrock": rosenbrock.run,
@@ -15,7 +15,8 @@ SUITES: dict[str, Callable[[Settings], list[Row]]] = {
     "linprog": linprog.run,
     "descent": descent.run,
     "bounded": bounded.run,
+    "scalar": scalar.run,
 }
 
 # Settings that a suite has in place of the common ones where the command line leaves them open (no lanes with --quick).
-DEFAULTS: dict[str, dict[str, Any]] = {"spots": {"lanes": 100_000, "tol": 1e-4}}
+DEFAULTS: dict[str, dict[str, Any]] = {"spots": {"lanes": 100_000, "tol": 1e-4}, "scalar": {"lanes": 1_000_000}}

@@ -24,76 +24,122 @@ def minimize_scalar(
 ) -> OptimizeResult:
     """Minimize a scalar function of one variable.
 
-    One lane is one scalar problem: use `jax.vmap` over what `fun` captures, its `args` or the bounds for many.
+    One lane is one scalar problem: use `jax.vmap` over what `fun` captures, its `args`, the bracket or the bounds for many.
 
     Parameters
     ----------
     fun : callable
         ``fun(x, *args) -> scalar`` of a scalar x, written with JAX. Traced once a compile.
-    bracket : None
-        For methods 'brent' and 'golden', which this version does not have.
-    bounds : pair of floats
-        The ends of the interval, finite. Traced; the function is never evaluated at or outside of them. Their dtype (the
-        default float for Python numbers) is the dtype of x.
+    bracket : sequence of two or three floats, optional
+        For 'brent' and 'golden'. Two different points, from which the search goes downhill until it has a bracket: the
+        minimum need not lie between them. Or three points in order, up or down, of which the middle one has the lowest
+        value: the minimum that is found lies among them. Default (0, 1). Traced. Their dtype (the default float for Python
+        numbers) is the dtype of x.
+    bounds : pair of floats, optional
+        For 'bounded': the ends of the interval, finite. Traced; the function is never evaluated at or outside of them. Their
+        dtype is the dtype of x.
     args : tuple
         More arguments of `fun`, any pytrees; see `minimize`.
     method : str, callable or None
-        'bounded', the default where bounds are given. A callable is called as
+        'bounded', the default where bounds are given; 'brent', the default where they are not: golden section and parabolas;
+        'golden': golden section alone. A callable is called as
         ``method(fun, args=args, bracket=bracket, bounds=bounds, **options)``.
     tol : float, optional
-        Sets `xatol`. Traced.
+        Sets `xtol`, or `xatol`. Traced.
     options : dict, optional
-        `xatol` (absolute accuracy of x, 1e-5), `maxiter` (500), `maxfev`, `lanes`, `turns_per_refill`.
+        `xtol` ('brent' and 'golden': relative accuracy of x, sqrt(eps) by default and at least) or `xatol` ('bounded':
+        absolute accuracy of x, 1e-5); `maxiter` (500; 'golden' 5000), `maxfev`, `disp`, `lanes`, `turns_per_refill`.
 
     Returns
     -------
     OptimizeResult
-        With x, fun, nfev, nit, status, success and message; x and fun are scalars. The derivatives of x and fun with
-        respect to what `fun` captures or is given, and to the bounds where the minimum lies at one of them, follow the
-        implicit function theorem.
+        With x, fun, nfev, nit, status, success and message; x and fun are scalars. `nit` does not count the evaluations that
+        made the bracket. The derivatives of x and fun with respect to what `fun` captures or is given, and to the bounds
+        where the minimum lies at one of them, follow the implicit function theorem.
 
     Raises
     ------
     ValueError
-        No bounds, bounds that are not two finite numbers in order, unknown method or option.
+        Bounds that are not two finite numbers in order; a bracket that is not two different or three ordered finite numbers;
+        bounds for a method that takes a bracket, and the reverse; unknown method or option; `fun` not scalar.
 
     Notes
     -----
-    Statuses that can occur: 0, 1, 3 (a value of minus infinity), 5 (no finite value), 7 (traced bounds that are crossed
-    or not finite), 8 (sqrt(eps) |x| exceeds xatol). Success means that the interval that holds x is as narrow as asked
-    (0), or as the dtype resolves (8): values alone tell a minimizer no better than sqrt(eps) |x|.
+    Statuses that can occur: 0; 1; 3 (a value of minus infinity, or a function that falls as far as the numbers go); 4 (no
+    bracket: the first three values are equal); 5 (no finite value); 7 (traced bounds or brackets that are none, and a
+    bracket of three points whose middle value is not the lowest, where SciPy raises ValueError); 8 (the accuracy asked for
+    is less than sqrt(eps) |x|). Success means that the interval that holds x is as narrow as asked (0), or as the dtype
+    resolves (8): values alone tell a minimizer no better than sqrt(eps) |x|. Several minima: one of them is found.
+
+    A value that is not finite counts as higher than any other. Derivatives are NaN in lanes without success.
 
     References
     ----------
     R. P. Brent, Algorithms for Minimization without Derivatives, Prentice-Hall 1973: chapter 5.
+    J. Kiefer, Sequential minimax search for a maximum, Proc. AMS 4 (1953) 502.
 
     Examples
     --------
-    >>> import jax.numpy as jnp
+    >>> import jax, jax.numpy as jnp
     >>> from jaxopt_lite import minimize_scalar
-    >>> res = minimize_scalar(lambda x: 3 * x**4 - 2 * x + 1, bounds=(0, 1), method="bounded")
-    >>> round(float(res.x), 2), bool(res.success)
+    >>> res = minimize_scalar(lambda x: 3 * x**4 - 2 * x + 1)
+    >>> round(float(res.x), 3), bool(res.success)
     (0.55, True)
+    >>> res = minimize_scalar(lambda x: x**4 - x**2, bounds=(-1, 0), method="bounded")
+    >>> round(float(res.x), 2)
+    -0.71
+
+    A batch, and the derivative of a minimizer:
+
+    >>> solve = lambda p: minimize_scalar(lambda x: x**4 / 4 - p * x).x
+    >>> print(jax.vmap(solve)(jnp.array([1.0, 8.0, 27.0])).round(2))
+    [1. 2. 3.]
+    >>> print(f"{jax.grad(solve)(8.0):.3f}")
+    0.083
     """
     if callable(method):
         keywords = {"bracket": bracket, "bounds": bounds} | ({} if tol is None else {"tol": tol})
         return method(fun, args=args if isinstance(args, tuple) else (args,), **(keywords | (options or {})))
     if method is None:
-        if bounds is None:
-            raise ValueError(
-                "bounds are not given: SciPy's rule takes method 'brent', which this version lacks; give bounds=(a, b)."
-            )
-        method = "bounded"
+        method = "brent" if bounds is None else "bounded"
     row = methods.find(methods.MINIMIZE_SCALAR, method, "minimize_scalar")
+    points = interval_or_bracket(row, bounds, bracket)
+    plan, call = plan_call(row, fun, start_of(points), args, None, None, None, tol, options, extra=points)
+    return solve(plan, call, options)
+
+
+def interval_or_bracket(row: methods.Row, bounds: Any, bracket: Any) -> dict[str, tuple[Any, ...]]:
+    """What a method starts from under its name: the interval, or the bracket."""
+    for name, given in (("bounds", bounds), ("bracket", bracket)):
+        if given is not None and name not in row.takes:
+            takers = ", ".join(repr(r.name) for r in methods.MINIMIZE_SCALAR if name in r.takes)
+            plural = "are" if name == "bounds" else "is"
+            raise ValueError(f"{name} {plural} given, but method {row.name!r} uses none; leave it out, or use {takers}.")
+    if "bracket" in row.takes:
+        return {"bracket": (0.0, 1.0) if bracket is None else read_bracket(bracket)}
     if bounds is None:
         raise ValueError(f"bounds are not given, and method {row.name!r} needs them; give bounds=(a, b).")
-    if bracket is not None:
-        raise ValueError(f"bracket is given, but method {row.name!r} uses bounds; leave it out.")
-    lower, upper = read_interval(bounds)
-    plan, call = plan_call(
-        row, fun, start_of_interval(lower, upper), args, None, None, None, tol, options, extra={"bounds": (lower, upper)}
-    )
-    return solve(plan, call, options)
+    return {"bounds": read_interval(bounds)}
+
+
+def read_bracket(bracket: Any) -> tuple[Any, ...]:
+    """The two or three points; raises where they are known not to be a bracket."""
+    try:
+        points = tuple(bracket)
+    except TypeError as error:
+        raise ValueError(f"bracket is {bracket!r}; give two or three numbers.") from error
+    if len(points) not in (2, 3):
+        raise ValueError(f"bracket has {len(points)} points; give two, (a, b), or three, (a, b, c) with a < b < c.")
+    _check_numbers(points, "bracket", "two or three real scalars")
+    if any(isinstance(point, Tracer) for point in points):
+        return points
+    if not np.all(np.isfinite(points)):
+        raise ValueError(f"bracket is {bracket!r}; its points must be finite.")
+    steps = np.diff([float(point) for point in points])
+    if not (np.all(steps > 0) or np.all(steps < 0)):
+        wanted = "a != b" if len(points) == 2 else "a < b < c, or a > b > c"
+        raise ValueError(f"bracket is {bracket!r}; give points with {wanted}.")
+    return points
 
 
 def read_interval(bounds: Any) -> tuple[Any, Any]:
@@ -102,13 +148,7 @@ def read_interval(bounds: Any) -> tuple[Any, Any]:
         lower, upper = bounds
     except (TypeError, ValueError) as error:
         raise ValueError(f"bounds is {bounds!r}; give two numbers (a, b) with a <= b.") from error
-    for end in (lower, upper):
-        number = isinstance(end, int | float | np.generic | np.ndarray | jax.Array)
-        if not number or isinstance(end, bool) or jnp.shape(end) != () or jnp.iscomplexobj(end):
-            raise ValueError(f"bounds is {bounds!r}; give two real scalars (a, b) with a <= b.")
-    dtypes = {str(end.dtype) for end in (lower, upper) if hasattr(end, "dtype") and jnp.issubdtype(end.dtype, jnp.floating)}
-    if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
-        raise TypeError(f"bounds have dtypes {' and '.join(sorted(dtypes))}; give both in float32 or both in float64.")
+    _check_numbers((lower, upper), "bounds", "two real scalars (a, b) with a <= b")
     known = not isinstance(lower, Tracer) and not isinstance(upper, Tracer)
     if known and not (np.isfinite(lower) and np.isfinite(upper)):
         raise ValueError(f"bounds is {bounds!r}; both ends must be finite for a bounded method.")
@@ -117,8 +157,20 @@ def read_interval(bounds: Any) -> tuple[Any, Any]:
     return lower, upper
 
 
-def start_of_interval(lower: Any, upper: Any) -> Any:
-    """Stands for x where only its dtype is needed: the method's first point follows from the bounds."""
-    ends = [e for e in (lower, upper) if hasattr(e, "dtype") and jnp.issubdtype(e.dtype, jnp.floating)]
-    dtype = jnp.result_type(*ends) if ends else jnp.result_type(float)
+def start_of(points: dict[str, tuple[Any, ...]]) -> Any:
+    """Stands for x where only its dtype is needed: the method's first point follows from its points."""
+    (numbers,) = points.values()
+    floats = [p for p in numbers if hasattr(p, "dtype") and jnp.issubdtype(p.dtype, jnp.floating)]
+    dtype = jnp.result_type(*floats) if floats else jnp.result_type(float)
     return np.zeros((), dtype)
+
+
+def _check_numbers(points: tuple[Any, ...], name: str, wanted: str) -> None:
+    for point in points:
+        number = isinstance(point, int | float | np.generic | np.ndarray | jax.Array)
+        if not number or isinstance(point, bool) or jnp.shape(point) != () or jnp.iscomplexobj(point):
+            raise ValueError(f"{name} is {points!r}; give {wanted}.")
+    dtypes = {str(p.dtype) for p in points if hasattr(p, "dtype") and jnp.issubdtype(p.dtype, jnp.floating)}
+    if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
+        found = " and ".join(sorted(dtypes))
+        raise TypeError(f"{name} have dtypes {found}; give all in float32 or all in float64.")

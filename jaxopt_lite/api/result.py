@@ -115,6 +115,58 @@ class OptimizeResult:
         return cls(*children)
 
 
+@jax.tree_util.register_pytree_with_keys_class
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class RootResults(OptimizeResult):
+    """The result of `root_scalar`, or of a batch of it: an `OptimizeResult` that answers to SciPy's names for roots too.
+
+    Attributes
+    ----------
+    root : () float
+        The zero that was found: x.
+    converged : () bool
+        Whether it is one: success.
+    iterations, function_calls : () int32
+        nit and nfev.
+    flag : str, or nested list of str for a batch
+        The status in words: message. Looked up on the host.
+    """
+
+    @property
+    def root(self) -> Any:
+        """The zero."""
+        return self.x
+
+    @property
+    def converged(self) -> Any:
+        """Is it one?"""
+        return self.success
+
+    @property
+    def iterations(self) -> Any:
+        """How many were made."""
+        return self.nit
+
+    @property
+    def function_calls(self) -> Any:
+        """Points at which f was evaluated."""
+        return self.nfev
+
+    @property
+    def flag(self) -> Any:
+        """The status in words."""
+        return self.message
+
+    def keys(self) -> list[str]:
+        """The names of the fields, both kinds."""
+        return ["root", "converged", "iterations", "function_calls", "flag", *super().keys()]
+
+
+def as_root(result: OptimizeResult) -> RootResults:
+    """The same result under the names of a root."""
+    return RootResults(*(getattr(result, field.name) for field in dataclasses.fields(result)))
+
+
 _FIELDS = tuple(f.name for f in dataclasses.fields(OptimizeResult) if f.name != "extra")
 
 

@@ -6,6 +6,7 @@ from jaxopt_lite.core.options import COMMON
 DOORS = {
     "minimize": methods.MINIMIZE,
     "minimize_scalar": methods.MINIMIZE_SCALAR,
+    "root_scalar": methods.ROOT_SCALAR,
     "least_squares": methods.LEAST_SQUARES,
     "linprog": methods.LINPROG,
 }
@@ -17,7 +18,7 @@ def show_options(solver: str | None = None, method: str | None = None, disp: boo
     Parameters
     ----------
     solver : str, optional
-        'minimize', 'minimize_scalar', 'least_squares' or 'linprog'; default all.
+        'minimize', 'minimize_scalar', 'root_scalar', 'least_squares' or 'linprog'; default all.
     method : str, optional
         One method of it; default all.
     disp : bool

@@ -11,8 +11,9 @@ from jax import Array
 
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.bounds import read_bounds
-from jaxopt_lite.api.minimize_scalar import read_interval, start_of_interval
-from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.api.minimize_scalar import interval_or_bracket, start_of
+from jaxopt_lite.api.result import OptimizeResult, as_root, make_result
+from jaxopt_lite.api.root_scalar import read_points, stand_in
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import evaluations, read, traced
@@ -44,7 +45,7 @@ class Stepper(NamedTuple):
     Attributes
     ----------
     init : callable
-        ``init(x0) -> state``; evaluates nothing. For a method on an interval: ``init()``.
+        ``init(x0) -> state``; evaluates nothing. For a method of `minimize_scalar`: ``init()``.
     ask : callable
         ``ask(state) -> x``: the point to evaluate next, in the structure of x0. For a method with Hessian-vector products
         ``ask(state) -> (x, p)``, both in that structure.
@@ -64,19 +65,22 @@ class Stepper(NamedTuple):
     done: Callable[[StepState], Array]
 
 
-def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None) -> Stepper:
-    """A method of `minimize` or `minimize_scalar` to be asked for points and told values.
+def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None, bracket: Any = None) -> Stepper:
+    """A method of `minimize`, `minimize_scalar` or `root_scalar` to be asked for points and told values.
 
     The same machine as behind `minimize`: counters, budgets, statuses and the best point are kept alike.
 
     Parameters
     ----------
     method : str
-        A method of `minimize`, or 'bounded'.
+        A method of `minimize`, `minimize_scalar` or, but for 'halley', `root_scalar`.
     bounds : optional
-        As for `minimize`, for its methods that take bounds; the interval, a pair of floats, for 'bounded'.
+        As for `minimize`, for its methods that take bounds; the interval, a pair of floats, for 'bounded'; the bracket for
+        a root finder in one.
     options : dict, optional
-        As for `minimize` or `minimize_scalar`.
+        As for `minimize`, `minimize_scalar` or `root_scalar`.
+    bracket : sequence of two or three floats, optional
+        As for `minimize_scalar`, for 'brent' and 'golden'; as for `root_scalar`, where `bounds` says the same.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     Raises
     ------
     ValueError
-        Unknown method or option; bounds missing, or given to a method without.
+        Unknown method or option; bounds missing, bounds or a bracket given to a method without.
 
     Examples
     --------
@@ -103,27 +107,52 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     >>> print(res.x.round(3), bool(res.success))
     [1. 1.] True
     """
-    row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR), method, "stepper")
-    on_interval = row in methods.MINIMIZE_SCALAR
-    if on_interval and bounds is None:
-        raise ValueError(f"bounds are not given, and method {row.name!r} needs them; give bounds=(a, b).")
-    if bounds is not None and "bounds" not in row.takes:
+    row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *_ROOTS), method, "stepper")
+    points = interval_or_bracket(row, bounds, bracket) if row in methods.MINIMIZE_SCALAR else None
+    if row in _ROOTS:
+        return _root_stepper(row, bounds if bracket is None else bracket, options)
+    if bracket is not None and "bracket" not in row.takes:
+        raise ValueError(f"bracket is given, but method {row.name!r} takes none; leave it out.")
+    if points is None and bounds is not None and "bounds" not in row.takes:
         raise ValueError(f"bounds are given, but method {row.name!r} cannot handle bounds; leave them out.")
-    interval = read_interval(bounds) if on_interval else None
 
     def init(x0: Any = None) -> StepState:
-        if x0 is None and interval is None:
+        if x0 is None and points is None:
             raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
-        leaves, layout = parse(start_of_interval(*interval) if interval is not None else x0)
+        leaves, layout = parse(x0 if points is None else start_of(points))
         values = read(options, row.options, row.name, layout.size)
         maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
         numbers = traced(values, row.options)
-        box = None if on_interval or bounds is None else read_bounds(bounds, layout)
-        numbers |= {} if interval is None and box is None else {"bounds": interval if box is None else box}
+        box = None if points is not None or bounds is None else read_bounds(bounds, layout)
+        numbers |= (points or {}) | ({} if box is None else {"bounds": box})
         built = row.build(values | {"bounded": box is not None})
         return _init(built, row.prepare, layout, leaves, numbers, maxiter, evaluations(values))
 
     return Stepper(init, _ask, _tell, _result, lambda state: state.status != RUNNING)
+
+
+_ROOTS = tuple(row for row in methods.ROOT_SCALAR if row.name != "halley")  # tell has no place for a second derivative
+
+
+def _root_stepper(row: methods.Row, bracket: Any, options: dict[str, Any] | None) -> Stepper:
+    """A root finder by hand: in a bracket, or from a start."""
+    if bracket is None and "x0" not in row.takes:
+        raise ValueError(f"bounds are not given, and method {row.name!r} needs a bracket; give bounds=(a, b).")
+    if bracket is not None and "bracket" not in row.takes:
+        raise ValueError(f"bounds are given, but method {row.name!r} would leave them; leave them out.")
+
+    def init(x0: Any = None) -> StepState:
+        if x0 is None and bracket is None:
+            raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
+        points = read_points(bracket, x0)
+        leaves, layout = parse(stand_in(points))
+        values = read(options, row.options, row.name, 1)
+        maxiter = row.maxiter(1) if values["maxiter"] is None else values["maxiter"]
+        numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC} | points
+        built = row.build(values | {"bounded": bracket is not None})
+        return _init(built, row.prepare, layout, leaves, numbers, maxiter, evaluations(values))
+
+    return Stepper(init, _ask, _tell, lambda state: as_root(_result(state)), lambda state: state.status != RUNNING)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -141,10 +170,13 @@ def _init(
 def _ask(state: StepState) -> Any:
     query = state.method.ask(state.run.state, state.data)
     point = state.layout.unravel(query.x)
-    return point if query.vector is None else (point, state.layout.unravel(query.vector))
+    if state.method.needs is not Need.HVP:
+        return point
+    assert query.vector is not None
+    return point, state.layout.unravel(query.vector)
 
 
-_TOLD = {Need.VALUE: (), Need.GRADIENT: ("grad",), Need.HVP: ("grad", "hvp")}  # besides fun
+_TOLD = {Need.VALUE: (), Need.GRADIENT: ("grad",), Need.JACOBIAN: ("grad",), Need.HVP: ("grad", "hvp")}  # besides fun
 
 
 def _tell(state: StepState, fun: Any, grad: Any = None, hvp: Any = None) -> StepState:
@@ -165,7 +197,10 @@ def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
     layout = state.layout
     value = jnp.asarray(fun).reshape(()).astype(layout.dtype)
     vector = lambda given, name: None if given is None else layout.ravel_like(given, name)
-    answer = Answer(fun=value, grad=vector(grad, "grad"), hvp=vector(hvp, "hvp"))
+    slope = vector(grad, "grad")
+    answer = Answer(fun=value, grad=slope, hvp=vector(hvp, "hvp"))
+    if state.method.needs is Need.JACOBIAN:  # of a root finder: one row
+        answer = Answer(fun=value, jacobian=None if slope is None else slope[None])
     query = state.method.ask(state.run.state, state.data)
     run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
     return dataclasses.replace(state, run=run)

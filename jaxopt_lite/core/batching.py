@@ -37,6 +37,7 @@ class Schedule(NamedTuple):
 
     lanes: int | None = None
     turns_per_refill: int | None = None
+    most: int | None = None  # lanes on a CPU that the machine chooses at most, where a method's turn is cheaper than usual
 
 
 def lane_width(problems: int, lane_bytes: int, schedule: Schedule) -> int:
@@ -45,6 +46,7 @@ def lane_width(problems: int, lane_bytes: int, schedule: Schedule) -> int:
         return min(schedule.lanes or problems, problems)
     on_cpu = jax.default_backend() == "cpu"
     memory, (least, most) = (CPU_CACHE, CPU_LANES) if on_cpu else (GPU_STATE, GPU_LANES)
+    most = schedule.most if on_cpu and schedule.most is not None else most
     width = min(most, max(least, memory // max(lane_bytes, 1)))
     if on_cpu:
         width = min(width, max(least, problems // QUEUE_LENGTH))

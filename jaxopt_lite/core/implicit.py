@@ -33,8 +33,8 @@ Derived = Callable[[Oracle, dict[str, Array], Operands], dict[str, Array]]  # (o
 
 
 def value_alone(oracle: Oracle, fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
-    """What follows from a minimizer: `fun`."""
-    return {"fun": oracle.value(fields["x"], operands.function)}
+    """What follows from a minimizer or a root: `fun`."""
+    return {"fun": oracle.merit(fields["x"], operands.function)}
 
 
 def tangents(
@@ -124,6 +124,14 @@ def solve_by_products(product: Callable[[Array], Array], b: Array) -> Array:
         return x * jnp.where(near, 1.0, jnp.nan).astype(b.dtype)
 
     return jax.lax.custom_linear_solve(product, b, solve, symmetric=True)
+
+
+def root(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
+    """dx* where a function of one variable vanishes: dx* = -f_theta dtheta / f_x; NaN where f_x is zero."""
+    x, theta = fields["x"], operands.function
+    _, slope = jax.jvp(lambda x: oracle.merit(x, theta), (x,), (jnp.ones_like(x),))
+    _, force = jax.jvp(lambda t: oracle.merit(x, t), (theta,), (d_operands.function,))
+    return {"x": (-force / jnp.where(slope == 0, jnp.nan, slope))[None]}
 
 
 def solve_regular(A: Array, b: Array) -> Array:

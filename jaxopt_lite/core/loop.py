@@ -56,8 +56,8 @@ def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budg
     counts = run.counts + jnp.stack([told.iterated & (run.counts[0] < budget.maxiter), jnp.ones((), bool)]).astype(jnp.int32)
     spent = (counts[0] >= budget.maxiter) | (counts[1] >= budget.maxturns)
     status = jnp.where((told.status == RUNNING) & spent, BUDGET, told.status)
-    status = jnp.where(bottomless, UNBOUNDED, status).astype(jnp.int32)
-    new = Run(told.state, status, counts, _better(run.best, query, answer))
+    status = (status if method.zero else jnp.where(bottomless, UNBOUNDED, status)).astype(jnp.int32)
+    new = Run(told.state, status, counts, _better(run.best, query, answer, method.zero))
     if not freeze:
         return new
     running = run.status == RUNNING
@@ -158,14 +158,14 @@ def _cleaned(answer: Answer) -> tuple[Answer, Array]:
     return Answer._make((fun, *rest, finite)), bottomless
 
 
-def _better(best: Best, query: Query, answer: Answer) -> Best:
-    """The better of the best point and the one(s) just evaluated."""
+def _better(best: Best, query: Query, answer: Answer, zero: bool) -> Best:
+    """The better of the best point and the one(s) just evaluated: where fun is less, or nearer to `zero`."""
     x, fun = query.x, answer.fun
     if fun is None:
         return best
     if fun.ndim == 1:
-        lowest = jnp.argmin(fun)
+        lowest = jnp.argmin(jnp.abs(fun) if zero else fun)
         x, fun = x[lowest], fun[lowest]
-    better = fun < best.fun
+    better = jnp.abs(fun) < jnp.abs(best.fun) if zero else fun < best.fun
     grad = None if best.grad is None else jnp.where(better, answer.grad, best.grad)
     return Best(jnp.where(better, x, best.x), jnp.where(better, fun, best.fun), grad)

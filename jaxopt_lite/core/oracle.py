@@ -20,6 +20,7 @@ from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.function import Function
 from jaxopt_lite.core.protocol import Answer, Need, Query
 
+HIGHEST = jax.lax.Precision.HIGHEST
 SCHEMES = ("2-point", "3-point", "cs")
 RESIDUALS = (Need.RESIDUAL, Need.JACOBIAN, Need.CURVATURE)
 
@@ -60,7 +61,7 @@ class Oracle(NamedTuple):
     needs: Need
     fun: Function  # x -> fun (), or residual (m,); with `paired` also its derivative
     jac: Function | None = None  # x -> gradient (n,), or jacobian (m, n)
-    hess: Function | None = None  # x -> (n, n)
+    hess: Function | None = None  # x -> (n, n), or (m, n, n) of a residual
     hessp: Function | None = None  # x, p -> (n,)
     paired: bool = False  # fun returns the value and its derivative
     scheme: str | None = None  # finite differences instead of autodiff
@@ -121,7 +122,7 @@ class Oracle(NamedTuple):
         if self.hessp is not None:
             return self.hessp(t.hessp, x, p, *t.args)[0]
         if self.hess is not None:
-            return jnp.dot(self.hess(t.hess, x, *t.args)[0], p, precision=jax.lax.Precision.HIGHEST)
+            return jnp.dot(self.hess(t.hess, x, *t.args)[0], p, precision=HIGHEST)
         return jax.jvp(lambda x: self.derivative(x, t), (x,), (p,))[1]
 
     def evaluate(self, query: Query, t: Traced) -> Answer:
@@ -157,6 +158,9 @@ class Oracle(NamedTuple):
     def _second(self, x: Array, v: Array | None, t: Traced) -> Array:
         """The second derivative of the residual along v, (m,)."""
         assert v is not None
+        if self.hess is not None:
+            second = self.hess(t.hess, x, *t.args)[0]
+            return jnp.dot(jnp.dot(second, v, precision=HIGHEST), v, precision=HIGHEST)
         along = lambda x: jax.jvp(lambda x: self.value(x, t), (x,), (v,))[1]
         return jax.jvp(along, (x,), (v,))[1]
 

@@ -81,3 +81,4 @@ class Method(NamedTuple):
     solution: tuple[str, ...] = ("x",)  # the reported fields that are the solution: those that the rule moves
     show: Callable[[Any, Any], dict[str, Array]] | None = None  # (state, data) -> what a callback may see besides
     workspace: Callable[[Any], int] | None = None  # data -> bytes that a turn of a lane works on besides its state
+    zero: bool = False  # is a zero of fun sought, not its minimum? The best point is then that of the least |fun|

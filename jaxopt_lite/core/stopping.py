@@ -22,3 +22,12 @@ def abscissa_tolerance(dtype: np.dtype) -> float:
 def value_resolution(dtype: np.dtype) -> float:
     """Relative distance in x below which the values of a smooth function do not differ: the square root of eps."""
     return float(jnp.finfo(dtype).eps) ** 0.5
+
+
+ROOT_XTOL = 2e-12  # default absolute accuracy of a root in a bracket: SciPy's, in every dtype, for roots near zero
+OPEN_XTOL = 1.48e-8  # of a step without a bracket: SciPy's; the step after it is its square
+
+
+def root_rtol(dtype: np.dtype) -> float:
+    """Default relative accuracy of a root: SciPy's 4 eps, of the dtype (4.8e-7 in float32)."""
+    return 4 * float(jnp.finfo(dtype).eps)

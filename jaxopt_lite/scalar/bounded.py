@@ -28,8 +28,7 @@ from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import abscissa_tolerance, value_resolution
-
-GOLDEN = 0.5 * (3.0 - 5.0**0.5)  # the smaller part of the golden section, 0.381966
+from jaxopt_lite.scalar.golden import SECTION
 
 
 class BoundedData(NamedTuple):
@@ -71,7 +70,7 @@ def prepare(options: dict[str, Any], x0: Array) -> BoundedData:
 
 
 def _init(x0: Array, data: BoundedData) -> BoundedState:
-    x = data.lower + GOLDEN * (data.upper - data.lower)
+    x = data.lower + SECTION * (data.upper - data.lower)
     zero, inf = jnp.zeros_like(x), jnp.full_like(x, jnp.inf)
     return BoundedState(data.lower, data.upper, x, x, x, inf, inf, inf, x, zero, zero, jnp.ones((), bool))
 
@@ -128,7 +127,7 @@ def _next_point(s: BoundedState, middle: Array, tol1: Array) -> BoundedState:
     at_end = ((u - s.a) < 2 * tol1) | ((s.b - u) < 2 * tol1)
     step = jnp.where(at_end, tol1 * toward, step)
     larger = jnp.where(s.x >= middle, s.a - s.x, s.b - s.x)
-    step, before = jnp.where(parabolic, step, GOLDEN * larger), jnp.where(parabolic, s.d, larger)
+    step, before = jnp.where(parabolic, step, SECTION * larger), jnp.where(parabolic, s.d, larger)
     away = jnp.where(step < 0, -1.0, 1.0) * jnp.maximum(jnp.abs(step), tol1)
     return s._replace(u=jnp.clip(s.x + away, s.a, s.b), d=step, e=before)
 

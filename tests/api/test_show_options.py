@@ -28,7 +28,7 @@ def test_without_a_method_all_are_shown():
     assert [line for line in text.splitlines() if line.startswith("minimize")] == [
         f"{d}(method={r.name!r})" for d, r in ROWS
     ]
-    assert show_options("minimize_scalar", disp=False).startswith("minimize_scalar(method='bounded')")
+    assert show_options("minimize_scalar", disp=False).startswith("minimize_scalar(method='brent')")
 
 
 def test_it_prints_unless_told_not_to(capsys):

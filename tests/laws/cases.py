@@ -7,7 +7,7 @@ independent measure of how true a claimed success is.
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -15,35 +15,14 @@ import numpy as np
 import pytest
 from jax import Array, lax
 
-from jaxopt_lite import OptimizeResult, Stepper, minimize, minimize_scalar, stepper
+from jaxopt_lite import OptimizeResult, Stepper, minimize, stepper
 from tests import tolerances
-from tests.problems import ALL, CLASSIC, HARD, SCALAR, Problem, ScalarProblem
+from tests.laws import root_rows
+from tests.laws.case import Case
+from tests.laws.scalar_rows import BOUNDED, BRENT, GOLDEN
+from tests.problems import ALL, CLASSIC, HARD, Problem
 
 DTYPES = (np.float64, np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """A method under the laws."""
-
-    name: str  # as the door spells it
-    solve: Callable[..., OptimizeResult]  # (fun, start, args=(), tol=None, options=None); start: one vector
-    stepper: Callable[[np.ndarray, dict], tuple[Stepper, Any]]  # (start, options) -> the stepper and its first state
-    with_gradient: bool  # tell takes a gradient too
-    model: Callable[[Array, Array], Array]  # (x, theta (2,)) -> value: smooth, solved from every start below
-    starts: Callable[[np.random.Generator, int], np.ndarray]  # (k, s) float64
-    thetas: Callable[[np.random.Generator, int], np.ndarray]  # (k, 2) float64, of size about one
-    solution: Callable[[np.ndarray], np.ndarray]  # theta -> x*
-    problems: tuple[Any, ...]  # of the library, to be solved
-    hard: tuple[Any, ...]  # of the library, not to be claimed falsely
-    start_of: Callable[[Any], np.ndarray]  # problem -> start
-    first_point: Callable[[np.ndarray], np.ndarray]  # start -> the point that is evaluated first
-    group_of: Callable[[Any], Any]  # problems of one group have the same shapes: solved by one program
-    untrue: Callable[..., float]  # (problem, x, values, status, dtype): true residual / permitted one, at most 1
-    tol_name: str  # the option that tol sets
-    bad_start_status: int  # of a start that is not a number
-    shape: tuple[int, ...]  # of x in the model problem
-    with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
 
 
 # --- BFGS -----------------------------------------------------------------------------------------------------------
@@ -129,66 +108,15 @@ LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb
 TNC = _like_bfgs("TNC", with_product=True)
 
 
-# --- bounded --------------------------------------------------------------------------------------------------------
-
-
-def _bounded(fun: Callable, start: Any, args: Any = (), tol: Any = None, options: dict | None = None) -> OptimizeResult:
-    return minimize_scalar(fun, bounds=(start[0], start[1]), args=args, method="bounded", tol=tol, options=options)
-
-
-def _bounded_stepper(start: np.ndarray, options: dict) -> tuple[Stepper, Any]:
-    machine = stepper("bounded", bounds=(start[0], start[1]), options=options)
-    return machine, machine.init()
-
-
-def well(x: Array, theta: Array) -> Array:
-    """A quartic well with its minimum at t1, of curvature 1 + t2."""
-    away = x - theta[0]
-    return 0.5 * (1.0 + theta[1]) * away**2 + 0.1 * away**3 + 0.2 * away**4
-
-
-def _minimizers(problem: ScalarProblem) -> tuple[np.ndarray, float]:
-    """The minimizers in the interval, and how well they are known: from a fine grid where there are several."""
-    if "multimodal" not in problem.tags:
-        return np.array([problem.x_star]), 0.0
-    grid = np.linspace(*problem.bounds, 1_000_001)
-    values = np.pad(np.asarray(jax.jit(jax.vmap(problem.fun))(grid)), 1, constant_values=np.inf)
-    return grid[(values[1:-1] <= values[:-2]) & (values[1:-1] <= values[2:])], float(grid[1] - grid[0])
-
-
-def _abscissa_untrue(problem: ScalarProblem, x: np.ndarray, values: tuple, status: int, dtype: Any) -> float:
-    """The distance to a minimizer against xatol (status 0), or against what the dtype resolves (status 8)."""
-    if "flat" in problem.tags:
-        return 0.0
-    points, known_to = _minimizers(problem)
-    permitted = tolerances.abscissa_asked(dtype) + known_to + tolerances.eps(dtype) * abs(float(x))
-    if status == 8:
-        permitted += tolerances.abscissa_resolved(dtype, float(x))
-    return float(np.min(np.abs(points - float(x))) / permitted)
-
-
-BOUNDED = Case(
-    name="bounded",
-    solve=_bounded,
-    stepper=_bounded_stepper,
-    with_gradient=False,
-    model=well,
-    starts=lambda rng, k: np.stack([rng.uniform(-3.0, 0.0, k), rng.uniform(2.0, 4.0, k)], -1),
-    thetas=lambda rng, k: rng.uniform(0.5, 1.5, (k, 2)),
-    solution=lambda theta: theta[..., 0],
-    problems=SCALAR,
-    hard=(),
-    start_of=lambda problem: np.array(problem.bounds),
-    first_point=lambda start: start[0] + 0.5 * (3.0 - 5.0**0.5) * (start[1] - start[0]),
-    group_of=lambda problem: (),
-    untrue=_abscissa_untrue,
-    tol_name="xatol",
-    bad_start_status=7,
-    shape=(),
-)
-
-CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED)
-SLOW = (CG, NEWTON_CG, LBFGSB, TNC)  # compositions of what the other rows have: by `make test-slow`, or 15 minutes are over
+CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *root_rows.QUICK, *root_rows.SLOW)
+SLOW = (
+    CG,
+    NEWTON_CG,
+    LBFGSB,
+    TNC,
+    GOLDEN,
+    *root_rows.SLOW,
+)  # compositions of what the other rows have: by `make test-slow`, or 15 minutes are over
 
 
 def param(case: Case, *more: Any) -> Any:

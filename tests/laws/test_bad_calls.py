@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite import minimize, minimize_scalar, show_options, stepper
+from jaxopt_lite import minimize, minimize_scalar, root_scalar, show_options, stepper
 
 X0 = np.zeros(3)
 VALUE = ValueError
@@ -28,6 +28,17 @@ def scalar(**changes):
     """`minimize_scalar` with some arguments changed."""
     arguments = {"fun": good, "bounds": (0.0, 2.0)} | changes
     return lambda: minimize_scalar(**arguments)
+
+
+def bracket(points):
+    """`minimize_scalar` from a bracket."""
+    return lambda: minimize_scalar(good, bracket=points)
+
+
+def rooted(**changes):
+    """`root_scalar` with some arguments changed."""
+    arguments = {"f": lambda x: x - 1.0, "bracket": (0.0, 2.0)} | changes
+    return lambda: root_scalar(**arguments)
 
 
 def option(**given):
@@ -129,7 +140,6 @@ CALLS = {
     "hess_inv0 is negative": (option(hess_inv0=-np.eye(3)), VALUE, "hess_inv0.*positive definite"),
     "hess_inv0 is not a number": (option(hess_inv0=np.full((3, 3), np.nan)), VALUE, "hess_inv0.*positive definite"),
     "scalar: unknown method": (scalar(method="bouned"), VALUE, "method 'bouned'.*Did you mean 'bounded'"),
-    "scalar: no bounds": (lambda: minimize_scalar(good), VALUE, "bounds"),
     "scalar: method without bounds": (lambda: minimize_scalar(good, method="bounded"), VALUE, "bounds are not given"),
     "scalar: three bounds": (scalar(bounds=(0, 1, 2)), VALUE, r"bounds is \(0, 1, 2\).*two"),
     "scalar: one bound": (scalar(bounds=3.0), VALUE, "bounds is 3.0.*two"),
@@ -143,15 +153,66 @@ CALLS = {
     "scalar: complex bounds": (scalar(bounds=(0.0, 1j)), (VALUE, TYPE), "bounds.*real"),
     "scalar: half bounds": (scalar(bounds=(np.float16(0), np.float16(1))), TYPE, "bounds.*float16"),
     "scalar: bounds of two dtypes": (scalar(bounds=(np.float32(0), np.float64(1))), TYPE, "bounds.*float32.*float64"),
-    "scalar: bracket": (scalar(bracket=(0.0, 1.0)), VALUE, "bracket is given"),
+    "scalar: bracket for bounded": (scalar(bracket=(0.0, 1.0)), VALUE, "bracket is given.*'bounded'.*'brent', 'golden'"),
+    "scalar: bounds for brent": (scalar(method="brent"), VALUE, "bounds are given.*'brent'.*'bounded'"),
+    "scalar: bounds for golden": (scalar(method="golden"), VALUE, "bounds are given.*'golden'.*'bounded'"),
+    "scalar: one point": (bracket(1.0), VALUE, r"bracket is 1.0.*two or three"),
+    "scalar: bracket of one": (bracket((1.0,)), VALUE, "bracket has 1 points.*two.*three"),
+    "scalar: bracket of four": (bracket((1.0, 2.0, 3.0, 4.0)), VALUE, "bracket has 4 points.*two.*three"),
+    "scalar: equal points": (bracket((1.0, 1.0)), VALUE, "bracket is.*a != b"),
+    "scalar: bracket without order": (bracket((0.0, 2.0, 1.0)), VALUE, "bracket is.*a < b < c"),
+    "scalar: bracket with equal points": (bracket((0.0, 1.0, 1.0)), VALUE, "bracket is.*a < b < c"),
+    "scalar: infinite bracket": (bracket((0.0, np.inf)), VALUE, "bracket is.*inf.*finite"),
+    "scalar: NaN bracket": (bracket((np.nan, 0.0, 1.0)), VALUE, "bracket is.*nan.*finite"),
+    "scalar: bracket of vectors": (bracket((np.zeros(2), np.ones(2))), VALUE, "bracket is.*scalars"),
+    "scalar: bracket of strings": (bracket("ab"), VALUE, "bracket is.*scalars"),
+    "scalar: half bracket": (bracket((np.float16(0), np.float16(1))), TYPE, "bracket.*float16"),
+    "scalar: bracket of two dtypes": (bracket((np.float32(0), np.float64(1))), TYPE, "bracket.*float32.*float64"),
+    "scalar: brent: fun is not scalar": (
+        lambda: minimize_scalar(lambda x: jnp.stack([x, x])),
+        VALUE,
+        r"fun returned.*\(2,\).*scalar",
+    ),
+    "scalar: negative xtol": (lambda: minimize_scalar(good, options={"xtol": -1.0}), VALUE, "xtol.*-1.0.*>= 0"),
+    "scalar: xatol for brent": (
+        lambda: minimize_scalar(good, options={"xatol": 1.0}),
+        VALUE,
+        "option 'xatol'.*'brent'.*Did you mean 'xtol'",
+    ),
     "scalar: fun is not scalar": (scalar(fun=lambda x: jnp.stack([x, x])), VALUE, r"fun returned.*\(2,\).*scalar"),
     "scalar: negative xatol": (scalar(options={"xatol": -1.0}), VALUE, "xatol.*-1.0.*>= 0"),
     "scalar: unknown option": (scalar(options={"xtol": 1.0}), VALUE, "option 'xtol'.*Did you mean 'xatol'"),
     "stepper: unknown method": (lambda: stepper("BGFS"), VALUE, "method 'BGFS'.*Did you mean 'BFGS'"),
     "stepper: unknown option": (lambda: stepper("BFGS", options={"a": 1}).init(X0), VALUE, "option 'a'"),
     "stepper: no bounds": (lambda: stepper("bounded"), VALUE, "bounds are not given"),
+    "stepper: bounds for brent": (lambda: stepper("brent", bounds=(0.0, 1.0)), VALUE, "bounds are given.*'bounded'"),
+    "stepper: bracket for BFGS": (lambda: stepper("BFGS", bracket=(0.0, 1.0)), VALUE, "bracket.*'BFGS'.*leave"),
     "stepper: no start": (lambda: stepper("BFGS").init(), VALUE, "x0 is not given"),
     "show_options: unknown solver": (lambda: show_options("minimise"), VALUE, "solver 'minimise'.*minimize"),
+    "root: neither bracket nor start": (rooted(bracket=None), VALUE, "neither bracket nor x0.*give"),
+    "root: no bracket": (rooted(bracket=None, x0=0.0, method="brentq"), VALUE, "bracket is not given.*'brentq'.*give"),
+    "root: no start": (rooted(bracket=None, method="newton"), VALUE, "x0 is not given.*'newton'"),
+    "root: a bracket for secant": (rooted(x0=0.0, method="secant"), VALUE, "bracket is given.*'secant'.*leave it out"),
+    "root: three ends": (rooted(bracket=(0.0, 1.0, 2.0)), VALUE, "bracket is.*two numbers"),
+    "root: one end": (rooted(bracket=1.0), VALUE, "bracket is 1.0.*two numbers"),
+    "root: equal ends": (rooted(bracket=(1.0, 1.0)), VALUE, "bracket is.*different finite"),
+    "root: infinite ends": (rooted(bracket=(0.0, np.inf)), VALUE, "bracket is.*different finite"),
+    "root: ends that are not numbers": (rooted(bracket=("0", "1")), TYPE, "bracket holds a str"),
+    "root: ends of two dtypes": (rooted(bracket=(np.float32(0.0), np.float64(2.0))), TYPE, "dtypes float32 and float64"),
+    "root: brackets of a batch": (rooted(bracket=(np.zeros(3), np.ones(3))), VALUE, r"bracket has shape \(3,\).*vmap"),
+    "root: starts of a batch": (rooted(bracket=None, x0=np.zeros(3)), VALUE, r"x0 has shape \(3,\).*vmap"),
+    "root: a complex start": (rooted(bracket=None, x0=1j), TYPE, "x0 holds a complex.*real"),
+    "root: unknown method": (rooted(method="brent"), VALUE, "unknown method 'brent'.*Did you mean 'brentq'"),
+    "root: unknown option": (rooted(options={"xtoll": 1.0}), VALUE, "option 'xtoll'.*Did you mean 'xtol'"),
+    "root: negative xtol": (rooted(xtol=-1.0), VALUE, "xtol.*-1.0.*>= 0"),
+    "root: broken k": (rooted(method="toms748", options={"k": 0}), VALUE, "'k' is 0.*>= 1"),
+    "root: f is not scalar": (rooted(f=lambda x: jnp.stack([x, x])), VALUE, r"f returned.*\(2,\).*scalar"),
+    "root: f is no callable": (rooted(f=3.0), TYPE, "f is a float.*callable"),
+    "root: f uses numpy": (rooted(f=lambda x: np.exp(x) - 1), TYPE, "f cannot be traced"),
+    "root: fprime is a number": (rooted(bracket=None, x0=0.0, fprime=3.0), TYPE, "fprime is a float.*callable"),
+    "root: no pair": (rooted(bracket=None, x0=0.0, fprime=True), VALUE, r"f returned.*\(f, f'\)"),
+    "root: no triple": (rooted(bracket=None, x0=0.0, fprime2=True), VALUE, r"f returned.*\(f, f', f''\)"),
+    "root: stepper without a bracket": (lambda: stepper("ridder"), VALUE, "bounds are not given.*'ridder'.*bracket"),
 }
 
 by_name = pytest.mark.parametrize("name", CALLS)

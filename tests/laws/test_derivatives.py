@@ -46,7 +46,7 @@ def test_forward_reverse_and_closed_form_agree(case, dtype):
 @all_cases
 def test_jvp_is_the_central_difference(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
-    h, rtol = tolerances.central_difference(np.float64)
+    h, rtol = tolerances.central_difference(np.float64, case.known)
     x_of, along = solution(case, start, TOL), np.array([0.3, -0.7])
     _, slope = jax.jvp(x_of, (theta,), (along,))
     np.testing.assert_allclose(slope, (x_of(theta + h * along) - x_of(theta - h * along)) / (2 * h), rtol=rtol, atol=rtol)
@@ -63,12 +63,15 @@ def test_through_a_closure_as_through_args(case):
 
 @all_cases
 def test_through_fun(case):
-    """d fun(x*(theta), theta) is the partial derivative, for the minimum moves at no cost (the envelope theorem)."""
+    """d fun(x*(theta), theta) is the partial derivative, for the minimum moves at no cost (the envelope theorem).
+
+    At a root fun is zero for all theta.
+    """
     start, theta = (a[0] for a in batch(case, np.float64, 1))
-    fun = lambda x, theta: case.model(x, theta) + jnp.sum(jnp.sin(theta)) * theta[0]
+    fun = lambda x, theta: case.model(x, theta) + case.lift * jnp.sum(jnp.sin(theta)) * theta[0]
     best = lambda theta: case.solve(fun, start, (theta,), tol=TOL).fun
     x = case.solve(fun, start, (theta,), tol=TOL).x
-    partial = jax.grad(fun, argnums=1)(x, theta)
+    partial = case.lift * jax.grad(fun, argnums=1)(x, theta)
     for mode in (jax.jacfwd, jax.jacrev):
         np.testing.assert_allclose(mode(best)(theta), partial, rtol=1e-6, atol=1e-8)
 
@@ -102,12 +105,12 @@ def test_jit_of_grad(case):
 def test_second_derivatives(case, of):
     """Against central differences of the first ones; forward over reverse, reverse over forward."""
     start, theta = (a[0] for a in batch(case, np.float64, 1))
-    fun = lambda x, theta: case.model(x, theta) + jnp.sum(theta**3) * 0.1
+    fun = lambda x, theta: case.model(x, theta) + case.lift * jnp.sum(theta**3) * 0.1
     if of == "x":
         loss = scalar(case, start, TOL)
     else:
         loss = lambda theta: case.solve(fun, start, (theta,), tol=TOL).fun
-    h, rtol = tolerances.central_difference(np.float64)
+    h, rtol = tolerances.central_difference(np.float64, case.known)
     grad = jax.jit(jax.grad(loss))
     wanted = np.stack([(grad(theta + h * e) - grad(theta - h * e)) / (2 * h) for e in np.eye(2)])
     np.testing.assert_allclose(jax.jit(jax.hessian(loss))(theta), wanted, rtol=rtol, atol=rtol)

@@ -46,7 +46,7 @@ def test_a_batch_puts_its_axis_in_front(case, dtype):
 @all_cases
 def test_integer_start_is_promoted_to_the_default_float(case):
     start = np.round(batch(case, np.float64, 1)[0][0]).astype(np.int32)
-    res = host(case.solve(bowl, start))
+    res = host(case.solve(case.pose(bowl), start))
     assert res.x.dtype == np.float64
     np.testing.assert_allclose(res.x, MOVED, atol=tolerances.solution(np.float64, 1e-5))
 
@@ -59,12 +59,12 @@ def test_args_of_any_kind(case):
     def fun(x, how, flag, nothing, number, nested, function):
         assert (how, flag, nothing) == ("squared", True, None)
         assert isinstance(number, jax.Array)
-        return function(x, nested["theta"][0]) * number + nested["offset"].astype(x.dtype)
+        return function(x, nested["theta"][0]) * number + case.lift * nested["offset"].astype(x.dtype)
 
     nested = {"theta": [theta], "offset": np.int32(2), "name": "unused"}
     res = case.solve(fun, start, ("squared", True, None, 2.0, nested, case.model))
     np.testing.assert_allclose(res.x, case.solution(theta), atol=1e-4)
-    np.testing.assert_allclose(res.fun, 2.0, atol=1e-7)
+    np.testing.assert_allclose(res.fun, 2.0 * case.lift, atol=1e-7)
 
 
 @all_cases
@@ -72,10 +72,10 @@ def test_static_args_choose_the_code(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
 
     def fun(x, sign, flip):
-        return case.model(x, theta * 0.5 if flip else theta) + (1.0 if sign == "plus" else -1.0)
+        return case.model(x, theta * 0.5 if flip else theta) + case.lift * (1.0 if sign == "plus" else -1.0)
 
     found = [case.solve(fun, start, (sign, flip)) for sign in ("plus", "minus") for flip in (False, True)]
-    np.testing.assert_allclose([res.fun for res in found], [1.0, 1.0, -1.0, -1.0], atol=1e-7)
+    np.testing.assert_allclose([res.fun for res in found], case.lift * np.array([1.0, 1.0, -1.0, -1.0]), atol=1e-7)
     for res, scale in zip(found, (1.0, 0.5, 1.0, 0.5), strict=True):
         np.testing.assert_allclose(res.x, case.solution(scale * theta), atol=1e-4)
 

@@ -9,7 +9,7 @@ from jaxopt_lite import minimize, show_options
 from jaxopt_lite.api import methods
 from tests.laws.cases import all_cases, all_dtypes, batch, host
 
-ROWS = {row.name: row for row in (*methods.MINIMIZE, *methods.MINIMIZE_SCALAR)}
+ROWS = {row.name: row for row in (*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *methods.ROOT_SCALAR)}
 
 
 def problem(case, dtype=np.float64):
@@ -76,7 +76,7 @@ def test_defaults_that_are_shown_are_the_defaults(case):
 
 
 def _shown(name):
-    for solver in ("minimize", "minimize_scalar"):
+    for solver in ("minimize", "minimize_scalar", "root_scalar"):
         try:
             return show_options(solver, name, disp=False)
         except ValueError:

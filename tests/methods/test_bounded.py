@@ -82,11 +82,14 @@ def test_no_point_at_or_outside_of_the_bounds(problem, dtype):
     assert np.all(asked < upper)
 
 
-@problems
-@dtypes
+# another minimum than the least may be found; in float32 the plain around the narrow well is all rounding
+FOUND = [
+    (p, d) for p in SCALAR for d in DTYPES if not p.tags & ({"multimodal", "narrow"} if d == np.float32 else {"multimodal"})
+]
+
+
+@pytest.mark.parametrize(("problem", "dtype"), FOUND, ids=[f"{p.name}-{d.__name__}" for p, d in FOUND])
 def test_the_minimum_is_found_as_well_as_values_tell(problem, dtype):
-    if "multimodal" in problem.tags or ("narrow" in problem.tags and dtype == np.float32):
-        pytest.skip("another minimum may be found")
     _, result = drive(host(problem), problem.bounds, dtype)
     assert int(result.status) in SUCCESS
     assert result.x.dtype == result.fun.dtype == dtype

@@ -1,6 +1,7 @@
 """The library of test problems: what every method is tried on, and itself tested in `test_problems.py`.
 
 `MGH` and `CLASSIC` are smooth, `HARD` each has its own way to fail, `SCALAR` are one-dimensional with an interval.
+`ROOTS` have a bracket and a root, `FAMILIES` are the classical test sets for root finders.
 `ALL` is the part of the smooth ones that a sound gradient method solves from the standard start: it ends at `fun_star`
 or at a value in `minima`. The factories in `mgh_variable` and `classic` give other dimensions, and `transforms` maps a
 problem to one whose answer is known to move with it. Importing builds NumPy data only and starts no backend.
@@ -9,6 +10,7 @@ problem to one whose answer is known to move with it. Importing builds NumPy dat
 from . import classic, hard, mgh, mgh_variable, scalar, transforms
 from .problem import Problem, least_squares
 from .scalar import ScalarProblem
+from .scalar_roots import FAMILIES, ROOTS, RootFamily, RootProblem
 
 MGH: tuple[Problem, ...] = mgh.PROBLEMS + mgh_variable.PROBLEMS
 CLASSIC: tuple[Problem, ...] = classic.PROBLEMS
@@ -31,10 +33,14 @@ def by_name(name: str) -> Problem | ScalarProblem:
 __all__ = [
     "ALL",
     "CLASSIC",
+    "FAMILIES",
     "HARD",
     "MGH",
+    "ROOTS",
     "SCALAR",
     "Problem",
+    "RootFamily",
+    "RootProblem",
     "ScalarProblem",
     "by_name",
     "classic",

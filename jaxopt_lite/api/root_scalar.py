@@ -1,0 +1,200 @@
+"""`root_scalar`: SciPy's front door to a zero of a function of one variable."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxopt_lite.api import methods
+from jaxopt_lite.api.close import root_oracle
+from jaxopt_lite.api.minimize import solve
+from jaxopt_lite.api.result import RootResults, as_root
+from jaxopt_lite.core.layout import is_weak, parse
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, STATIC, evaluations, number, read
+from jaxopt_lite.core.program import Call, Plan, is_plain
+
+
+def root_scalar(
+    f: Callable,
+    args: Any = (),
+    method: str | None = None,
+    bracket: Any = None,
+    fprime: Callable | bool | None = None,
+    fprime2: Callable | bool | None = None,
+    x0: Any = None,
+    x1: Any = None,
+    xtol: Any = None,
+    rtol: Any = None,
+    maxiter: Any = None,
+    options: dict[str, Any] | None = None,
+) -> RootResults:
+    """Find a zero of a scalar function of one variable.
+
+    One lane is one scalar problem: use `jax.vmap` over what `f` captures, its `args`, brackets or starts for many.
+
+    Parameters
+    ----------
+    f : callable
+        ``f(x, *args) -> scalar`` of a scalar x, written with JAX. Traced once a compile.
+    args : tuple
+        More arguments of `f`, `fprime` and `fprime2`, any pytrees. Numbers and arrays are traced.
+    method : str, optional
+        With a bracket 'bisect', 'brentq', 'brenth', 'ridder', 'toms748' or 'chandrupatla'; from a start 'newton',
+        'secant' or 'halley'. Default, as in SciPy: 'brentq' where there is a bracket, else 'halley' where fprime2 (and
+        fprime) are given, 'secant' where x1 is given without fprime, and else 'newton'.
+    bracket : pair of floats, optional
+        Two points, in any order, where f has opposite signs: a pair or an array (2,). Traced. A bracket makes 'newton' and
+        'halley' safe: they start at x0, or at its midpoint, and never leave it.
+    fprime, fprime2 : callable, bool or None
+        ``fprime(x, *args)``, the derivative, and the second one. None: autodiff. fprime=True: f returns (f, f');
+        fprime2=True: f returns (f, f', f''). Methods that use none ignore them.
+    x0, x1 : float, optional
+        Start, and for 'secant' the second one (default, as in SciPy, x0 + 1e-4 (1 + |x0|) away from zero). Traced. Methods
+        that start from a bracket alone ignore them.
+    xtol, rtol : float, optional
+        Wanted accuracy of the root: xtol + rtol |x|. Traced. With a bracket 2e-12 and 4 eps; else, for the last step,
+        1.48e-8 and 0. Less than 4 eps |x| is never asked.
+    maxiter : int, optional
+        Most iterations; default 100 with a bracket, 50 without. Traced.
+    options : dict, optional
+        xtol, rtol and maxiter again (these go first), `k` of 'toms748' (interpolations an iteration, 1), `maxfev`, `disp`,
+        `lanes`, `turns_per_refill`.
+
+    Returns
+    -------
+    RootResults
+        With root, converged, flag, iterations and function_calls, which are also called x, success, message, nit and
+        nfev; and fun, f there, and status. All are scalars of the dtype of the bracket or the start (the default float
+        for Python numbers). The derivative of the root with respect to what `f` captures or is given is that of the
+        implicit function theorem, -f_theta / f_x; NaN where the lane did not converge or f_x = 0.
+
+    Raises
+    ------
+    ValueError
+        Unknown method or option; neither a bracket nor a start, or not what the method needs; a bracket that is not two
+        different finite numbers; an f that returns no scalar.
+    TypeError
+        Numbers of another kind or of mixed dtypes; an f that JAX cannot trace.
+
+    Notes
+    -----
+    Statuses that can occur: 0; 1; 4 (a derivative or a difference of zero stopped an open method); 5 (f is not finite at a
+    point, or grows toward a sign change as at a pole); 7 (no change of sign; traced ends that are equal or not finite); 8
+    (the accuracy asked is less than 4 eps |x|, or than f resolves). Success means that a bracket with a change of sign is
+    as narrow as asked, and |f| no larger there than at the ends that were given; or, without a bracket, that a step and the
+    Newton (or secant) step after it are both as short as asked, the second being shorter; or that f is zero at x. A jump
+    over zero counts as a change of sign.
+
+    Without success x is the point with the least |f| that was evaluated.
+
+    Differs from SciPy: nothing is raised for a bracket without a change of sign, it is status 7; derivatives by autodiff
+    where SciPy takes differences; 'newton', 'halley' and 'secant' evaluate f at the point that they return (one evaluation
+    more, never an unchecked point); `function_calls` counts points, whatever is evaluated there; 'toms748' stops as soon as
+    its bracket is narrow and returns the better end; 'chandrupatla' is `scipy.optimize.elementwise.find_root`'s.
+
+    References
+    ----------
+    R. P. Brent, Algorithms for Minimization without Derivatives, 1973, chapter 4. J. C. P. Bus, T. J. Dekker, ACM TOMS 1,
+    1975. C. J. F. Ridders, IEEE Trans. Circuits Syst. 26, 1979. G. E. Alefeld, F. A. Potra, Y. Shi, ACM TOMS 21, 1995.
+    T. R. Chandrupatla, Adv. Eng. Software 28, 1997.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from jaxopt_lite import root_scalar
+    >>> sol = root_scalar(lambda x: x**3 - 1, bracket=[0, 3], method="brentq")
+    >>> round(float(sol.root), 6), bool(sol.converged), int(sol.iterations)
+    (1.0, True, 10)
+
+    A batch, and the derivatives of its roots, 1 / (3 x**2 - 1):
+
+    >>> root = lambda p: root_scalar(lambda x: x**3 - x - p, x0=2.0).root
+    >>> print(jax.vmap(root)(jnp.array([0.0, 6.0])).round(4), jax.vmap(jax.grad(root))(jnp.array([0.0, 6.0])).round(4))
+    [1. 2.] [0.5    0.0909]
+    """
+    fprime, fprime2 = (None if given is False else given for given in (fprime, fprime2))
+    row = _choose(method, bracket, fprime, fprime2, x0, x1)
+    points = {"bracket": bracket if "bracket" in row.takes else None}
+    points |= {name: given if name in row.takes else None for name, given in (("x0", x0), ("x1", x1))}
+    points = read_points(**points)
+    leaves, layout = parse(stand_in(points))
+    asked = {"xtol": xtol, "rtol": rtol, "maxiter": maxiter}
+    kinds = {"maxiter": COUNT}
+    asked = {n: number(v, n, kinds.get(n, POSITIVE_OR_ZERO)) for n, v in asked.items() if v is not None}
+    values = read(asked | (options or {}) if isinstance(options, dict | None) else options, row.options, row.name, 1)
+    built = row.build(values | {"bounded": points["bracket"] is not None})
+    wanted = {name: given for name, given in (("fprime", fprime), ("fprime2", fprime2)) if name in row.takes}
+    if fprime2 is True or (fprime is True and "fprime" not in row.takes):  # f returns more than its value
+        wanted = {"fprime": fprime, "fprime2": fprime2}
+    oracle, traced = root_oracle(built.needs, layout, f, args, **wanted)
+    most = row.maxiter(1) if values["maxiter"] is None else values["maxiter"]
+    numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC} | points
+    plan = Plan(built, row.prepare, oracle, layout, row.schedule(values))
+    call = Call(leaves, numbers, most, evaluations(values), traced)
+    result = as_root(solve(plan, call, None))
+    if values["disp"] and is_plain(call):
+        print(result)
+    return result
+
+
+def _choose(method: Any, bracket: Any, fprime: Any, fprime2: Any, x0: Any, x1: Any) -> methods.Row:
+    """The row of the method, SciPy's choice where none is named; raises where it lacks what it needs."""
+    if method is None:
+        if bracket is None and x0 is None:
+            raise ValueError("neither bracket nor x0 is given; give bracket=(a, b) with a change of sign, or a start x0.")
+        derivative = fprime is not None or fprime2 is True
+        open_one = "halley" if derivative and fprime2 is not None else "newton"
+        method = "brentq" if bracket is not None else ("secant" if x1 is not None and not derivative else open_one)
+    row = methods.find(methods.ROOT_SCALAR, method, "root_scalar")
+    if "x0" not in row.takes and bracket is None:
+        raise ValueError(f"bracket is not given, and method {row.name!r} needs one; give bracket=(a, b), or use 'newton'.")
+    if "bracket" not in row.takes and bracket is not None:
+        raise ValueError(
+            f"bracket is given, but method {row.name!r} would leave it; use 'newton' or 'brentq', or leave it out."
+        )
+    if "x0" in row.takes and x0 is None and bracket is None:
+        raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; give x0.")
+    return row
+
+
+def read_points(bracket: Any = None, x0: Any = None, x1: Any = None) -> dict[str, Any]:
+    """The bracket and the starts, those that are given; raises where they are known not to be such."""
+    ends: tuple[Any, ...] = () if bracket is None else _pair(bracket)
+    for name, value in (*(("bracket", end) for end in ends), ("x0", x0), ("x1", x1)):
+        if value is None:
+            continue
+        if not isinstance(value, int | float | np.generic | np.ndarray | jax.Array) or isinstance(value, bool | np.bool):
+            raise TypeError(f"{name} holds a {type(value).__name__}; give real numbers.")
+        if jnp.shape(value) != ():
+            raise ValueError(f"{name} has shape {jnp.shape(value)}; give scalars, and use jax.vmap for many problems.")
+        if jnp.result_type(value).kind not in "iuf":
+            raise TypeError(f"{name} has dtype {jnp.result_type(value)}; give real numbers.")
+    known = not any(isinstance(end, Tracer) for end in ends)
+    if known and not (all(map(np.isfinite, ends)) and len(set(map(float, ends))) == len(ends)):
+        raise ValueError(f"bracket is {bracket!r}; give two different finite numbers (a, b).")
+    return {"bracket": ends or None, "x0": x0, "x1": x1}
+
+
+def _pair(bracket: Any) -> tuple[Any, Any]:
+    try:
+        a, b = bracket
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"bracket is {bracket!r}; give two numbers (a, b) where f has opposite signs.") from error
+    return a, b
+
+
+def stand_in(points: dict[str, Any]) -> Any:
+    """x0, or a zero where a bracket alone is given; in the dtype of all that is given."""
+    given = [v for v in (*(points["bracket"] or ()), points["x0"], points["x1"]) if v is not None]
+    typed = [v for v in given if hasattr(v, "dtype") and not (isinstance(v, jax.Array) and is_weak(v))]
+    dtypes = {str(v.dtype) for v in typed if jnp.issubdtype(v.dtype, jnp.floating)}
+    if len(dtypes) > 1:
+        raise TypeError(f"bracket and starts have dtypes {' and '.join(sorted(dtypes))}; give all in one of them.")
+    dtype = np.dtype(dtypes.pop()) if dtypes else np.dtype(jnp.result_type(float))
+    x0 = points["x0"]
+    if isinstance(x0, Tracer | jax.Array):
+        return x0.astype(dtype)
+    return np.asarray(0.0 if x0 is None else x0, dtype)

@@ -1,0 +1,104 @@
+"""What the root finders on a bracket share: the ends, the tolerance, and when a narrow bracket holds a root.
+
+A bracket is two points where f has opposite signs. Signs are compared and values never multiplied, for the product of two
+small values is zero. A bracket is narrow at x when it is no longer than
+
+    tol(x) = max(xtol + rtol |x|, 4 eps |x|)                                                    (1)
+
+of which the first is what was asked for and the second what the dtype resolves: where the second decides, the lane ends
+at working precision.
+
+A sign change is no root where f has a pole: |f| grows without limit as the bracket shrinks toward it, while at a root of
+a continuous f it falls. A narrow bracket is therefore taken for a root only if |f(x)|, at the end x that is returned, is
+at most what it was at the larger of the two ends that were given,
+
+    |f(x)| <= max(|f(a)|, |f(b)|).                                                              (2)
+
+A jump from one sign to the other passes the test, as a bracket that is narrow from the start does: values alone cannot
+tell these from a root. A lane that fails it ends as not finite.
+
+The first two turns ask for the ends. Infinity stands for a value that is not known yet: the loop ends a lane at the first
+value that is not finite, so that none is ever stored.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
+from jaxopt_lite.core.protocol import Answer
+from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, PRECISION, RUNNING
+from jaxopt_lite.core.stopping import ROOT_XTOL, root_rtol
+
+RESOLVED = 4  # eps of x: SciPy's least rtol, two units in the last place on either side
+
+
+class BracketData(NamedTuple):
+    """Traced numbers of a run."""
+
+    a: Array  # () the ends that were given, in any order
+    b: Array  # ()
+    xtol: Array  # () wanted accuracy of x, absolute
+    rtol: Array  # () and relative
+
+
+OPTIONS = {
+    "xtol": Option(None, POSITIVE_OR_ZERO, "Absolute accuracy of the root that is wanted. Default 2e-12."),
+    "rtol": Option(None, POSITIVE_OR_ZERO, "Relative accuracy that is wanted, beside xtol. Default, and least: 4 eps."),
+}
+
+
+def prepare(options: dict[str, Any], x0: Array) -> BracketData:
+    """The data record from options; `bracket` are the two ends."""
+    a, b = options["bracket"]
+    xtol = ROOT_XTOL if options["xtol"] is None else options["xtol"]
+    rtol = root_rtol(x0.dtype) if options["rtol"] is None else options["rtol"]
+    return BracketData(*(jnp.asarray(v).astype(x0.dtype) for v in (a, b, xtol, rtol)))
+
+
+def resolution(x: Array) -> Array:
+    """What the dtype resolves near x."""
+    return RESOLVED * jnp.finfo(x.dtype).eps * jnp.abs(x)
+
+
+def tolerance(x: Array, data: Any) -> Array:
+    """Equation (1)."""
+    return jnp.maximum(data.xtol + data.rtol * jnp.abs(x), resolution(x))
+
+
+def success(x: Array, data: Any) -> Array:
+    """The status of a root that is known to its tolerance."""
+    return jnp.where(data.xtol + data.rtol * jnp.abs(x) < resolution(x), PRECISION, CONVERGED)
+
+
+def half(a: Array, b: Array) -> Array:
+    """Half of the way from a to b; the way itself may be longer than the largest number."""
+    return 0.5 * b - 0.5 * a
+
+
+def middle(a: Array, b: Array) -> Array:
+    """The midpoint; no sum of the ends overflows."""
+    return 0.5 * a + 0.5 * b
+
+
+def differ(f: Array, g: Array) -> Array:
+    """Are the signs of two values that are not zero opposite?"""
+    return (f < 0) != (g < 0)
+
+
+def nearer(a: Array, f_a: Array, b: Array, f_b: Array) -> tuple[Array, Array]:
+    """The end with the smaller value, and its value."""
+    ahead = jnp.abs(f_a) <= jnp.abs(f_b)
+    return jnp.where(ahead, a, b), jnp.where(ahead, f_a, f_b)
+
+
+def outcome(
+    answer: Answer, data: BracketData, first: Array, unbracketed: Array, narrow: Array, x: Array, f_x: Array, top: Array
+) -> Array:
+    """How a lane stands: `narrow` and `unbracketed` count after the `first` turn, x is the end that would be returned."""
+    ended = jnp.where(jnp.abs(f_x) <= top, success(x, data), NOT_FINITE)
+    status = jnp.where(first, RUNNING, jnp.where(unbracketed, BAD_INPUT, jnp.where(narrow, ended, RUNNING)))
+    status = jnp.where(answer.finite, jnp.where(answer.fun == 0, CONVERGED, status), NOT_FINITE)
+    good = jnp.isfinite(data.a) & jnp.isfinite(data.b) & (data.a != data.b)
+    return jnp.where(good, status, BAD_INPUT)

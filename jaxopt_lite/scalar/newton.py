@@ -1,0 +1,161 @@
+"""Newton's and Halley's methods, alone or kept in a bracket.
+
+    newton:  step = -f / f'                                                                     (1)
+    halley:  step = -(f / f') / (1 - f f'' / (2 f'^2))     where the second term is below 1     (2)
+
+(Traub, Iterative Methods for the Solution of Equations, 1964, sections 1.2 and 5.2; orders 2 and 3.) A lane without a
+bracket ends by the rule of the secant method: two short steps, the second one shorter, so that f at the point that is
+returned has been seen. A derivative of zero ends it as numerical difficulties.
+
+With a bracket (Press et al., Numerical Recipes, section 9.4) both ends are evaluated, and every point takes the place of
+the end with its sign. A step that would leave the bracket, or that is longer than half of the one before it, is replaced by
+one to the middle: every turn at least halves the step or the bracket. The lane ends where such a step would be as short as
+asked, or where the bracket is narrow, and claims no root where |f| has grown (`scalar/bracket.py`). Steps shorter than
+sqrt(eps) |x| may follow the rounding of f: they are not halved but taken, until one turns back, at working precision.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.core.implicit import root
+from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.stopping import OPEN_XTOL, value_resolution
+from jaxopt_lite.scalar import bracket, secant
+from jaxopt_lite.scalar.bracket import BracketData, differ, half, middle, outcome, tolerance
+from jaxopt_lite.scalar.secant import contracting
+
+
+class OpenData(NamedTuple):
+    """Traced numbers of a run without a bracket."""
+
+    xtol: Array  # () wanted length of the last steps, absolute
+    rtol: Array  # () and relative
+
+
+class OpenState(NamedTuple):
+    """One point."""
+
+    x: Array  # () point asked for; of a lane that has ended, the last one evaluated
+    fx: Array  # () at the point before it, or of a lane that has ended at x
+    step: Array  # () that led to x; inf at the start
+
+
+class SafeData(NamedTuple):
+    """Traced numbers of a run in a bracket."""
+
+    ends: BracketData
+    start: Array  # () the first point after the ends
+
+
+class SafeState(NamedTuple):
+    """A point in its bracket."""
+
+    x: Array  # () point asked for; of a lane that has ended, the last one evaluated
+    fx: Array  # () at the point before it, or of a lane that has ended at x; inf while nothing is known
+    step: Array  # () that led to x
+    negative: Array  # () end where f < 0
+    positive: Array  # () end where f > 0
+    top: Array  # () largest |f| of the two given ends; inf while they are not known
+
+
+OPTIONS = secant.OPTIONS | {
+    name: option._replace(default=None, doc=f"{option.doc[:-1]}; with a bracket as for 'brentq'.")
+    for name, option in secant.OPTIONS.items()
+}
+
+
+def prepare(options: dict[str, Any], x0: Array) -> OpenData | SafeData:
+    """The data record from options; `bracket` are two ends, or None."""
+    if options["bracket"] is not None:
+        ends, start = bracket.prepare(options, x0), options["x0"]
+        return SafeData(ends, middle(ends.a, ends.b) if start is None else x0[0])
+    xtol = OPEN_XTOL if options["xtol"] is None else options["xtol"]
+    rtol = 0.0 if options["rtol"] is None else options["rtol"]
+    return OpenData(*(jnp.asarray(v).astype(x0.dtype) for v in (xtol, rtol)))
+
+
+def _ask(s: Any, data: Any) -> Query:
+    return Query(s.x[None], jnp.ones_like(s.x)[None])
+
+
+def _step(answer: Answer) -> tuple[Array, Array]:
+    """Equation (1), or (2) where there is a second derivative; and whether the derivative is zero."""
+    slope = answer.jacobian[0, 0]
+    flat = slope == 0
+    slope = jnp.where(flat, 1.0, slope)
+    step = -answer.fun / slope
+    if answer.curvature is None:
+        return step, flat
+    second = -0.5 * step * (answer.curvature[0] / slope)
+    return step / jnp.where(jnp.abs(second) < 1, 1 - second, 1.0), flat
+
+
+def _open_init(x0: Array, data: OpenData) -> OpenState:
+    inf = jnp.full((), jnp.inf, x0.dtype)
+    return OpenState(x0[0], inf, inf)
+
+
+def _open_tell(s: OpenState, query: Query, answer: Answer, data: OpenData) -> Told:
+    step, flat = _step(answer)
+    status = jnp.where(flat, NUMERICAL, contracting(s.x, s.step, step, data))
+    status = jnp.where(answer.finite, jnp.where(answer.fun == 0, CONVERGED, status), NOT_FINITE)
+    x = jnp.where(status == RUNNING, s.x + step, s.x)
+    return Told(OpenState(x, answer.fun, step), status, ~jnp.isinf(s.step))
+
+
+def _safe_init(x0: Array, data: SafeData) -> SafeState:
+    a, inf = data.ends.a, jnp.full_like(data.ends.a, jnp.inf)
+    return SafeState(a, inf, inf, a, a, inf)
+
+
+def _safe_tell(s: SafeState, query: Query, answer: Answer, data: SafeData) -> Told:
+    x, fx, ends = s.x, answer.fun, data.ends
+    first = jnp.isinf(s.fx)
+    second = jnp.isinf(s.top) & ~first
+    below = fx < 0
+    negative, positive = jnp.where(below, x, s.negative), jnp.where(below, s.positive, x)
+    top = jnp.where(second, jnp.maximum(jnp.abs(s.fx), jnp.abs(fx)), s.top)
+    low, high = jnp.minimum(negative, positive), jnp.maximum(negative, positive)
+
+    step, flat = _step(answer)
+    halved = (jnp.abs(step) <= 0.5 * jnp.abs(s.step)) & ~(second | flat)
+    tol, noise = tolerance(x, ends), value_resolution(x.dtype) * jnp.abs(x)
+    lost = (jnp.maximum(jnp.abs(step), jnp.abs(s.step)) <= noise) & ~(halved | second | flat)
+    taken = (halved | lost) & (low < x + step) & (x + step < high)
+    rounding = lost & ((step < 0) != (s.step < 0))
+    narrow = (jnp.abs(half(low, high)) <= 0.5 * tol) | (halved & (jnp.abs(step) <= tol))
+    status = outcome(answer, ends, first, second & ~differ(fx, s.fx), narrow | rounding, x, fx, top)
+    status = jnp.where((status == CONVERGED) & ~narrow & (fx != 0), PRECISION, status)
+
+    start = jnp.where((low < data.start) & (data.start < high), data.start, middle(low, high))
+    ahead = jnp.where(second, start, jnp.where(taken, x + step, middle(low, high)))
+    ahead = jnp.where(first, ends.b, ahead)
+    new = jnp.where(status == RUNNING, ahead, x)
+    # After the ends the bracket itself is the step that the next one must halve.
+    return Told(
+        SafeState(new, fx, jnp.where(second, high - low, ahead - x), negative, positive, top), status, ~(first | second)
+    )
+
+
+def _report(s: Any, data: Any) -> dict[str, Array]:
+    return {"x": s.x[None], "fun": s.fx}
+
+
+@functools.cache
+def _method(name: str, needs: Need, bracketed: bool) -> Method:
+    init, tell = (_safe_init, _safe_tell) if bracketed else (_open_init, _open_tell)
+    return Method(name, needs, init, _ask, tell, _report, root, zero=True)
+
+
+def newton(options: dict[str, Any]) -> Method:
+    """Newton's method."""
+    return _method("newton", Need.JACOBIAN, options["bounded"])
+
+
+def halley(options: dict[str, Any]) -> Method:
+    """Halley's method."""
+    return _method("halley", Need.CURVATURE, options["bounded"])
