@@ -23,7 +23,7 @@ class Row(NamedTuple):
     prepare: Callable[..., Any]  # (options, x0) -> data, inside the program
     options: dict[str, Option]
     tol: tuple[str, ...]  # options that `tol` sets
-    takes: frozenset[str]  # of jac, hess, hessp, bounds, constraints, loss
+    takes: frozenset[str]  # of jac, hess, hessp, bounds, constraints, loss; bracket, x0, x1, fprime, fprime2
     maxiter: Callable[[int], int]  # default, from n
     turns_per_refill: int | None = None  # of a batch; None: the machine's default
     most: int | None = None  # lanes on a CPU at most; None: the machine's default
