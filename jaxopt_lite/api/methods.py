@@ -131,7 +131,7 @@ _BRACKETED = functools.partial(
     takes=frozenset({"bracket"}),
     maxiter=lambda n: 100,
 )
-_OPEN = functools.partial(_BRACKETED, maxiter=lambda n: 50)
+_OPEN = functools.partial(_BRACKETED, maxiter=lambda n: 50, turns_per_refill=7)  # Newton's mean is 6.1, the last one checks
 _DERIVED = functools.partial(_OPEN, prepare=newton.prepare, options=newton.OPTIONS)
 ROOT_SCALAR = (
     _BRACKETED(name="bisect", build=lambda options: bisect.BISECT),

@@ -107,7 +107,7 @@ def root_scalar(
     >>> from jaxopt_lite import root_scalar
     >>> sol = root_scalar(lambda x: x**3 - 1, bracket=[0, 3], method="brentq")
     >>> round(float(sol.root), 6), bool(sol.converged), int(sol.iterations)
-    (1.0, True, 10)
+    (1.0, True, 9)
 
     A batch, and the derivatives of its roots, 1 / (3 x**2 - 1):
 

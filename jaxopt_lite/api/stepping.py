@@ -148,7 +148,7 @@ def _root_stepper(row: methods.Row, bracket: Any, options: dict[str, Any] | None
         leaves, layout = parse(stand_in(points))
         values = read(options, row.options, row.name, 1)
         maxiter = row.maxiter(1) if values["maxiter"] is None else values["maxiter"]
-        numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC} | points
+        numbers = traced(values, row.options) | points
         built = row.build(values | {"bounded": bracket is not None})
         return _init(built, row.prepare, layout, leaves, numbers, maxiter, evaluations(values))
 

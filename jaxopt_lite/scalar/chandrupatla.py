@@ -63,9 +63,9 @@ def _tell(s: ChandrupatlaState, query: Query, answer: Answer, data: BracketData)
     least = 0.5 * tolerance(at, data)
     to_middle = half(a, b)
     narrow = jnp.abs(to_middle) <= least
-    step = 2 * to_middle * jnp.clip(_fraction(a, b, c, f_a, f_b, f_c, to_middle), 0.0, 1.0)
-    inside = jnp.clip(jnp.abs(step), least, 2 * jnp.abs(to_middle) - least)
-    x = jnp.where(first, data.b, a + jnp.copysign(inside, to_middle))
+    part = jnp.abs(to_middle) * jnp.clip(_fraction(a, b, c, f_a, f_b, f_c, to_middle), 0.0, 1.0)
+    part = jnp.copysign(jnp.clip(part, 0.5 * least, jnp.abs(to_middle) - 0.5 * least), to_middle)
+    x = jnp.where(first, data.b, a + part + part)  # the whole step may be longer than the largest number
     status = outcome(answer, data, first, second & ~crossed, narrow, at, f_at, top)
     return Told(ChandrupatlaState(x, a, f_a, b, f_b, top), status, ~(first | second))
 

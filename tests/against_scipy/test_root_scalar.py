@@ -131,7 +131,7 @@ FEW = tuple(f for f in FAMILIES if f.name in ("aps_4", "aps_9", "aps_12", "aps_1
 @pytest.mark.parametrize(
     ("method", "families"),
     [
-        *(pytest.param(method, FEW, id=f"{method}-few") for method in ("brentq", "toms748")),
+        *(pytest.param(method, FEW, id=f"{method}-few") for method in ("brentq",)),
         *(pytest.param(method, FAMILIES, id=f"{method}-all", marks=pytest.mark.slow) for method in IN_BRACKETS),
     ],
 )
