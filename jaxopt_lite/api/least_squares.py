@@ -12,7 +12,8 @@ from jaxopt_lite.api.close import close_loss, residual_oracle
 from jaxopt_lite.api.minimize import solve
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, STATIC, number, read
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, number, read
+from jaxopt_lite.core.options import traced as traced_options
 from jaxopt_lite.core.program import Call, Plan
 from jaxopt_lite.lsq import losses, solution
 
@@ -196,7 +197,7 @@ def plan_call(
         )
     measure, captured = _measure(asked.loss, asked.f_scale, m, layout, row)
     oracle, traced = oracle._replace(loss=measure), traced._replace(loss=captured)
-    numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC}
+    numbers = traced_options(values, row.options)
     numbers |= {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
     most = asked.max_nfev
     most = 100 * n * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)

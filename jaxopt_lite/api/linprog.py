@@ -12,7 +12,8 @@ from jaxopt_lite.api.read_program import read_program, read_sparse
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.watch import watch
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.options import STATIC, read
+from jaxopt_lite.core.options import read
+from jaxopt_lite.core.options import traced as traced_options
 from jaxopt_lite.core.oracle import NO_FUNCTIONS
 from jaxopt_lite.core.program import Call, Plan, is_plain, run
 from jaxopt_lite.linear import highs
@@ -145,7 +146,7 @@ def _plan_call(row: methods.Row, program: LinearProgram, options: Any) -> tuple[
         raise ValueError("option 'maxfev' is given, but a linear program has no function to evaluate; use 'maxiter'.")
     leaves, layout = parse(np.zeros(n, program.c.dtype))
     maxiter = row.maxiter(n + p + q) if values["maxiter"] is None else values["maxiter"]
-    numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC}
+    numbers = traced_options(values, row.options)
     oracle, traced = NO_FUNCTIONS
     plan = Plan(
         row.build(values), row.prepare, oracle, layout, row.schedule(values), following(p, bool(values.get("vertex")))

@@ -13,7 +13,8 @@ from jaxopt_lite.api.close import root_oracle
 from jaxopt_lite.api.minimize import solve
 from jaxopt_lite.api.result import RootResults, as_root
 from jaxopt_lite.core.layout import is_weak, parse
-from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, STATIC, evaluations, number, read
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, evaluations, number, read
+from jaxopt_lite.core.options import traced as traced_options
 from jaxopt_lite.core.program import Call, Plan, is_plain
 
 
@@ -131,7 +132,7 @@ def root_scalar(
         wanted = {"fprime": fprime, "fprime2": fprime2}
     oracle, traced = root_oracle(built.needs, layout, f, args, **wanted)
     most = row.maxiter(1) if values["maxiter"] is None else values["maxiter"]
-    numbers = {name: values[name] for name, option in row.options.items() if option.kind != STATIC} | points
+    numbers = traced_options(values, row.options) | points
     plan = Plan(built, row.prepare, oracle, layout, row.schedule(values))
     call = Call(leaves, numbers, most, evaluations(values), traced)
     result = as_root(solve(plan, call, None))
