@@ -45,7 +45,7 @@ def minimize(
         More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
         recompile; bools, strings and other objects are static.
     method : str, callable or None
-        'BFGS' (the default); 'L-BFGS-B' (the default with bounds) and 'TNC', in a box; 'CG', nonlinear conjugate
+        'BFGS' (the default); 'L-BFGS-B' (the default with bounds; without them it is L-BFGS) and 'TNC'; 'CG', nonlinear conjugate
         gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A callable is called
         as ``method(fun, x0, args, **kwargs, **options)``, where the
         keywords are jac, hess, hessp, bounds, constraints and callback.
