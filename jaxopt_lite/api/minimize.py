@@ -45,10 +45,10 @@ def minimize(
         More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
         recompile; bools, strings and other objects are static.
     method : str, callable or None
-        'BFGS' (the default); 'L-BFGS-B' (the default with bounds; without them it is L-BFGS) and 'TNC'; 'CG', nonlinear conjugate
-        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A callable is called
-        as ``method(fun, x0, args, **kwargs, **options)``, where the
-        keywords are jac, hess, hessp, bounds, constraints and callback.
+        'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'CG', nonlinear conjugate
+        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A callable is called as
+        ``method(fun, x0, args, **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and
+        callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences, whose error the status does not know: `gtol` is
@@ -82,13 +82,13 @@ def minimize(
         Bounds that do not fit x, crossed ones or NaN among known ones. Unknown method or option, a number out of its
         range, `fun` not scalar, a derivative of another shape than x.
     TypeError
-        x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace.
+        x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace, or for Newton-CG and TNC
+        cannot derive twice where neither hess nor hessp is given.
 
     Notes
     -----
     Statuses that can occur: 0, 1, 3, 4, 5, 6, 7 (crossed bounds in a lane), 8 (`OptimizeResult`). A hard problem never
-    raises: its lane has a status, and
-    the best finite point that was evaluated. Derivatives are NaN in lanes without success.
+    raises: its lane has a status, and the best finite point that was evaluated. Derivatives are NaN in lanes without success.
 
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
     2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success of its own (8).
