@@ -88,7 +88,7 @@ def minimize(
     Notes
     -----
     Statuses that can occur: 0, 1, 3, 4, 5, 6, 7 (crossed bounds in a lane), 8 (`OptimizeResult`). A hard problem never
-    raises: its lane has a status, and the best finite point that was evaluated. Derivatives are NaN in lanes without success.
+    raises: its lane has a status, and the best finite point that was evaluated. Derivatives are NaN in lanes that failed.
 
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
     2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success of its own (8).

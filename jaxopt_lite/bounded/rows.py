@@ -35,6 +35,23 @@ def _(size: int, batched: list[bool], *args: Array) -> tuple[Array, bool]:
     return jnp.where(wanted[:, None, None], moved, rows), True
 
 
+@custom_vmap
+def put_border(products: Array, at: Array, row: Array, column: Array, wanted: Array) -> Array:
+    """Products (m, m) of rows with those of the newest, in the places that the rows have once it is put in."""
+    index = jnp.arange(products.shape[0], dtype=at.dtype)
+    new = index == at % products.shape[0]
+    bordered = jnp.where(new[:, None], row[None, :], jnp.where(new[None, :], column[:, None], products))
+    return jnp.where(wanted, bordered, products)
+
+
+@put_border.def_vmap
+def _(size: int, batched: list[bool], *args: Array) -> tuple[Array, bool]:
+    products, _, row, column, wanted = _widened(size, batched, args)
+    moved = jnp.concatenate([products[:, 1:, 1:], column[:, :-1, None]], axis=2)
+    bordered = jnp.concatenate([moved, row[:, None]], axis=1)
+    return jnp.where(wanted[:, None, None], bordered, products), True
+
+
 def newest(rows: Array, at: Array, j: int) -> Array:
     """The j-th newest row (n,), j = 0 for the newest."""
 
@@ -59,3 +76,14 @@ def in_order(rows: Array, at: Array) -> Array:
 @in_order.def_vmap
 def _(size: int, batched: list[bool], rows: Array, at: Array) -> tuple[Array, bool]:
     return _widened(size, batched[:1], (rows,))[0], True
+
+
+@custom_vmap
+def in_rows(values: Array, at: Array) -> Array:
+    """Values (m,), the newest last, in the places of the rows."""
+    return jnp.roll(values, at % values.shape[0], axis=0)
+
+
+@in_rows.def_vmap
+def _(size: int, batched: list[bool], values: Array, at: Array) -> tuple[Array, bool]:
+    return _widened(size, batched[:1], (values,))[0], True

@@ -19,7 +19,7 @@ of `line_search/descent.py`), else with numerical difficulties.
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from jaxopt_lite.bounded import box
 from jaxopt_lite.core.dense import dot, norm, settled
@@ -28,7 +28,7 @@ from jaxopt_lite.core.protocol import Answer
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import gradient_tolerance
 from jaxopt_lite.line_search import wolfe
-from jaxopt_lite.line_search.descent import LEAST_EPS, SAME, resolved_steps
+from jaxopt_lite.line_search.descent import is_rounding, resolved_steps
 
 C1, C2 = 1e-4, 0.9  # sufficient decrease and flatness for Newton-like steps (Nocedal & Wright 2006, section 3.1)
 
@@ -143,15 +143,12 @@ def status(
 
     `hopeless` says that steepest descent was what has failed, `still` that the step was too short to go on.
     """
-    eps = jnp.finfo(o.fun.dtype).eps
     left = o.grad if free is None else jnp.where(free, o.grad, 0.0)
     stationary = norm(left) <= data.gtol
     size = jnp.maximum(jnp.maximum(jnp.abs(path.fun), jnp.abs(o.fun)), 1.0)
     short = o.accepted & ~o.fresh & ((data.ftol > 0) & (path.fun - o.fun <= data.ftol * size) | still)
-    resolved = LEAST_EPS * eps * jnp.abs(path.x)
-    span = jnp.max(jnp.abs(o.moved) / jnp.where(resolved > 0, resolved, jnp.inf))  # of the step, in roundings of x
-    rounding = SAME * jnp.abs(o.change) / jnp.maximum(span, 1.0)
-    unresolved = answer.finite & jnp.all(jnp.abs(left) <= jnp.maximum(data.gtol, rounding))
+    rounding = lambda: answer.finite & is_rounding(path.x, left, o.moved, o.change, data.gtol)
+    unresolved = lax.cond(o.narrow | short, rounding, lambda: jnp.zeros((), bool))  # one large lane seldom asks
     dead = (o.broken & hopeless) | (o.fresh & ~answer.finite) | short
     status = jnp.where((o.narrow | short) & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
     status = jnp.where(o.accepted & stationary, CONVERGED, status)

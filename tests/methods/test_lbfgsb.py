@@ -74,6 +74,27 @@ def test_a_variable_that_becomes_held_is_eliminated_from_the_inverse():
     assert p[1] == 0
 
 
+def test_the_compact_form_is_the_two_loops():
+    """In one lane and in many, before and after the memory is full."""
+    n, m = 30, 4
+    A, _ = quadratic(n)
+    steps = [(s, A @ s) for s in RNG.normal(size=(7, n))]
+    g = RNG.normal(size=n)
+
+    def directions(S, Y):
+        pairs, found = memory.start(jnp.zeros(n), m, False), []
+        for s, y in zip(S, Y, strict=True):
+            pairs, p = memory.learn(pairs, memory.Learnt(s, y, g, None, None, s[0] < 1e9, s[0] > 1e9))
+            found.append((p, -memory.two_loops(pairs, jnp.asarray(g), None)))
+        return found
+
+    S, Y = (np.stack(rows) for rows in zip(*steps, strict=True))
+    for p, wanted in directions(S, Y):
+        np.testing.assert_allclose(p, wanted, rtol=1e-9, atol=1e-12)
+    for p, wanted in jax.vmap(directions)(np.stack([S, -S]), np.stack([Y, -Y])):
+        np.testing.assert_allclose(p, wanted, rtol=1e-9, atol=1e-12)
+
+
 def test_pairs_in_one_lane_and_in_many_are_the_same():
     """A ring in the one, a shift in the other (`rows.py`)."""
     n, m, k = 6, 3, 5
