@@ -37,6 +37,14 @@ class Case:
     shape: tuple[int, ...]  # of x in the model problem
     with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
     known: float = 0.75  # x of the model problem is known to this power of eps, under a tight tolerance
+    forks: tuple[float, float] = (
+        0.0,
+        0.0,
+    )  # share of lanes that end elsewhere under another program's rounding: 64, 32 bits
     pose: Callable[[Callable], Callable] = _itself  # a convex function -> the function to give: its minimum is the answer
     rank: Callable[[Any], Any] = _itself  # of values: the best point has the least
     lift: float = 1.0  # what may be added to fun without moving the answer: 1 times anything, or for a root 0 times
+
+    def share_that_forks(self, dtype: Any) -> float:
+        """Of lanes; see `forks`."""
+        return self.forks[int(np.dtype(dtype) == np.float32)]

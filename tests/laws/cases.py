@@ -102,8 +102,8 @@ def _like_bfgs(name: str, unsuited: tuple[str, ...] = (), bounds: Any = None, **
 
 
 # conditioned too badly for a method without a matrix (1e24 and more); SciPy's solves the first of them by a lucky long step
-CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"))
-NEWTON_CG = _like_bfgs("Newton-CG", with_product=True)
+CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"), forks=(0.001, 0.05))
+NEWTON_CG = _like_bfgs("Newton-CG", with_product=True, forks=(0.0, 0.02))
 LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb.py
 TNC = _like_bfgs("TNC", with_product=True)
 
@@ -197,8 +197,17 @@ def batch(case: Case, dtype: Any, lanes: int, seed: int = 0) -> tuple[np.ndarray
     return case.starts(rng, lanes).astype(dtype), case.thetas(rng, lanes).astype(dtype)
 
 
-def assert_same_run(got: OptimizeResult, wanted: OptimizeResult, dtype: Any, where: Any = ...) -> None:
-    """Counts and statuses are equal, x and fun are so to the rounding of another compilation."""
+def assert_same_run(
+    got: OptimizeResult, wanted: OptimizeResult, dtype: Any, where: Any = ..., case: Case | None = None
+) -> None:
+    """Counts and statuses are equal, x and fun are so to the rounding of another compilation.
+
+    Where the case says that rounding may choose another path, in so many lanes only success and the solution are the same.
+    """
+    forks = 0.0 if case is None else case.share_that_forks(dtype)
+    if forks:
+        _assert_same_but_for(forks, got, wanted, dtype)
+        return
     for name in ("status", "nit", "nfev"):
         np.testing.assert_array_equal(np.asarray(got[name])[where], np.asarray(wanted[name])[where], err_msg=name)
     tolerance = tolerances.same_run(dtype)
@@ -206,3 +215,16 @@ def assert_same_run(got: OptimizeResult, wanted: OptimizeResult, dtype: Any, whe
         np.testing.assert_allclose(
             np.asarray(got[name])[where], np.asarray(wanted[name])[where], rtol=tolerance, atol=tolerance, err_msg=name
         )
+
+
+def _assert_same_but_for(forks: float, got: OptimizeResult, wanted: OptimizeResult, dtype: Any) -> None:
+    tolerance = tolerances.same_run(dtype)
+    lanes = np.asarray(wanted.status).size
+    differs = np.zeros(lanes, bool)
+    for name in ("status", "nit", "nfev"):
+        differs |= np.ravel(np.asarray(got[name]) != np.asarray(wanted[name]))
+    x, x_wanted = (np.asarray(res.x).reshape(lanes, -1) for res in (got, wanted))
+    differs |= ~np.all(np.isclose(x, x_wanted, rtol=tolerance, atol=tolerance), 1)
+    assert differs.sum() <= forks * lanes + 3 * (forks * lanes) ** 0.5, f"{differs.sum()} of {lanes} lanes took another path"
+    np.testing.assert_array_equal(got.success, wanted.success)
+    np.testing.assert_allclose(x, x_wanted, atol=tolerances.solution(dtype, tolerances.gradient_asked(dtype)))

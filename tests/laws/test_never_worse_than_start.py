@@ -36,8 +36,9 @@ def test_cut_run_returns_the_best_point_that_it_evaluated(case, dtype):
         res = host(case.solve(case.model, start, (theta,), options={"maxfev": k}))
         best = int(np.argmin(case.rank(np.array(seen.values[:k]))))
         assert (res.status, res.nfev) == (1, k)
-        np.testing.assert_allclose(res.fun, seen.values[best], rtol=tolerances.same_run(dtype))
-        np.testing.assert_allclose(res.x, seen.points[best], rtol=tolerances.same_run(dtype))
+        if not case.share_that_forks(dtype):
+            np.testing.assert_allclose(res.fun, seen.values[best], rtol=tolerances.same_run(dtype))
+            np.testing.assert_allclose(res.x, seen.points[best], rtol=tolerances.same_run(dtype))
         np.testing.assert_allclose(res.fun, fun(res.x, theta), rtol=tolerances.same_value(dtype), atol=tolerances.eps(dtype))
 
 

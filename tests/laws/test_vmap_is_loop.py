@@ -49,7 +49,7 @@ def first(result, k):
 def test_batch_of_any_size_is_the_loop(case, dtype, lanes, reference):
     starts, thetas, wanted = reference(case, dtype)
     got = together(case, starts[:lanes], thetas[:lanes], NARROW)
-    assert_same_run(got, first(wanted, lanes), dtype)
+    assert_same_run(got, first(wanted, lanes), dtype, case=case)
     assert got.success.all()
 
 
@@ -59,14 +59,14 @@ def test_serial_loop_is_the_eager_call(case, dtype, reference):
     starts, thetas, wanted = reference(case, dtype)
     for i in range(8):
         got = host(case.solve(case.model, starts[i], (thetas[i],)))
-        assert_same_run(got, jax.tree.map(lambda a, i=i: a[i], wanted), dtype)
+        assert_same_run(got, jax.tree.map(lambda a, i=i: a[i], wanted), dtype, case=case)
 
 
 @pytest.mark.parametrize("options", [{"lanes": 0}, {"lanes": 1}, {"lanes": 3, "turns_per_refill": 1}, None], ids=str)
 @all_cases
 def test_width_and_refills_change_nothing(case, options, reference):
     starts, thetas, wanted = reference(case, np.float64)
-    assert_same_run(together(case, starts, thetas, options), wanted, np.float64)
+    assert_same_run(together(case, starts, thetas, options), wanted, np.float64, case=case)
 
 
 @all_dtypes
@@ -75,7 +75,7 @@ def test_order_of_lanes_changes_nothing(case, dtype, reference):
     starts, thetas, wanted = reference(case, dtype)
     order = np.random.default_rng(2).permutation(len(starts))
     got = together(case, starts[order], thetas[order], NARROW)
-    assert_same_run(got, jax.tree.map(lambda a: a[order], wanted), dtype)
+    assert_same_run(got, jax.tree.map(lambda a: a[order], wanted), dtype, case=case)
 
 
 @pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.slow)])
@@ -84,7 +84,7 @@ def test_order_of_lanes_changes_nothing(case, dtype, reference):
 def test_large_batch_is_the_loop(case, dtype, count):
     starts, thetas = batch(case, dtype, count, seed=4)
     got = together(case, starts, thetas)
-    assert_same_run(got, serial(case, starts, thetas), dtype)
+    assert_same_run(got, serial(case, starts, thetas), dtype, case=case)
     assert got.success.all()
 
 
@@ -107,7 +107,7 @@ def test_nested_vmap_with_operands_of_different_levels(case):
     wanted = [[host(run(start, theta)) for start in starts] for theta in thetas]
     for i in range(5):
         for j in range(3):
-            assert_same_run(jax.tree.map(lambda a, i=i, j=j: a[i, j], got), wanted[i][j], np.float64)
+            assert_same_run(jax.tree.map(lambda a, i=i, j=j: a[i, j], got), wanted[i][j], np.float64, case=case)
 
 
 @all_cases
@@ -128,14 +128,14 @@ def test_three_levels_of_vmap(case):
     for i in range(3):
         for j in range(2):
             wanted = host(once(starts, thetas[i], weights[j]))
-            assert_same_run(jax.tree.map(lambda a, i=i, j=j: a[i, j], got), wanted, np.float64)
+            assert_same_run(jax.tree.map(lambda a, i=i, j=j: a[i, j], got), wanted, np.float64, case=case)
 
 
 @all_cases
 def test_vmap_over_another_axis(case, reference):
     starts, thetas, wanted = reference(case, np.float64)
     got = together(case, starts.T, thetas, NARROW, in_axes=(1, 0))
-    assert_same_run(got, wanted, np.float64)
+    assert_same_run(got, wanted, np.float64, case=case)
 
 
 @all_cases
@@ -144,7 +144,7 @@ def test_integer_label_captured_by_the_function(case):
     labels = np.arange(12, dtype=np.int32)
     table = jnp.asarray(thetas)
     got = host(jax.vmap(lambda s, k: case.solve(lambda x: case.model(x, table[k]), s))(starts, labels))
-    assert_same_run(got, together(case, starts, thetas), np.float64)
+    assert_same_run(got, together(case, starts, thetas), np.float64, case=case)
 
 
 @all_cases
@@ -154,7 +154,7 @@ def test_tolerance_of_its_own_for_every_lane(case):
     run = lambda tol: case.solve(case.model, starts[0], (thetas[0],), tol=tol)
     got = host(jax.vmap(run)(tols))
     for i, tol in enumerate(tols):
-        assert_same_run(jax.tree.map(lambda a, i=i: a[i], got), host(run(tol)), np.float64)
+        assert_same_run(jax.tree.map(lambda a, i=i: a[i], got), host(run(tol)), np.float64, case=case)
     assert list(got.nfev) == sorted(got.nfev)
     assert got.nfev[0] < got.nfev[-1]
 
@@ -181,7 +181,7 @@ def test_vmap_inside_scan_inside_jit(case, reference):
         return jax.lax.scan(step, jnp.zeros((), jnp.int32), (starts, thetas))
 
     total, got = run(starts.reshape(4, 16, -1), thetas.reshape(4, 16, -1))
-    assert_same_run(jax.tree.map(lambda a: np.asarray(a).reshape(64, *a.shape[2:]), got), wanted, np.float64)
+    assert_same_run(jax.tree.map(lambda a: np.asarray(a).reshape(64, *a.shape[2:]), got), wanted, np.float64, case=case)
     assert int(total) == wanted.nit.sum()
 
 
