@@ -102,7 +102,7 @@ def _like_bfgs(name: str, unsuited: tuple[str, ...] = (), bounds: Any = None, **
 
 
 # conditioned too badly for a method without a matrix (1e24 and more); SciPy's solves the first of them by a lucky long step
-CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"), forks=(0.001, 0.05))
+CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"), forks=(0.001, 0.6))
 NEWTON_CG = _like_bfgs("Newton-CG", with_product=True, forks=(0.0, 0.02))
 LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb.py
 TNC = _like_bfgs("TNC", with_product=True)
