@@ -75,7 +75,7 @@ def test_arguments_and_budgets(door):
         ({"method": "secant"}, "x0"),
         ({"method": "brent", "bracket": (0, 3)}, "[Uu]nknown"),
     ],
-    ids=str,
+    ids=["nothing", "brentq", "newton", "halley", "secant", "unknown"],
 )
 def test_what_a_method_needs(door, given, words):
     with pytest.raises(ValueError, match=words):
