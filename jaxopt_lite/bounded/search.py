@@ -148,9 +148,10 @@ def status(
     size = jnp.maximum(jnp.maximum(jnp.abs(path.fun), jnp.abs(o.fun)), 1.0)
     short = o.accepted & ~o.fresh & ((data.ftol > 0) & (path.fun - o.fun <= data.ftol * size) | still)
     rounding = lambda: answer.finite & is_rounding(path.x, left, o.moved, o.change, data.gtol)
-    unresolved = lax.cond(o.narrow | short, rounding, lambda: jnp.zeros((), bool))  # one large lane seldom asks
+    idle = o.accepted & ~o.fresh & (o.fun >= path.fun)
+    unresolved = lax.cond(o.narrow | short | idle, rounding, lambda: jnp.zeros((), bool))  # one large lane seldom asks
     dead = (o.broken & hopeless) | (o.fresh & ~answer.finite) | short
-    status = jnp.where((o.narrow | short) & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+    status = jnp.where((o.narrow | short | idle) & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
     status = jnp.where(o.accepted & stationary, CONVERGED, status)
     return status if data.lower is None else jnp.where(box.crossed(data), BAD_INPUT, status)
 

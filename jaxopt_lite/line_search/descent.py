@@ -3,8 +3,8 @@
 `descent(direction)` composes a `Direction` (how the accepted points shape the next direction) with the search of
 `line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
 is spent, the direction is reset to steepest descent; when that is no better, the lane ends with numerical difficulties.
-It ends at working precision as soon as a search fails, or is down to what the large components of x resolve, where every
-component of the gradient is within the tolerance or within a few times its own change over the last trial step, scaled
+It ends at working precision as soon as a search fails, or is down to what the large components of x resolve, or gains
+nothing, where every component of the gradient is within the tolerance or within a few times its own change over the last trial step, scaled
 down to two roundings of x. A trial that is not finite tells nothing about rounding.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
@@ -128,10 +128,11 @@ def descent(name: str, direction: Direction, order: float) -> Method:
 
         stationary = norm(g_new, order) <= data.gtol
         still = ~fresh & (s.search.step * d_size <= data.xrtol * (data.xrtol + x_size))
-        rounded = answer.finite & is_rounding(s.x, s.grad, s.search.step * s.d, y, data.gtol)
+        rounded = answer.finite & is_rounding(s.x, g_new, s.search.step * s.d, y, data.gtol)
+        idle = accepted & ~fresh & (f >= s.fun)
         narrow = failed | (~fresh & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
         dead = ((failed | spent) & unlearnt) | (fresh & ~answer.finite)
-        status = jnp.where(narrow & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+        status = jnp.where((narrow | idle) & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & (stationary | still), CONVERGED, status)
         return Told(DescentState(x_new, f_new, g_new, keep(d_new, s.d), search, memory), status, accepted & ~fresh)
 

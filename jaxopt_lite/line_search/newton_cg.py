@@ -170,10 +170,11 @@ def newton_cg(order: float) -> Method:
 
         stationary = norm(g_new, order) <= data.gtol
         still = fresh | (t * jnp.sum(jnp.abs(d)) <= data.xtol * s.x.shape[0])
-        rounded = answer.finite & is_rounding(s.x, s.grad, t * d, g - s.grad, data.gtol)
+        rounded = answer.finite & is_rounding(s.x, g_new, t * d, g - s.grad, data.gtol)
+        idle = accepted & searching & (f >= s.fun)
         narrow = failed | (searching & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
         dead = ((failed | spent) & steepest) | (fresh & ~answer.finite)
-        status = jnp.where(narrow & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+        status = jnp.where((narrow | idle) & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
         status = jnp.where(accepted & stationary & still, CONVERGED, status)
         state = NewtonCGState(x_new, f_new, g_new, z_new, solve.r, solve.p, search, products)
         return Told(state, status, accepted & ~fresh)
