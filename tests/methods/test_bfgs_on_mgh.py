@@ -57,6 +57,7 @@ def test_evaluations_on_more_garbow_hillstrom_are_not_many_more_than_scipys():
     assert np.median(ratios) <= 1.3, as_text()
 
 
+@pytest.mark.slow  # half a minute
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::scipy.optimize.OptimizeWarning")
 def test_what_scipy_solves_of_more_garbow_hillstrom_is_solved_here():

@@ -226,6 +226,7 @@ def test_a_problem_that_its_first_basis_solves_starves_nobody():
     np.testing.assert_array_equal(res.status, 0)
 
 
+@pytest.mark.slow
 @dtypes
 def test_a_vertex_is_one_of_many_solutions(dtype):
     """Transportation, whose solutions are a face, and an edge: as many variables between their bounds as rows, at most."""

@@ -48,7 +48,7 @@ def test_every_system_takes_a_digit_of_the_gradient_of_a_quadratic():
     fun, A, centre = quadratic(8, seed=1)
     res = minimize(fun, np.zeros(8), method="TNC", options={"gtol": 1e-9})
     np.testing.assert_allclose(res.x, centre, atol=1e-8)
-    assert res.nit <= np.ceil(np.log10(np.linalg.norm(A @ centre) / 1e-9)) + 1
+    assert int(res.nit) <= np.ceil(np.log10(np.linalg.norm(A @ centre) / 1e-9)) + 1
 
 
 def test_products_are_made_on_the_free_variables_alone():
