@@ -4,8 +4,8 @@
 `line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
 is spent, the direction is reset to steepest descent; when that is no better, the lane ends with numerical difficulties.
 It ends at working precision as soon as a search fails, or is down to what the large components of x resolve, or gains
-nothing, where every component of the gradient is within the tolerance or within a few times its own change over the last trial step, scaled
-down to two roundings of x. A trial that is not finite tells nothing about rounding.
+nothing, where every component of the gradient is within the tolerance or within a few times its own change over the last
+trial step, scaled down to two roundings of x. A trial that is not finite tells nothing about rounding.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
 phase of the state, so that lanes in different phases never wait for each other.

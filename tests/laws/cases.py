@@ -17,8 +17,8 @@ from jax import Array, lax
 
 from jaxopt_lite import OptimizeResult, Stepper, minimize, stepper
 from tests import tolerances
-from tests.laws import root_rows
 from tests.laws.case import Case
+from tests.laws.root_rows import ROOT_ROWS
 from tests.laws.scalar_rows import BOUNDED, BRENT, GOLDEN
 from tests.problems import ALL, CLASSIC, HARD, Problem
 
@@ -108,7 +108,7 @@ LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb
 TNC = _like_bfgs("TNC", with_product=True)
 
 
-CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *root_rows.QUICK, *root_rows.SLOW)
+CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS)
 # One row of each door runs in `make test`, or its 15 minutes were over; the others are compositions of what these have.
 SLOW = tuple(case for case in CASES if case.name not in ("BFGS", "brent", "brentq"))
 

@@ -74,5 +74,4 @@ def _row(name: str) -> Case:
     )
 
 
-QUICK = tuple(_row(name) for name in ("brentq", "chandrupatla", "newton"))
-SLOW = tuple(_row(name) for name in ("bisect", "ridder", "toms748", "secant"))
+ROOT_ROWS = tuple(_row(name) for name in ("brentq", "chandrupatla", "newton", "bisect", "ridder", "toms748", "secant"))
