@@ -28,6 +28,7 @@ from jaxopt_lite.bounded.search import BoxData, Path
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.options import STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.line_search.descent import unit_step
 
 OPTIONS = {
     "maxcor": Option(10, STATIC, "Steps that are remembered (static). With n <= 2 maxcor all of them are, in a matrix."),
@@ -61,7 +62,7 @@ def _tell(s: QuasiNewton, query: Query, answer: Answer, data: BoxData) -> Told:
     step = memory.Learnt(o.moved, o.change, o.grad, was_free, is_free, o.accepted & ~o.fresh, restart)
     mind, p = memory.learn(s.memory, step)
     d, slope, wrong = search.descending(o.x, o.grad, p, is_free, data)
-    first = jnp.where(mind.unlearnt | wrong, search.unit_step(d), 1.0)
+    first = jnp.where(mind.unlearnt | wrong, unit_step(d), 1.0)
     new = QuasiNewton(search.go_on(path, o, d, slope, first, o.accepted | restart, data), mind)
     return Told(new, search.status(path, o, is_free, answer, unlearnt, data), o.accepted & ~o.fresh)
 

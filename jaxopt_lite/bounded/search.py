@@ -163,8 +163,3 @@ def descending(x: Array, grad: Array, p: Array, free: Array | None, data: Any) -
     slope = dot(grad, p)
     wrong = ~(slope < 0)
     return jnp.where(wrong, steepest, p), jnp.where(wrong, dot(grad, steepest), slope), wrong
-
-
-def unit_step(d: Array) -> Array:
-    """A step of at most unit length, for nothing is known of the scale."""
-    return jnp.minimum(1.0, 1.0 / jnp.maximum(norm(d, 2), jnp.finfo(d.dtype).tiny))

@@ -38,6 +38,7 @@ from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.options import COUNT, FRACTION, IGNORED, POSITIVE_OR_ZERO, SIZE, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import RUNNING
+from jaxopt_lite.line_search.descent import unit_step
 
 _PLAIN = "Accepted, of no effect: nothing here depends on "
 OPTIONS = {
@@ -131,7 +132,7 @@ def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
     search_on = inner & (ended | (s.left == 1))
     p, slope, wrong = search.descending(o.x, o.grad, jnp.where(restart, 0.0, d), free, data)
     steep = restart | wrong
-    step = jnp.where(steep, search.unit_step(p), 1.0)
+    step = jnp.where(steep, unit_step(p), 1.0)
     longest = data.stepmx / jnp.maximum(norm(_unscaled(p, data), 2), jnp.finfo(p.dtype).tiny)
     step = jnp.where(data.stepmx > 0, jnp.minimum(step, longest), step)
     new = search.go_on(path, o, p, slope, step, search_on | restart, data)

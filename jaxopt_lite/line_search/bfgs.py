@@ -24,10 +24,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.dense import dot, matvec
-from jaxopt_lite.core.options import DIFFERENCES, FRACTION, MATRIX, POSITIVE_OR_ZERO, STATIC, Option
+from jaxopt_lite.core.options import MATRIX, POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.stopping import gradient_tolerance
-from jaxopt_lite.line_search.descent import Direction, Step, descent, read_constants
+from jaxopt_lite.line_search.descent import Direction, Step, descent, read_constants, search_options
 
 
 class BFGSData(NamedTuple):
@@ -39,24 +39,13 @@ class BFGSData(NamedTuple):
     c2: Array  # () flatness
     hess_inv0: Array | None  # (n, n) first inverse Hessian; None: the identity, scaled by the first step
 
-    def first_step(self, grad: Array) -> Array:
-        """A step of at most unit length along steepest descent, for nothing is known of the scale."""
-        return jnp.minimum(1.0, 1.0 / jnp.maximum(jnp.sqrt(dot(grad, grad)), jnp.finfo(grad.dtype).tiny))
-
 
 OPTIONS = {
-    "gtol": Option(
-        None, POSITIVE_OR_ZERO, "Stop when the norm of the gradient is at most gtol. Default 1e-5; 2.4e-5 in float32."
-    ),
-    "norm": Option(float("inf"), STATIC, "Order of that norm (static)."),
     "xrtol": Option(0.0, POSITIVE_OR_ZERO, "Stop when a step is shorter than xrtol times (xrtol + max|x|)."),
-    "c1": Option(1e-4, FRACTION, "Sufficient decrease in the line search, 0 < c1 < c2."),
-    "c2": Option(0.9, FRACTION, "Flatness in the line search, c1 < c2 < 1."),
     "hess_inv0": Option(
         None, MATRIX, "First inverse Hessian, (n, n), symmetric and positive definite. Default: the identity, scaled."
     ),
-    "return_all": Option(False, STATIC, "Keep the point of every iteration in `allvecs`; eager calls only."),
-} | DIFFERENCES
+} | search_options(c2=0.9)
 
 
 def prepare(options: dict[str, Any], x0: Array) -> BFGSData:

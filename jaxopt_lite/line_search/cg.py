@@ -29,10 +29,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.dense import dot
-from jaxopt_lite.core.options import DIFFERENCES, FRACTION, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.stopping import gradient_tolerance
-from jaxopt_lite.line_search.descent import Direction, Step, descent, read_constants
+from jaxopt_lite.line_search.descent import Direction, Step, descent, read_constants, search_options
 
 TRUNCATION = 0.4  # eta of (1), Hager & Zhang's value
 DESCENT = 0.5  # of g.g; (1) gives 7/8, so that less is rounding
@@ -46,20 +45,8 @@ class CGData(NamedTuple):
     c2: Array  # () flatness
     xrtol: Array  # () 0: no test of the step
 
-    def first_step(self, grad: Array) -> Array:
-        """A step of at most unit length along steepest descent, for nothing is known of the scale."""
-        return jnp.minimum(1.0, 1.0 / jnp.maximum(jnp.sqrt(dot(grad, grad)), jnp.finfo(grad.dtype).tiny))
 
-
-OPTIONS = {
-    "gtol": Option(
-        None, POSITIVE_OR_ZERO, "Stop when the norm of the gradient is at most gtol. Default 1e-5; 2.4e-5 in float32."
-    ),
-    "norm": Option(float("inf"), STATIC, "Order of that norm (static)."),
-    "c1": Option(1e-4, FRACTION, "Sufficient decrease in the line search, 0 < c1 < c2."),
-    "c2": Option(0.4, FRACTION, "Flatness in the line search, c1 < c2 < 1."),
-    "return_all": Option(False, STATIC, "Keep the point of every iteration in `allvecs`; eager calls only."),
-} | DIFFERENCES
+OPTIONS = search_options(c2=0.4)
 
 
 def prepare(options: dict[str, Any], x0: Array) -> CGData:

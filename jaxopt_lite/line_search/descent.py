@@ -19,6 +19,7 @@ from jax import Array
 
 from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.implicit import stationary as stationary_rule
+from jaxopt_lite.core.options import DIFFERENCES, FRACTION, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.line_search import wolfe
@@ -61,6 +62,19 @@ class DescentState(NamedTuple):
     memory: Any  # the direction's own
 
 
+def search_options(c2: float) -> dict[str, Option]:
+    """The options of methods that search along a line, with their flatness."""
+    return {
+        "gtol": Option(
+            None, POSITIVE_OR_ZERO, "Stop when the norm of the gradient is at most gtol. Default 1e-5; 2.4e-5 in float32."
+        ),
+        "norm": Option(float("inf"), STATIC, "Order of that norm (static)."),
+        "c1": Option(1e-4, FRACTION, "Sufficient decrease in the line search, 0 < c1 < c2."),
+        "c2": Option(c2, FRACTION, "Flatness in the line search, c1 < c2 < 1."),
+        "return_all": Option(False, STATIC, "Keep the point of every iteration in `allvecs`; eager calls only."),
+    } | DIFFERENCES
+
+
 def read_constants(options: dict[str, Any]) -> float:
     """The order of the gradient's norm; ValueError where it or the constants of the line search are not in order."""
     c1, c2, order = options["c1"], options["c2"], options["norm"]
@@ -69,6 +83,11 @@ def read_constants(options: dict[str, Any]) -> float:
     if not isinstance(order, int | float) or isinstance(order, bool) or order == 0 or order != order:
         raise ValueError(f"option 'norm' is {order!r}; give the order of a norm, a number other than 0.")
     return float(order)
+
+
+def unit_step(d: Array) -> Array:
+    """A step of at most unit length along d, for nothing is known of the scale."""
+    return jnp.minimum(1.0, 1.0 / jnp.maximum(norm(d, 2), jnp.finfo(d.dtype).tiny))
 
 
 def resolved_steps(x: Array, d: Array) -> tuple[Array, Array]:
@@ -123,7 +142,7 @@ def descent(name: str, direction: Direction, order: float) -> Method:
         memory, d_new, slope_new = direction.learn(s.memory, step, data)
         anew = accepted | restart
         keep = lambda new, old: jnp.where(anew, new, old)
-        t0 = jnp.where(direction.unlearnt(memory), data.first_step(g_new), 1.0)
+        t0 = jnp.where(direction.unlearnt(memory), unit_step(g_new), 1.0)
         search = wolfe.Search(*map(keep, wolfe.start(t0, slope_new), verdict.search))
 
         stationary = norm(g_new, order) <= data.gtol

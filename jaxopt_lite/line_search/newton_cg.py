@@ -33,12 +33,12 @@ from jax import Array
 
 from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.implicit import stationary as stationary_rule
-from jaxopt_lite.core.options import DIFFERENCES, FRACTION, POSITIVE_OR_ZERO, STATIC, Option
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import gradient_tolerance
 from jaxopt_lite.line_search import wolfe
-from jaxopt_lite.line_search.descent import is_rounding, read_constants, resolved_steps
+from jaxopt_lite.line_search.descent import is_rounding, read_constants, resolved_steps, search_options
 
 FORCING = 0.1  # eta of (1)
 MOST_INNER = 20  # times n products for one direction (SciPy's bound); what there is by then is searched along
@@ -54,20 +54,13 @@ class NewtonCGData(NamedTuple):
 
 
 OPTIONS = {
-    "gtol": Option(
-        None, POSITIVE_OR_ZERO, "Stop when the norm of the gradient is at most gtol. Default 1e-5; 2.4e-5 in float32."
-    ),
-    "norm": Option(float("inf"), STATIC, "Order of that norm (static)."),
     "xtol": Option(
         None,
         POSITIVE_OR_ZERO,
         "If given, go on until the mean |change of x| of an iteration is at most xtol too. Unlike SciPy's, a short step "
         "alone is no success.",
     ),
-    "c1": Option(1e-4, FRACTION, "Sufficient decrease in the line search, 0 < c1 < c2."),
-    "c2": Option(0.9, FRACTION, "Flatness in the line search, c1 < c2 < 1."),
-    "return_all": Option(False, STATIC, "Keep the point of every iteration in `allvecs`; eager calls only."),
-} | DIFFERENCES
+} | search_options(c2=0.9)
 
 
 def prepare(options: dict[str, Any], x0: Array) -> NewtonCGData:
