@@ -37,7 +37,8 @@ def test_cut_run_returns_the_best_point_that_it_evaluated(case, dtype):
         best = int(np.argmin(case.rank(np.array(seen.values[:k]))))
         assert (res.status, res.nfev) == (1, k)
         if not case.share_that_forks(dtype):
-            np.testing.assert_allclose(res.fun, seen.values[best], rtol=tolerances.same_run(dtype))
+            rounding = 8 * tolerances.eps(dtype) * (10 * abs(seen.values[best])) ** 0.5  # of squares of small differences
+            np.testing.assert_allclose(res.fun, seen.values[best], rtol=tolerances.same_run(dtype), atol=rounding)
             np.testing.assert_allclose(res.x, seen.points[best], rtol=tolerances.same_run(dtype))
         np.testing.assert_allclose(res.fun, fun(res.x, theta), rtol=tolerances.same_value(dtype), atol=tolerances.eps(dtype))
 
