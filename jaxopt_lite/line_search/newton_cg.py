@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite.core.dense import dot, norm
+from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.implicit import stationary as stationary_rule
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
@@ -135,7 +135,8 @@ def newton_cg(order: float) -> Method:
         least, coarse = resolved_steps(s.x, d)
         verdict = wolfe.judge(s.search, s.fun, slope0, f, slope, least, data.c1, data.c2)
         accepted = jnp.where(fresh, answer.finite, verdict.accepted & searching)
-        failed, spent = verdict.failed & searching, verdict.spent & searching
+        flags = [accepted, verdict.failed & searching, verdict.spent & searching, solving, searching]
+        accepted, failed, spent, solving, searching = settled(jnp.stack(flags), f.dtype)
         steepest = s.products < 0
         restart = (failed | spent) & ~steepest
         pick = lambda new, old: jnp.where(accepted, new, old)
