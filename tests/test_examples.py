@@ -77,6 +77,7 @@ def test_nist_multistart_reaches_the_certified_values_of_easy_problems(tmp_path)
     check_nist_table(table, 64, set(names.split(",")))
 
 
+@pytest.mark.slow
 def test_spots_are_localized_as_well_as_their_noise_allows(tmp_path):
     check_spots_table(run_example(script_named("spots"), tmp_path / "spots.png", spots="500"), 500)
 
@@ -92,6 +93,7 @@ def check_workshops_table(table: str, programs: int) -> None:
     assert len(prices) == 6
 
 
+@pytest.mark.slow
 def test_workshops_are_planned_and_priced(tmp_path):
     check_workshops_table(run_example(script_named("batched_lp"), tmp_path / "lp.png", programs="500"), 500)
 

@@ -240,6 +240,7 @@ def test_the_budget_is_the_budget():
     assert not bool(res.success)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["interior-point", "simplex"])
 def test_random_programs_end_as_with_highs(method):
     """Small integers, bounds of every kind, degenerate, infeasible and unbounded ones: 150 programs of one shape."""

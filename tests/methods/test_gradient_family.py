@@ -85,6 +85,7 @@ def test_all_variables_fixed(method):
     np.testing.assert_array_equal(res.x, [0.5, 0.25])
 
 
+@pytest.mark.slow
 @in_a_box
 def test_derivatives_of_large_problems_in_a_box(method):
     """Beyond the size at which a Hessian is formed: held variables have none, the others those of the small problem."""

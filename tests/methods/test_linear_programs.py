@@ -194,6 +194,7 @@ def test_vmap_is_loop(method, rng):
         np.testing.assert_allclose(alone.fun, batch.fun[lane], rtol=100 * eps(np.float64) ** 0.5)
 
 
+@pytest.mark.slow
 @methods
 def test_a_shared_matrix_is_not_copied(method):
     """The compiled batch of 20,000 programs holds less than half of what 20,000 copies of A would take."""
@@ -216,6 +217,7 @@ def test_new_numbers_neither_trace_nor_compile_and_jit_is_eager(method, rng):
     assert made() == 0
 
 
+@pytest.mark.slow
 def test_a_problem_that_its_first_basis_solves_starves_nobody():
     """Idle lanes of the simplex method ask for a judgment for ever; those that wait longest are served first."""
     rng = np.random.default_rng(5)
