@@ -26,6 +26,7 @@ from jaxopt_lite.bounded import box, memory, search
 from jaxopt_lite.bounded.inverse import InverseHessian
 from jaxopt_lite.bounded.search import BoxData, Path
 from jaxopt_lite.core import implicit
+from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.options import STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.line_search.descent import unit_step
@@ -87,4 +88,4 @@ def build(options: dict[str, Any]) -> Method:
 def lbfgsb(m: int, bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary
-    return Method("L-BFGS-B", Need.GRADIENT, functools.partial(_init, m), _ask, _tell, _report, rule)
+    return Method("L-BFGS-B", Need.GRADIENT, functools.partial(_init, m), _ask, _tell, _report, rule, certificate=minimum)

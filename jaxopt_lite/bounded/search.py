@@ -25,7 +25,7 @@ from jaxopt_lite.bounded import box
 from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.options import COUNT, DIFFERENCES, POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer
-from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.status import BAD_INPUT, CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import gradient_tolerance
 from jaxopt_lite.line_search import wolfe
 from jaxopt_lite.line_search.descent import is_rounding, resolved_steps
@@ -122,7 +122,7 @@ def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool, c2: A
     accepted = jnp.where(fresh, answer.finite, taken)
     failed = verdict.failed & ~fresh & ~taken
     broken = failed | (verdict.spent & ~arrived & ~fresh)
-    narrow = failed | (~fresh & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
+    narrow = (failed & (path.trials > 1)) | (~fresh & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
     fresh, accepted, broken, narrow = settled(jnp.stack([fresh, accepted, broken, narrow]), f.dtype)
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, fun, grad = pick(there, x), pick(f, path.fun), pick(g, path.grad)
@@ -151,7 +151,8 @@ def status(
     idle = o.accepted & ~o.fresh & (o.fun >= path.fun)
     unresolved = lax.cond(o.narrow | short | idle, rounding, lambda: jnp.zeros((), bool))  # one large lane seldom asks
     dead = (o.broken & hopeless) | (o.fresh & ~answer.finite) | short
-    status = jnp.where((o.narrow | short | idle) & unresolved, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+    claim = (o.narrow | short | idle) & unresolved
+    status = jnp.where(claim, CLAIM + PRECISION, jnp.where(dead, CLAIM + NUMERICAL, RUNNING))
     status = jnp.where(o.accepted & stationary, CONVERGED, status)
     return status if data.lower is None else jnp.where(box.crossed(data), BAD_INPUT, status)
 

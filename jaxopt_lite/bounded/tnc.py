@@ -34,6 +34,7 @@ from jax import Array
 from jaxopt_lite.bounded import box, search
 from jaxopt_lite.bounded.search import C2, Path
 from jaxopt_lite.core import implicit
+from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.options import COUNT, FRACTION, IGNORED, POSITIVE_OR_ZERO, SIZE, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
@@ -60,6 +61,7 @@ OPTIONS = {
 } | search.OPTIONS
 
 FORCING = 0.1  # eta of (2)
+RESOLVED = 16.0  # a curvature below so many eps of the largest one is rounding: that of a sum of a few terms
 STEEPEST = -1  # of `Newton.left`: the search is along steepest descent
 
 
@@ -127,7 +129,7 @@ def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
     g = _scaled(o.grad if free is None else jnp.where(free, o.grad, 0.0), data)
     gg = dot(g, g)
 
-    d, r, v, ended = _conjugate(s, answer.hvp, free, gg, data)
+    d, r, v, ended = _conjugate(s, answer.hvp, free, g, gg, data)
     restart = o.broken & (s.left != STEEPEST)
     search_on = inner & (ended | (s.left == 1))
     p, slope, wrong = search.descending(o.x, o.grad, jnp.where(restart, 0.0, d), free, data)
@@ -151,13 +153,19 @@ def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
     return Told(state, status, o.accepted & ~o.fresh)
 
 
-def _conjugate(s: Newton, Hv: Array, free: Array | None, gg: Array, data: TNCData) -> tuple[Array, Array, Array, Array]:
-    """An iteration of conjugate gradients: d, r, v, and whether they have come to an end."""
+def _conjugate(
+    s: Newton, Hv: Array, free: Array | None, g: Array, gg: Array, data: TNCData
+) -> tuple[Array, Array, Array, Array]:
+    """An iteration of conjugate gradients: d, r, v, and whether they have come to an end.
+
+    A curvature is flat where it is no more than the rounding of the largest that is known: of the way so far, H d = -g - r.
+    """
     Hv = _scaled(Hv if free is None else jnp.where(free, Hv, 0.0), data)
-    curvature, rr = dot(s.v, Hv), dot(s.r, s.r)
-    flat = ~(curvature > 0)
+    curvature, rr, vv = dot(s.v, Hv), dot(s.r, s.r), dot(s.v, s.v)
+    length, change = norm(_unscaled(s.path.d, data), 2), norm(g + s.r, 2)
+    flat = ~((curvature > 0) & (curvature * length >= RESOLVED * jnp.finfo(rr.dtype).eps * change * vv))
     size = jnp.where(curvature == 0, 1.0, jnp.abs(curvature))
-    most = jnp.maximum(1.0, norm(_unscaled(s.path.d, data), 2)) / jnp.maximum(norm(s.v, 2), jnp.finfo(rr.dtype).tiny)
+    most = jnp.maximum(1.0, length) / jnp.maximum(jnp.sqrt(vv), jnp.finfo(rr.dtype).tiny)
     alpha = jnp.where(flat, jnp.where(curvature == 0, most, jnp.minimum(rr / size, most)), rr / size)
     r = s.r - alpha * Hv
     new = dot(r, r)
@@ -178,4 +186,4 @@ def build(options: dict[str, Any]) -> Method:
 def tnc(bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary
-    return Method("TNC", Need.HVP, _init, _ask, _tell, _report, rule)
+    return Method("TNC", Need.HVP, _init, _ask, _tell, _report, rule, certificate=minimum)

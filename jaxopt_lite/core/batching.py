@@ -21,14 +21,15 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
-from jaxopt_lite.core.loop import Lane, Operands, solve_one
-from jaxopt_lite.core.status import BAD_INPUT, RUNNING
+from jaxopt_lite.core.loop import Derive, Lane, Operands, decide_one, solve_one
+from jaxopt_lite.core.status import BAD_INPUT, RUNNING, is_claim
 
 TURNS_PER_REFILL = 8  # a refill costs about two turns; a lane that ends waits for half of this on average
 CPU_CACHE = 1 << 21  # bytes of state that stay fast on a core
 CPU_LANES = (64, 256)  # least and most; a turn of few lanes costs as much as one of 64, and 1,024 gain nothing over 256
 GPU_STATE = 1 << 31  # bytes of state on a GPU; this and the next are the plan's, not measured yet
 GPU_LANES = (4096, 65536)
+JUDGED = 32  # claims that are judged at once, at most
 QUEUE_LENGTH = 4  # on a CPU at least so many problems per lane beyond the least width: it bounds the idle tail
 
 
@@ -53,23 +54,60 @@ def lane_width(problems: int, lane_bytes: int, schedule: Schedule) -> int:
     return min(1 << (width.bit_length() - 1), problems)
 
 
-def batchable(lane: Lane, schedule: Schedule) -> Callable[[Operands], dict[str, Array]]:
-    """`solve(operands)` for one problem that becomes a refilling queue under vmap, however deep."""
+class Batch(NamedTuple):
+    """Problems with batch axes `sizes`: leaf i of a pytree has those leading axes at which `varies[i]` is true."""
 
-    def solve(operands: Operands) -> dict[str, Array]:
+    sizes: tuple[int, ...]
+    varies: tuple[tuple[bool, ...], ...]
+    structure: Any
+    leaves: list[Array]
+
+    @property
+    def total(self) -> int:
+        """Problems in all."""
+        return math.prod(self.sizes)
+
+    def gather(self, problem: Array) -> list[Array]:
+        """The varying leaves of the problems with these flat indices (L,)."""
+        index = jnp.unravel_index(problem, self.sizes)
+        return [
+            leaf[tuple(i for i, v in zip(index, levels, strict=True) if v)]
+            for leaf, levels in zip(self.leaves, self.varies, strict=True)
+            if any(levels)
+        ]
+
+    def whole(self, gathered: list[Any]) -> Any:
+        """The pytree of one problem from its own leaves and those that all share."""
+        mine = iter(gathered)
+        own = [next(mine) if any(levels) else leaf for leaf, levels in zip(self.leaves, self.varies, strict=True)]
+        return jax.tree.unflatten(self.structure, own)
+
+    def shapes(self, width: int) -> list[jax.ShapeDtypeStruct]:
+        """What `gather` gives of so many problems."""
+        return [
+            jax.ShapeDtypeStruct((width, *leaf.shape[sum(levels) :]), leaf.dtype)
+            for leaf, levels in zip(self.leaves, self.varies, strict=True)
+            if any(levels)
+        ]
+
+
+def flattened(one: Callable[[Any], Any], many: Callable[[Batch], Any]) -> Callable[[Any], Any]:
+    """`one(pytree)` for a single problem, which under vmap, however deep, becomes `many` of one flat batch."""
+
+    def solve(operands: Any) -> Any:
         leaves, structure = jax.tree.flatten(operands)
         return at_level((), ((),) * len(leaves))(structure, leaves)
 
-    def at_level(sizes: tuple[int, ...], varies: tuple[tuple[bool, ...], ...]) -> Callable[..., dict[str, Array]]:
-        def run(structure: Any, leaves: list[Array]) -> dict[str, Array]:
+    def at_level(sizes: tuple[int, ...], varies: tuple[tuple[bool, ...], ...]) -> Callable[..., Any]:
+        def run(structure: Any, leaves: list[Array]) -> Any:
             @custom_vmap
-            def level(*leaves: Array) -> dict[str, Array]:
+            def level(*leaves: Array) -> Any:
                 if not sizes:
-                    return solve_one(lane, jax.tree.unflatten(structure, leaves))
-                return solve_queue(lane, schedule, sizes, varies, structure, leaves)
+                    return one(jax.tree.unflatten(structure, leaves))
+                return many(Batch(sizes, varies, structure, list(leaves)))
 
             @level.def_vmap
-            def _(size: int, batched: list[bool], *leaves: Array) -> tuple[dict[str, Array], Any]:
+            def _(size: int, batched: list[bool], *leaves: Array) -> tuple[Any, Any]:
                 deeper = tuple((new, *old) for new, old in zip(batched, varies, strict=True))
                 out = at_level((size, *sizes), deeper)(structure, list(leaves))
                 return out, jax.tree.map(lambda _: True, out)
@@ -81,47 +119,70 @@ def batchable(lane: Lane, schedule: Schedule) -> Callable[[Operands], dict[str, 
     return solve
 
 
-def solve_queue(
-    lane: Lane,
-    schedule: Schedule,
-    sizes: tuple[int, ...],
-    varies: tuple[tuple[bool, ...], ...],
-    structure: Any,
-    leaves: Any,
-) -> dict[str, Array]:
-    """All problems of a batch with axes `sizes`; leaf i has those leading axes at which `varies[i]` is true."""
-    total = math.prod(sizes)
-    own = [any(levels) for levels in varies]
+def batchable(lane: Lane, schedule: Schedule) -> Callable[[Operands], dict[str, Array]]:
+    """`solve(operands)` for one problem that becomes a refilling queue under vmap, however deep."""
+    return flattened(lambda operands: solve_one(lane, operands), lambda batch: solve_queue(lane, schedule, batch))
 
-    def gather(problem: Array) -> list[Array]:
-        """The varying leaves of the problems with these flat indices (L,)."""
-        index = jnp.unravel_index(problem, sizes)
-        return [
-            leaf[tuple(i for i, v in zip(index, levels, strict=True) if v)]
-            for leaf, levels in zip(leaves, varies, strict=True)
-            if any(levels)
-        ]
 
-    def operands(gathered: list[Any]) -> Operands:
-        mine = iter(gathered)
-        return jax.tree.unflatten(structure, [next(mine) if o else leaf for o, leaf in zip(own, leaves, strict=True)])
+def decidable(decide: Derive) -> Callable[[tuple[dict[str, Array], Operands]], dict[str, Array]]:
+    """`(fields, operands) -> fields`, claims decided, for one problem; under vmap for those of a batch that claim."""
 
+    def one(at: tuple[dict[str, Array], Operands]) -> dict[str, Array]:
+        return decide_one(decide, *at)
+
+    def many(batch: Batch) -> dict[str, Array]:
+        if batch.total == 0:
+            return jax.tree.unflatten(batch.structure, batch.leaves)[0]
+        judge = jax.vmap(lambda own: decide(*batch.whole(own)))
+        every = batch.gather(jnp.arange(batch.total, dtype=jnp.int32))
+        fields = jax.vmap(lambda own: batch.whole(own)[0])(every)
+        changed = jax.eval_shape(judge, every)
+
+        def block(who: Array, done: dict[str, Array]) -> dict[str, Array]:
+            made = judge(batch.gather(jnp.minimum(who, batch.total - 1)))
+            return {name: field.at[who].set(made[name], mode="drop") for name, field in done.items()}
+
+        done = over_claims(fields["status"], {name: fields[name] for name in changed}, block, fields["x"])
+        return jax.tree.map(lambda field: field.reshape(*batch.sizes, *field.shape[1:]), fields | done)
+
+    return flattened(one, many)
+
+
+def over_claims(status: Array, done: Any, block: Callable[[Array, Any], Any], x: Array) -> Any:
+    """`done = block(who, done)` for all problems whose status (B,) is a claim, some at a time; a `who` of B is nobody.
+
+    They are queued up, so that a batch pays for those that claim and for no other.
+    """
+    total = status.shape[0]
+    claims = is_claim(status)
+    ended = jnp.cumsum(claims, dtype=jnp.int32)
+    width = max(1, min(JUDGED, total, CPU_CACHE // (x.shape[-1] ** 2 * x.dtype.itemsize)))
+    place = jnp.where(claims, ended - 1, total + width)
+    queue = jnp.full(total + width, total, jnp.int32).at[place].set(jnp.arange(total, dtype=jnp.int32), mode="drop")
+
+    def some(carry: tuple[Array, Any]) -> tuple[Array, Any]:
+        first, done = carry
+        return first + width, block(lax.dynamic_slice_in_dim(queue, first, width), done)
+
+    return lax.while_loop(lambda carry: carry[0] < ended[-1], some, (jnp.zeros((), jnp.int32), done))[1]
+
+
+def solve_queue(lane: Lane, schedule: Schedule, batch: Batch) -> dict[str, Array]:
+    """All problems of a batch."""
+    total, sizes, gather, operands = batch.total, batch.sizes, batch.gather, batch.whole
     begin = jax.vmap(lambda own: lane.begin(operands(own)))
     turn = jax.vmap(lambda run, own: lane.turn(run, operands(own)))
     finish = jax.vmap(lambda run, own: lane.finish(run, operands(own)))
-    last = lane.derive
+    judge, last = lane.decide, lane.derive
+    decide = None if judge is None else jax.vmap(lambda fields, own: judge(fields, operands(own)))
     derive = None if last is None else jax.vmap(lambda fields, own: last(fields, operands(own)))
 
     def shapes(width: int) -> tuple[Any, Any, Any]:
-        work = [
-            jax.ShapeDtypeStruct((width, *leaf.shape[sum(levels) :]), leaf.dtype)
-            for leaf, levels in zip(leaves, varies, strict=True)
-            if any(levels)
-        ]
+        work = batch.shapes(width)
         run = jax.eval_shape(begin, work)
         return work, run, jax.eval_shape(finish, run, work)
 
-    alone = [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in shapes(1)[0]]
+    alone = [jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in batch.shapes(1)]
     bytes_of_lane = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes(1)[1]))
     width = max(1, lane_width(total, bytes_of_lane + lane.workspace(operands(alone)), schedule))
     work, run, fields = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes(width))
@@ -150,6 +211,17 @@ def solve_queue(
     unfinished = lambda carry: (carry[3] < total) | jnp.any(carry[2] < total)
     carry = (run, work, who, jnp.zeros((), jnp.int32), result)
     result = lax.while_loop(unfinished, body, carry)[-1]
+    if decide is not None:
+
+        def judged(who: Array, result: list[Array]) -> list[Array]:
+            at = jnp.minimum(who, total - 1)
+            mine = _unpack([r[at] for r in result], fields, who.shape)
+            made = decide(mine, gather(at))
+            changed, packed = _dtypes(jax.tree.leaves(made)), _pack(mine | made)
+            put = lambda r, p: r.at[who].set(p, mode="drop") if r.dtype in changed else r
+            return [put(r, p) for r, p in zip(result, packed, strict=True)]
+
+        result = over_claims(_unpack(result, fields, (total,))["status"], result, judged, fields["x"])
     if derive is None:
         return _unpack(result, fields, sizes)
 

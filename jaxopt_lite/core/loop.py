@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query
-from jaxopt_lite.core.status import BAD_INPUT, BUDGET, NOT_FINITE, RUNNING, UNBOUNDED, is_success
+from jaxopt_lite.core.status import BAD_INPUT, BUDGET, NOT_FINITE, RUNNING, UNBOUNDED, is_claim, is_success
 
 WITH_GRADIENT = (Need.GRADIENT, Need.HESSIAN, Need.HVP)
 
@@ -100,6 +100,7 @@ class Lane(NamedTuple):
     turn: Callable[[Run, Operands], Run]  # one evaluation; what has ended stays as it is
     turn_alone: Callable[[Run, Operands], Run]  # the same of a lane that has not ended: nothing large is copied
     finish: Callable[[Run, Operands], dict[str, Array]]
+    decide: Derive | None  # the fields of a lane with a claim that change as it is decided; None: nothing can be proved
     derive: Derive | None  # the fields that follow from the solution, made once a problem; None: they are all there
     workspace: Callable[[Operands], int] = lambda operands: 0  # bytes that a turn works on besides the state; from shapes
 
@@ -107,6 +108,7 @@ class Lane(NamedTuple):
 def lane(
     method: Method,
     evaluate: Callable[[Query, Any], Answer],
+    decide: Derive | None = None,
     derive: Derive | None = None,
 ) -> Lane:
     """The lane of a method; `evaluate(query, function)` is the only call site of the user's function in the loop."""
@@ -121,6 +123,7 @@ def lane(
         turn=turn,
         turn_alone=functools.partial(turn, freeze=False),
         finish=lambda run, operands: finish(method, run, operands.data),
+        decide=decide,
         derive=derive,
         workspace=lambda operands: 0 if method.workspace is None else method.workspace(operands.data),
     )
@@ -137,9 +140,16 @@ def solve_one(lane: Lane, operands: Operands) -> dict[str, Array]:
 
 
 def result_of(lane: Lane, run: Run, operands: Operands) -> dict[str, Array]:
-    """The fields of one lane that has ended, with those that follow from its solution."""
+    """The fields of one lane that has ended, its claim decided, with those that follow from its solution."""
     fields = lane.finish(run, operands)
+    if lane.decide is not None:
+        fields = decide_one(lane.decide, fields, operands)
     return fields if lane.derive is None else lane.derive(fields, operands)
+
+
+def decide_one(decide: Derive, fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
+    """The fields of one lane, its claim decided; a lane without a claim does not pay for it."""
+    return lax.cond(is_claim(fields["status"]), lambda: fields | decide(fields, operands), lambda: fields)
 
 
 def _cleaned(answer: Answer) -> tuple[Answer, Array]:

@@ -110,12 +110,15 @@ class Oracle(NamedTuple):
 
     def derivative(self, x: Array, t: Traced) -> Array:
         """The gradient of the merit, in a form that can be differentiated again: never by finite differences."""
+        return self._merit_and_derivative(x, t)[1]
+
+    def _merit_and_derivative(self, x: Array, t: Traced) -> tuple[Array, Array]:
         given = self.paired or self.jac is not None
         value, derivative = self.with_derivative(x, t) if given else self._autodiff(x, t)
         if self.needs not in RESIDUALS:
-            return derivative
-        slope = jax.grad(lambda r: self.cost(r, t))(value)
-        return matvec(derivative.T, slope)
+            return value, derivative
+        cost, slope = jax.value_and_grad(lambda r: self.cost(r, t))(value)
+        return cost, matvec(derivative.T, slope)
 
     def hessian_product(self, x: Array, p: Array, t: Traced) -> Array:
         """Hessian times p."""
@@ -124,6 +127,17 @@ class Oracle(NamedTuple):
         if self.hess is not None:
             return jnp.dot(self.hess(t.hess, x, *t.args)[0], p, precision=HIGHEST)
         return jax.jvp(lambda x: self.derivative(x, t), (x,), (p,))[1]
+
+    def second_order(self, x: Array, t: Traced) -> tuple[Array, Array, Callable[[Array], Array]]:
+        """The merit, its gradient, and the product of the Hessian with columns (n, k); never by finite differences."""
+        if self.hess is not None:
+            hess = self.hess(t.hess, x, *t.args)[0]
+            return self.merit(x, t), self.derivative(x, t), lambda V: jnp.dot(hess, V, precision=HIGHEST)
+        if self.hessp is not None:
+            each = jax.vmap(lambda p: self.hessian_product(x, p, t), in_axes=1, out_axes=1)
+            return self.merit(x, t), self.derivative(x, t), each
+        (fun, grad), tangent = jax.linearize(lambda x: self._merit_and_derivative(x, t), x)
+        return fun, grad, jax.vmap(lambda p: tangent(p)[1], in_axes=1, out_axes=1)
 
     def evaluate(self, query: Query, t: Traced) -> Answer:
         """The answer to a query; the call site of everything that the user gave."""
@@ -149,10 +163,8 @@ class Oracle(NamedTuple):
         if self.needs is Need.HVP:
             assert query.vector is not None
             return Answer(*self.with_derivative(x, t), hvp=self.hessian_product(x, query.vector, t))
-        if self.hess is not None:
-            return Answer(*self.with_derivative(x, t), hess=self.hess(t.hess, x, *t.args)[0])
-        (fun, grad), tangent = jax.linearize(lambda x: self.with_derivative(x, t), x)
-        hess = jax.vmap(lambda e: tangent(e)[1])(jnp.eye(x.shape[0], dtype=x.dtype))
+        fun, grad, times = self.second_order(x, t)
+        hess = times(jnp.eye(x.shape[0], dtype=x.dtype))
         return Answer(fun, grad, hess=0.5 * (hess + hess.T))
 
     def _second(self, x: Array, v: Array | None, t: Traced) -> Array:

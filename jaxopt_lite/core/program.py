@@ -15,16 +15,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.core import Tracer
 
-from jaxopt_lite.core.batching import Schedule, batchable
+from jaxopt_lite.core.batching import Schedule, batchable, decidable
 from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.loop import Budget, Lane, Operands, Run, lane, result_of
+from jaxopt_lite.core.loop import Budget, Derive, Lane, Operands, Run, lane, result_of
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Method, Need
-from jaxopt_lite.core.status import NUMERICAL, PRECISION, is_success
+from jaxopt_lite.core.status import NUMERICAL, PRECISION, decided, is_claim, is_success
 
 LIKE_X = ("x", "jac", "grad", "active_mask")  # fields that have the structure of x where they are vectors (n,)
 PROGRAMS = 128  # programs kept, the least recently used goes first: each takes some 130 of a process's 65,530 memory maps
@@ -53,8 +54,15 @@ class Call(NamedTuple):
 
 def run(plan: Plan, call: Call) -> dict[str, Any]:
     """The fields of the result: `x` and `jac` in the structure of x0."""
-    solve, differentiable = _program(plan)
-    return (solve if is_plain(call) else differentiable)(call)
+    program = _program(plan)
+    if not is_plain(call):
+        return program.differentiable(call)
+    fields = program.plain(call)
+    if program.decide is None:
+        return fields
+    if _any_claim(fields["status"]):
+        fields = program.decide(call, fields)
+    return _public(fields)
 
 
 @functools.cache
@@ -114,29 +122,66 @@ def _shown(plan: Plan, fields: dict[str, Array]) -> dict[str, Any]:
     return present(plan.layout, fields, plan.oracle.evaluations(plan.layout.size), plan.method.needs)
 
 
-def lane_of(plan: Plan) -> Lane:
-    """The lane of a plan, with what follows from its solution."""
+def _public(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields without those that only a certificate reads."""
+    return {name: value for name, value in fields.items() if not name.startswith("_")}
+
+
+def lane_of(plan: Plan, decides: bool = True) -> Lane:
+    """The lane of a plan, with what follows from its solution; it `decides` claims, or leaves them in the status."""
     follow = plan.derived
 
     def derive(fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
         assert follow is not None
-        public = {name: value for name, value in fields.items() if not name.startswith("_")}
-        return public | follow(plan.oracle, fields, operands)
+        return _public(fields) | follow(plan.oracle, fields, operands)
 
-    return lane(plan.method, plan.oracle.evaluate, None if follow is None else derive)
+    decide = _certificate(plan) if decides else None
+    return lane(plan.method, plan.oracle.evaluate, decide, None if follow is None else derive)
+
+
+def _certificate(plan: Plan) -> Derive | None:
+    """What decides the claims of a lane; None where nothing can be proved."""
+    judge = plan.method.certificate
+    return None if judge is None or plan.oracle.scheme is not None else functools.partial(judge, plan.oracle)
+
+
+class Program(NamedTuple):
+    """What is compiled for a plan."""
+
+    plain: Callable[[Call], dict[str, Any]]  # of known numbers: claims stay in the status, if `decide` is there
+    decide: Callable[[Call, dict[str, Any]], dict[str, Any]] | None  # (call, fields) -> fields, claims decided
+    differentiable: Callable[[Call], dict[str, Any]]  # wherever it is called; decides in the same program
 
 
 @functools.lru_cache(maxsize=PROGRAMS)
-def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]]:
-    """The program of a plan, bare and differentiable.
+def _program(plan: Plan) -> Program:
+    """The programs of a plan.
+
+    Few lanes claim what has to be proved, and a certificate takes half as long to compile as a method does. So of known
+    numbers the host looks at the statuses, and the certificate is a program of its own, compiled when it is first needed.
 
     The derivative rule stands outside of the jit: reverse mode would otherwise carry the compiler options into a nested
     jit, where they are not allowed; and `custom_vmap` inside has no reverse mode of its own.
     """
-    solve = batchable(lane_of(plan), plan.schedule)
+    solve, undecided = (batchable(lane_of(plan, decides), plan.schedule) for decides in (True, False))
+    later = _certificate(plan) if plan.derived is None else None
 
     def solve_call(call: Call) -> dict[str, Any]:
-        return _shown(plan, solve(operands_of(plan, call)))
+        fields = solve(operands_of(plan, call))
+        return _public(_shown(plan, fields | {"status": decided(fields["status"])}))
+
+    def solve_plain(call: Call) -> dict[str, Any]:
+        return _shown(plan, undecided(operands_of(plan, call)))
+
+    def decide_call(call: Call, fields: dict[str, Any]) -> dict[str, Any]:
+        assert later is not None
+        raw = fields | {"x": plan.layout.ravel(jax.tree.leaves(fields["x"]))}
+        made = decidable(later)((raw, operands_of(plan, call)))
+        return (
+            fields
+            | _like_x(plan.layout, {n: made[n] for n in ("x", "fun", "status")})
+            | {"success": is_success(made["status"])}
+        )
 
     def tangents_of(call: Call, d_call: Call, fields: dict[str, Any]) -> dict[str, Any]:
         operands, d_operands = jax.jvp(lambda c: operands_of(plan, c), (call,), (d_call,))
@@ -145,10 +190,11 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
         moved = tangents(plan.oracle, plan.method.implicit, follow, at, operands, d_operands)
         return _like_x(plan.layout, moved)
 
-    solve_call.__name__ = f"jaxopt_lite_{plan.method.name.lower()}"
+    solve_call.__name__ = solve_plain.__name__ = f"jaxopt_lite_{plan.method.name.lower()}"
     options = compiler_options()
     nested = jax.jit(solve_call)
     outermost = jax.jit(solve_call, compiler_options=options) if options else nested
+    plain = outermost if later is None else jax.jit(solve_plain, compiler_options=options)
     tangents_of = jax.jit(tangents_of)
 
     def bare(call: Call) -> dict[str, Any]:
@@ -162,7 +208,7 @@ def _program(plan: Plan) -> tuple[Callable[[Call], dict], Callable[[Call], dict]
         moved = tangents_of(*primals, *d_primals, {name: fields[name] for name in (*plan.method.solution, "status")})
         return fields, {name: moved[name] if name in moved else constant(fields[name]) for name in fields}
 
-    return bare, solution
+    return Program(plain, None if later is None else jax.jit(decide_call, compiler_options=options), solution)
 
 
 @functools.lru_cache(maxsize=PROGRAMS)
@@ -184,7 +230,8 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
         return shown | {"x": plan.layout.unravel(shown["x"])}
 
     def fields(run: Run, operands: Operands) -> dict[str, Any]:
-        return _shown(plan, result_of(one, run, operands))
+        made = result_of(one, run, operands)
+        return _public(_shown(plan, made | {"status": decided(made["status"])}))
 
     options = compiler_options()
     return tuple(jax.jit(f, compiler_options=options) for f in (begin, one.turn, point, fields))
@@ -196,12 +243,20 @@ def is_plain(call: Call) -> bool:
     It would cost a quarter of a millisecond a call. Whatever is not recognized counts as differentiable.
     """
 
-    def known(leaf: Any) -> bool:
-        while type(leaf).__name__ == "BatchTracer" and hasattr(leaf, "val"):
-            leaf = leaf.val
-        return not isinstance(leaf, Tracer)
-
+    known = lambda leaf: not isinstance(_unbatched(leaf), Tracer)
     return not _under_jit() and all(map(known, jax.tree.leaves(call)))
+
+
+def _any_claim(status: Any) -> bool:
+    """Does any lane of known statuses claim something?"""
+    return bool(np.any(np.asarray(is_claim(_unbatched(status)))))
+
+
+def _unbatched(leaf: Any) -> Any:
+    """The whole batch behind the tracer of an eager vmap."""
+    while type(leaf).__name__ == "BatchTracer" and hasattr(leaf, "val"):
+        leaf = leaf.val
+    return leaf
 
 
 def _under_jit() -> bool:

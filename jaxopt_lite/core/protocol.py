@@ -64,7 +64,7 @@ class Told(NamedTuple):
     """What a method answers when it has learnt a value."""
 
     state: Any
-    status: Array  # () int32: RUNNING, or how the lane ended
+    status: Array  # () int32: RUNNING, or how the lane ended; with CLAIM added where a certificate has to decide
     iterated: Array  # () bool: this turn completed an iteration (counted by the loop as nit)
 
 
@@ -81,4 +81,5 @@ class Method(NamedTuple):
     solution: tuple[str, ...] = ("x",)  # the reported fields that are the solution: those that the rule moves
     show: Callable[[Any, Any], dict[str, Array]] | None = None  # (state, data) -> what a callback may see besides
     workspace: Callable[[Any], int] | None = None  # data -> bytes that a turn of a lane works on besides its state
+    certificate: Callable[..., dict[str, Any]] | None = None  # what decides its claims: see core/certificate.py
     zero: bool = False  # is a zero of fun sought, not its minimum? The best point is then that of the least |fun|

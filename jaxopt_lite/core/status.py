@@ -1,8 +1,12 @@
 """One code space for how a lane ended; the sentences are looked up on the host.
 
 SciPy's linprog codes keep their numbers (0 to 4). A lane that is still at work has RUNNING, which no result ever shows.
+
+A method that believes something which it cannot prove by the tolerance that was asked adds CLAIM to its status. After the
+loop a certificate (`core/certificate.py`) decides between that status and NUMERICAL; no result ever shows a claim.
 """
 
+import jax.numpy as jnp
 from jax import Array
 
 RUNNING = -1
@@ -15,11 +19,22 @@ NOT_FINITE = 5
 STOPPED = 6
 BAD_INPUT = 7
 PRECISION = 8
+CLAIM = 16
 
 
 def is_success(status: Array) -> Array:
     """() bool: is this the status of a success?"""
     return (status == CONVERGED) | (status == PRECISION)
+
+
+def is_claim(status: Array) -> Array:
+    """() bool: has a certificate to decide?"""
+    return status >= CLAIM
+
+
+def decided(status: Array, proved: Array | bool = False) -> Array:
+    """The status, and of a claim what is left of it: what was claimed where that is `proved`, else NUMERICAL."""
+    return jnp.where(is_claim(status), jnp.where(proved, status - CLAIM, NUMERICAL), status).astype(jnp.int32)
 
 
 MESSAGES = {

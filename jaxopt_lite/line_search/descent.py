@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.implicit import stationary as stationary_rule
 from jaxopt_lite.core.options import DIFFERENCES, FRACTION, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
-from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.status import CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.line_search import wolfe
 
 LEAST_EPS = 2.0  # two points closer than this many eps |x| are the same to a search
@@ -151,11 +152,12 @@ def descent(name: str, direction: Direction, order: float) -> Method:
         idle = accepted & ~fresh & (f >= s.fun)
         narrow = failed | (~fresh & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
         dead = ((failed | spent) & unlearnt) | (fresh & ~answer.finite)
-        status = jnp.where((narrow | idle) & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
-        status = jnp.where(accepted & (stationary | still), CONVERGED, status)
+        status = jnp.where((narrow | idle) & rounded, CLAIM + PRECISION, jnp.where(dead, CLAIM + NUMERICAL, RUNNING))
+        status = jnp.where(accepted & still, CLAIM + CONVERGED, status)
+        status = jnp.where(accepted & stationary, CONVERGED, status)
         return Told(DescentState(x_new, f_new, g_new, keep(d_new, s.d), search, memory), status, accepted & ~fresh)
 
     def report(s: DescentState, data: Any) -> dict[str, Array]:
         return {"x": s.x, "fun": s.fun, "jac": s.grad, **direction.report(s.memory, data)}
 
-    return Method(name, Need.GRADIENT, init, ask, tell, report, stationary_rule)
+    return Method(name, Need.GRADIENT, init, ask, tell, report, stationary_rule, certificate=minimum)

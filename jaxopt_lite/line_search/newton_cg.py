@@ -31,11 +31,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.implicit import stationary as stationary_rule
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
-from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.status import CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import gradient_tolerance
 from jaxopt_lite.line_search import wolfe
 from jaxopt_lite.line_search.descent import is_rounding, read_constants, resolved_steps, search_options
@@ -168,7 +169,7 @@ def newton_cg(order: float) -> Method:
         idle = accepted & searching & (f >= s.fun)
         narrow = failed | (searching & ~accepted & (verdict.search.hi - verdict.search.lo <= coarse))
         dead = ((failed | spent) & steepest) | (fresh & ~answer.finite)
-        status = jnp.where((narrow | idle) & rounded, PRECISION, jnp.where(dead, NUMERICAL, RUNNING))
+        status = jnp.where((narrow | idle) & rounded, CLAIM + PRECISION, jnp.where(dead, CLAIM + NUMERICAL, RUNNING))
         status = jnp.where(accepted & stationary & still, CONVERGED, status)
         state = NewtonCGState(x_new, f_new, g_new, z_new, solve.r, solve.p, search, products)
         return Told(state, status, accepted & ~fresh)
@@ -176,4 +177,4 @@ def newton_cg(order: float) -> Method:
     def report(s: NewtonCGState, data: Any) -> dict[str, Array]:
         return {"x": s.x, "fun": s.fun, "jac": s.grad}
 
-    return Method("Newton-CG", Need.HVP, init, ask, tell, report, stationary_rule)
+    return Method("Newton-CG", Need.HVP, init, ask, tell, report, stationary_rule, certificate=minimum)
