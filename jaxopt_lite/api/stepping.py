@@ -19,7 +19,7 @@ from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import evaluations, read, traced
 from jaxopt_lite.core.program import present
 from jaxopt_lite.core.protocol import Answer, Method, Need
-from jaxopt_lite.core.status import RUNNING
+from jaxopt_lite.core.status import RUNNING, decided
 
 
 @jax.tree_util.register_dataclass
@@ -36,7 +36,7 @@ class StepState:
     @property
     def status(self) -> Array:
         """() int32: -1 while running, else how it ended (`OptimizeResult.status`)."""
-        return self.run.status
+        return decided(self.run.status)  # nothing can be proved from values that are told
 
 
 class Stepper(NamedTuple):
@@ -208,7 +208,8 @@ def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
 
 @jax.jit
 def _fields(state: StepState) -> dict[str, Any]:
-    return present(state.layout, loop.finish(state.method, state.run, state.data), 1, state.method.needs)
+    fields = loop.finish(state.method, state.run, state.data)
+    return present(state.layout, fields | {"status": state.status}, 1, state.method.needs)
 
 
 def _result(state: StepState) -> OptimizeResult:

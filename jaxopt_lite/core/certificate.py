@@ -48,7 +48,7 @@ from jax import Array, lax
 from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
-from jaxopt_lite.core.status import CLAIM, CONVERGED, PRECISION, decided
+from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, PRECISION, decided
 
 Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (oracle, fields, operands) -> fields, decided
 
@@ -122,7 +122,8 @@ def minimum(order: float = jnp.inf) -> Certificate:
         left_over = end.grad if held is None else jnp.where(held, 0.0, end.grad)
         reached = end.proved & (norm(left_over, order) <= data.gtol)
         by_step = (claim == CLAIM + CONVERGED) & end.short & ~end.proved
-        status = jnp.where(reached | by_step, CONVERGED, jnp.where(end.proved, PRECISION, decided(claim)))
+        refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
+        status = jnp.where(reached | by_step, CONVERGED, jnp.where(end.proved, PRECISION, refused))
         found = {"x": end.x, "fun": end.fun, "jac": end.grad, "turns": fields["turns"] + end.made}
         return found | {"status": status.astype(jnp.int32)}
 
