@@ -14,7 +14,8 @@ import numpy as np
 
 import tests.audit as package
 
-HEAD = f"{'part':8s} {'family':16s} {'row':16s} {'dtype':8s} {'lanes':>7s} {'claims':>7s} {'false':>6s} {'solved':>7s} {'failed':>7s}"
+COLUMNS = ("lanes", "claims", "false", "solved", "failed")
+HEAD = f"{'part':8s} {'family':16s} {'row':16s} {'dtype':8s}" + "".join(f" {name:>7s}" for name in COLUMNS)
 
 
 def _parts() -> dict[str, ModuleType]:
@@ -52,7 +53,7 @@ def main() -> int:
             for dtype in given.dtype:
                 for family, outcome in module.audit(row, given.lanes, dtype, given.seed).items():
                     sums += _line(part, family, row, dtype, outcome, given.show)
-    print(_numbers(f"{'all':50s} ", sums))
+    print(_numbers(f"{'all':51s}", sums))
     return int(sums[2] > 0)
 
 
@@ -67,8 +68,7 @@ def _line(part: str, family: str, row: str, dtype: str, outcome: package.Outcome
 
 
 def _numbers(head: str, counts: np.ndarray) -> str:
-    lanes, claims, false, solved, failed = counts
-    return f"{head} {lanes:7d} {claims:7d} {false:6d} {solved:7d} {failed:7d}"
+    return head + "".join(f" {count:7d}" for count in counts)
 
 
 if __name__ == "__main__":
