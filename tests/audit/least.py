@@ -39,7 +39,7 @@ def batched(d: Data) -> Data:
     return Data(*(v[:, None] for v in d))
 
 
-def take(d: Data, index: np.ndarray) -> Data:
+def take(d: Data, index: np.ndarray | slice) -> Data:
     """The data of some lanes."""
     return Data(*(v[index] for v in d))
 

@@ -166,7 +166,7 @@ def _solve(row: str) -> Any:
     fun = lambda x, which, p: jax.lax.switch(which, branches, x, p)
 
     def one(which: Any, d: Drawn, tol: Any) -> Any:
-        points = {"bounds" if row == "bounded" else "bracket": (d.a, d.b)}
+        points: dict[str, Any] = {"bounds" if row == "bounded" else "bracket": (d.a, d.b)}
         res = minimize_scalar(fun, args=(which, d.p), method=row, tol=tol, **points)
         return res.x, res.status, res.success
 
