@@ -3,19 +3,21 @@
 A claim at x is right in either of two ways.
 
 **(A) The gradient is within gtol**, status 0 alone. That is the promise, whatever f could still gain: of a plateau or a
-saddle it is true. The (projected) gradient, exact, is allowed 1.1 gtol, and what rounding of x makes of it, 4 eps |H||x|,
-but never more than gtol again: where the dtype does not resolve a gradient of gtol, a gradient says nothing and (B) decides.
+saddle it is true. The exact gradient of the variables that no bound holds must be within 1.1 gtol, without its components
+along axes of the Hessian whose minimizer lies within 4 eps |x| along the axis: these are rounding of x. (To allow all
+components 4 eps |H||x| would excuse a slope along a stiff and rotated valley.)
 
 **(B) There is nothing left to gain**, status 0 or 8: the value that `least.py` finds is not lower than f(x) by more than
 
     100 eps |f|  +  16 (noise + spread)
 
 where noise is the largest difference between f in the lane's dtype and f in longdouble at 24 points within two units in the
-last place of x, and spread the largest change of f, exact, over these points: what the dtype makes of f, and what the
-rounding of x makes of it, across a kink or a stiff valley too. Both are measured, not estimated, and both are small where f
-is resolved: on the wall of a kink they are some eps of f itself, so that they excuse no false claim. What a sound test at x
-estimates to within a factor of ten is allowed ten times over; most false claims exceed it a hundred times. A value near
-another minimum is no reproach: where there are several, descent starts at x. A saddle with status 8 is no minimum.
+last place of x, and spread the largest change of f, exact, when x and all data change by as much: what the dtype makes of
+f, and what the rounding of x and of what is computed from it makes of f, across a kink or a stiff valley too. Both are
+measured, not estimated, and both are small where f is resolved: on the wall of a kink they are some eps of f itself, so that
+they excuse no false claim. What a sound test at x estimates to within a factor of ten is allowed ten times over; most false
+claims exceed it a hundred times. A value near another minimum is no reproach: where there are several, descent starts at x.
+A saddle with status 8 is no minimum.
 
 A point outside of the box, or where f is not finite, is never right. Options are part of the random data: gtol is the
 default in half of the lanes, else smaller or zero.
@@ -113,16 +115,9 @@ class _Lanes:
 
 def _right(kind: Kind, s: _Lanes) -> np.ndarray:
     """(lanes,) bool: is the claim true, by (A) or (B)?"""
-    eps = np.finfo(s.x.dtype).eps
     f = exact(kind, s.data)(s.x[:, None])[:, 0]
     valid = np.isfinite(f) & np.all((s.x >= s.lower) & (s.x <= s.upper), -1)
-    wide = s.x.astype(np.float64)
-    g, H = derivatives(s.n, s.which, s.data, s.x)
-    with np.errstate(all="ignore"):
-        left = np.abs(np.clip(wide - g, s.lower, s.upper) - wide).max(-1)
-        rounding = (np.abs(H) * np.abs(wide)[:, None]).sum(-1).max(-1)
-    gtol = s.gtol.astype(np.float64)
-    flat = (s.status == 0) & (left <= 1.1 * gtol + np.minimum(4 * eps * rounding, gtol) + np.finfo(s.x.dtype).tiny)
+    flat = (s.status == 0) & (_resolved_slope(s) <= 1.1 * s.gtol.astype(np.float64) + np.finfo(s.x.dtype).tiny)
 
     allowed = _allowance(kind, s, f)
     rest = np.flatnonzero(valid & ~flat)
@@ -136,18 +131,33 @@ def _right(kind: Kind, s: _Lanes) -> np.ndarray:
     return right
 
 
+def _resolved_slope(s: _Lanes) -> np.ndarray:
+    """(lanes,): the largest component of the gradient of (A)."""
+    g, H = derivatives(s.n, s.which, s.data, s.x)
+    x = s.x.astype(np.float64)
+    free = ~(((x <= s.lower) & (g > 0)) | ((x >= s.upper) & (g < 0)))
+    g, H = np.where(free, g, 0.0), np.where(free[:, :, None] & free[:, None], H, 0.0)
+    curvature, axes = np.linalg.eigh(np.nan_to_num(H, posinf=0.0, neginf=0.0))
+    slope = (axes * g[:, :, None]).sum(1)
+    rounding = 4 * np.finfo(s.x.dtype).eps * (np.abs(axes) * np.abs(x)[:, :, None]).sum(1)
+    left = (axes * np.where(np.abs(slope) <= curvature * rounding, 0.0, slope)[:, None]).sum(-1)
+    # A variable near its bound need not move farther than the bound.
+    return np.abs(np.clip(x - left, s.lower, s.upper) - x).max(-1)
+
+
 def _allowance(kind: Kind, s: _Lanes, f: np.ndarray) -> np.ndarray:
     """(lanes,): what the dtype does not resolve of f at x."""
-    eps, tiny = np.finfo(s.x.dtype).eps, np.finfo(s.x.dtype).tiny
-    ulps = np.random.default_rng(0).integers(-2, 3, (NEAR, s.n))
-    near = (s.x[:, None] * (1 + eps * ulps).astype(s.x.dtype)).astype(s.x.dtype)
+    eps, rng = np.finfo(s.x.dtype).eps, np.random.default_rng(0)
+    nudge = lambda v: (v[:, None] * (1 + eps * rng.integers(-2, 3, (1, NEAR, *v.shape[1:])))).astype(v.dtype)
+    near = np.clip(nudge(s.x), s.lower[:, None], s.upper[:, None])
     near[:, 0] = s.x
-    there = exact(kind, s.data)(np.clip(near, s.lower[:, None], s.upper[:, None]))
     with np.errstate(all="ignore"):
-        mine = kind.fun(np.clip(near, s.lower[:, None], s.upper[:, None]), batched(s.data), np).astype(LONG)
-        noise, spread = np.abs(mine - there), np.abs(there - f[:, None])
-    worst = lambda v: np.where(np.isfinite(v), v, 0.0).max(1)
-    return 100 * eps * np.abs(f) + 16 * (worst(noise) + worst(spread)) + tiny
+        there = exact(kind, s.data)(near)
+        noise = kind.fun(near, batched(s.data), np).astype(LONG) - there
+        other = Data(*(nudge(v).astype(LONG) for v in s.data))
+        spread = kind.fun(near.astype(LONG), other, np) - f[:, None]
+    worst = lambda v: np.where(np.isfinite(v), np.abs(v), 0.0).max(1)
+    return 100 * eps * np.abs(f) + 16 * (worst(noise) + worst(spread)) + np.finfo(s.x.dtype).tiny
 
 
 def _show(s: _Lanes, lane: int) -> str:
