@@ -55,6 +55,8 @@ Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (o
 TRUSTED = 1.0  # C of (2): where x is rounded to half a unit, its own rounding makes an eighth of the last term
 MOST_STEPS = 20  # evaluations of a claim at most
 SHORTER = 0.25  # of a Newton step that did not descend
+NOISE = 16.0  # values closer than so many eps |f| do not say which is lower: a sum of some hundred terms
+FALLS = 0.25  # a decrement that falls by less than this is rounding: Newton's steps square it
 DENSE = 128  # up to here (3); beyond, conjugate gradients
 MOST_PRODUCTS = 500  # of conjugate gradients; what they do not solve by then is refused
 NOT_DERIVED = (TypeError, ValueError, NotImplementedError)  # what JAX raises for functions without the derivative asked for
@@ -75,9 +77,10 @@ class Finish(NamedTuple):
     fun: Array  # ()
     grad: Array  # (n,)
     trial: Array  # (n,) where to evaluate next
-    step: Array  # (n,) Newton's from x
+    step: Array  # (n,) Newton's from x, or a part of it
+    decrement: Array  # () at x
     proved: Array  # () bool: (2) holds at x
-    short: Array  # () bool: Newton's step from the first point is as short as was asked
+    short: Array  # () bool: Newton's step from x is as short as was asked
     goes_on: Array  # () bool
     made: Array  # () int32: evaluations
 
@@ -86,46 +89,51 @@ class Finish(NamedTuple):
 def minimum(order: float = jnp.inf) -> Certificate:
     """The certificate of a minimizer that is claimed, or given up at; `order` is the norm of the gradient that gtol bounds.
 
-    Of a point that is refused Newton's steps are taken for real, as long as they descend; what they find is judged alike.
+    From a point that is refused Newton's steps are taken for real as long as they descend, and from one that is proved as
+    long as the decrement falls, until it is no more than the rounding of x; what they find is judged alike.
     """
 
     def decide(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
-        x, t, data, status = fields["x"], operands.function, operands.data, fields["status"]
-        eps, claim = jnp.finfo(x.dtype).eps, status
+        x, t, data, claim = fields["x"], operands.function, operands.data, fields["status"]
+        eps = jnp.finfo(x.dtype).eps
         left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
-        xrtol = getattr(data, "xrtol", 0.0)
+        xrtol, by_step = getattr(data, "xrtol", 0.0), claim == CLAIM + CONVERGED
 
         def one(at: Finish) -> Finish:
             fun, grad, times = oracle.second_order(at.trial, t)
-            held = _held(at.trial, grad, data, eps * jnp.abs(fun))
+            unseen = eps * jnp.abs(fun)
+            held = _held(at.trial, grad, data, unseen)
             newton = (_dense if x.shape[0] <= DENSE else _large)(at.trial, grad, held, times)
-            resolved = TRUSTED * (eps * jnp.abs(fun) + eps**2 * newton.bend)
-            first = at.made == 0
-            better = jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad)) & (first | (fun < at.fun))
+            of_x = eps**2 * newton.bend
+            falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
+            better = jnp.where(at.proved, falls, falls | (fun < at.fun)) | (at.made == 0)
+            better &= jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad))
+            proved = newton.decrement <= TRUSTED * (unseen + of_x)
+            proved &= jnp.isfinite(newton.bend)  # a Hessian that overflows bounds nothing
+            done = proved & (newton.decrement <= TRUSTED * of_x)
+            short = (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(at.trial)))
             pick = lambda new, old: jnp.where(better, new, old)
             point, step = pick(at.trial, at.x), pick(newton.step, SHORTER * at.step)
-            proved = better & (newton.decrement <= resolved)
-            short = first & (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(x)))
+            proved, short = pick(proved, at.proved), pick(short, at.short)
             trial = _inside(point + step, data)
-            goes_on = ~proved & jnp.where(better, newton.decrement < jnp.inf, ~first) & jnp.any(trial != point)
-            return Finish(
-                point, pick(fun, at.fun), pick(grad, at.grad), trial, step, proved, at.short | short, goes_on, at.made + 1
-            )
+            goes_on = jnp.where(better, ~done & (newton.decrement < jnp.inf), ~at.proved & (at.made > 0))
+            goes_on &= jnp.any(trial != point) & ~(by_step & short)
+            where = pick(fun, at.fun), pick(grad, at.grad), trial, step, pick(newton.decrement, at.decrement)
+            return Finish(point, *where, proved, short, goes_on, at.made + 1)
 
-        no, yes, none = jnp.zeros((), bool), jnp.ones((), bool), jnp.zeros((), jnp.int32)
-        start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), no, no, yes, none)
+        no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
+        start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, jnp.zeros((), jnp.int32))
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
-            return {"status": decided(status)}
+            return {"status": decided(claim)}
         held = _held(end.x, end.grad, data, jnp.zeros((), x.dtype))
-        left_over = end.grad if held is None else jnp.where(held, 0.0, end.grad)
-        reached = end.proved & (norm(left_over, order) <= data.gtol)
-        by_step = (claim == CLAIM + CONVERGED) & end.short & ~end.proved
+        slope = end.grad if held is None else jnp.where(held, 0.0, end.grad)
+        reached = (end.proved & (norm(slope, order) <= data.gtol)) | (by_step & end.short)
         refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
-        status = jnp.where(reached | by_step, CONVERGED, jnp.where(end.proved, PRECISION, refused))
+        status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused)).astype(jnp.int32)
         found = {"x": end.x, "fun": end.fun, "jac": end.grad, "turns": fields["turns"] + end.made}
-        return found | {"status": status.astype(jnp.int32)}
+        return found | {"status": status}
 
     return decide
 

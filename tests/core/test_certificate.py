@@ -76,12 +76,12 @@ def test_a_saddle_is_refused_though_its_slope_is_rounding():
 
 def test_a_direction_that_nothing_depends_on_is_no_obstacle():
     fun = lambda x: (x[0] + x[1] - 3.0) ** 2 + 1.0
-    assert int(judged(fun, [1.0, 2.0 + 1e-9])["status"]) == PRECISION
+    assert int(judged(fun, [1.0, 2.0 + 1e-9])["status"]) in SUCCESS
 
 
 def test_giving_up_at_the_answer_is_a_success():
     fun = lambda x: jnp.sum(jnp.cosh(x - 2.0))
-    assert int(judged(fun, [2.0 + 1e-9, 2.0], GIVEN_UP)["status"]) == PRECISION
+    assert int(judged(fun, [2.0 + 1e-9, 2.0], GIVEN_UP)["status"]) in SUCCESS
 
 
 def test_a_refused_claim_goes_on_to_the_minimum_and_counts_its_evaluations():
@@ -113,7 +113,7 @@ def test_what_a_bound_holds_is_no_slope():
     fun = lambda x: jnp.sum((x - jnp.array([2.0, 0.3])) ** 2)
     box = Boxed(jnp.zeros(2), jnp.ones(2))
     held = judged(fun, [1.0, 0.3 + 1e-10], data=box)
-    assert int(held["status"]) == PRECISION
+    assert int(held["status"]) in SUCCESS
     inner = judged(fun, [0.9, 0.3], data=box)  # not yet at the bound: the Newton step ends there
     assert int(inner["status"]) in SUCCESS
     np.testing.assert_allclose(inner["x"], [1.0, 0.3])
@@ -132,7 +132,7 @@ def test_many_variables_by_products(n):
     fun = lambda x: 1.0 + jnp.sum(curvature * (x - 1.0) ** 2) / 2
     assert int(judged(fun, np.full(n, 1.0 + 1e-10), most=1)["status"]) == PRECISION
     assert int(judged(fun, np.full(n, 1.001), most=1)["status"]) == NUMERICAL
-    assert int(judged(fun, np.full(n, 1.001))["status"]) == PRECISION
+    assert int(judged(fun, np.full(n, 1.001))["status"]) in SUCCESS
     bent = lambda x: fun(x) - 4.0 * x[0] ** 2
     assert int(judged(bent, np.full(n, 1.0), most=1)["status"]) == NUMERICAL
 

@@ -7,6 +7,7 @@ import pytest
 from jaxopt_lite.core import status
 
 CODES = {name: value for name, value in vars(status).items() if name.isupper() and isinstance(value, int)}
+CLAIM = CODES.pop("CLAIM")  # added to a code, and never shown
 
 
 def test_the_codes_are_what_was_promised():
@@ -37,3 +38,11 @@ def test_success_is_convergence_or_working_precision(name):
 
 def test_success_of_a_batch():
     np.testing.assert_array_equal(status.is_success(jnp.array([[0, 1], [8, -1]])), [[True, False], [True, False]])
+
+
+def test_a_claim_becomes_what_was_claimed_only_if_it_is_proved():
+    claims = jnp.array([CLAIM + status.CONVERGED, CLAIM + status.PRECISION, CLAIM + status.NUMERICAL, status.BUDGET])
+    np.testing.assert_array_equal(status.is_claim(claims), [True, True, True, False])
+    assert not np.any(status.is_success(claims))
+    np.testing.assert_array_equal(status.decided(claims), [4, 4, 4, 1])
+    np.testing.assert_array_equal(status.decided(claims, jnp.array([True, True, True, True])), [0, 8, 4, 1])
