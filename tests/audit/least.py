@@ -89,6 +89,8 @@ def known(kind: Kind, d: Data, lower: np.ndarray, upper: np.ndarray) -> np.ndarr
             return _lowest(kind, d, _corners(kind, wide, lower, upper), lower, upper)
         if np.isinf(lower).all() and np.isinf(upper).all():
             return None if kind.least is None else kind.least(wide)
+        if kind.name in ("plateau", "far"):  # they fall toward z, so that the nearest point of the box is the lowest
+            return _lowest(kind, d, d.z[:, None], lower, upper)
         if kind.name in ("valley", "near_singular"):
             return _lowest(kind, d, _edges(kind, wide, lower, upper), lower, upper)
     return None
@@ -167,15 +169,19 @@ def _proposals(g: np.ndarray, H: np.ndarray, x: np.ndarray, lower: np.ndarray, u
     """(lanes, points, n): where it might be lower."""
     H, g = np.nan_to_num(H, posinf=0.0, neginf=0.0), np.nan_to_num(g, posinf=0.0, neginf=0.0)
     free = ~(((x <= lower) & (g > 0)) | ((x >= upper) & (g < 0)))
-    H = np.where(free[:, :, None] & free[:, None], H, 0.0)
-    g = np.where(free, g, 0.0)
+    size = np.abs(np.diagonal(H, axis1=1, axis2=2)) ** 0.5
+    unit = 1 / np.where(size > 0, size, 1.0)  # variables in which the curvatures are of one size
+    H = np.where(free[:, :, None] & free[:, None], H * unit[:, :, None] * unit[:, None], 0.0)
+    g = np.where(free, g * unit, 0.0)
     curvature, axes = np.linalg.eigh(H)
-    size = np.maximum(np.abs(curvature).max(1), np.finfo(float).tiny)[:, None]
+    largest = np.maximum(np.abs(curvature).max(1), np.finfo(float).tiny)[:, None]
     slope = (axes * g[:, :, None]).sum(1)
-    damped = np.abs(curvature)[:, None] + DAMPING[:, None] * size[:, None]
+    damped = np.abs(curvature)[:, None] + DAMPING[:, None] * largest[:, None]
     with np.errstate(all="ignore"):
-        newton = -(axes[:, None] * np.where(damped > 0, slope[:, None] / damped, 0.0)[:, :, None]).sum(-1)
-    least = axes[:, :, 0] * np.where(curvature[:, :1] < 0, 1.0, 0.0) * (1 + np.abs(x).max(1, keepdims=True))
+        newton = -(axes[:, None] * np.where(damped > 0, slope[:, None] / damped, 0.0)[:, :, None]).sum(-1) * unit[:, None]
+    along = axes[:, :, 0] * unit
+    along = along / np.maximum(np.abs(along).max(1, keepdims=True), np.finfo(float).tiny)
+    least = along * np.where(curvature[:, :1] < 0, 1.0, 0.0) * (1 + np.abs(x).max(1, keepdims=True))
     least = np.where(free, least, 0.0)
     bends = np.concatenate([BEND, -BEND])[:, None] * least[:, None]
     steps = np.nan_to_num(np.concatenate([newton, bends], 1), posinf=0.0, neginf=0.0)
