@@ -39,12 +39,13 @@ def main() -> None:
     """Print the table, and then the names."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.solved", description="What is solved of the library.")
     parser.add_argument("--methods", nargs="+", help="which methods (default: all)")
+    parser.add_argument("--sets", nargs="+", help="which sets of problems (default: all)")
     given = parser.parse_args()
     jax.config.update("jax_enable_x64", True)  # once, before anything is traced
     names = []
     print(f"{'method':14s} {'set':10s} {'dtype':8s} problems  solved claimed excused   wrong")
     for method, kind, dtype, run in _runs():
-        if given.methods and method not in given.methods:
+        if method not in (given.methods or [method]) or kind not in (given.sets or [kind]):
             continue
         lines = list(run(method, dtype))
         wrong = [line.problem for line in lines if line.claimed and not (line.solved or line.excused)]

@@ -8,7 +8,7 @@ Three ways, each of which gives values that are really taken (or a known infimum
   the box and tried. Of a convex quadratic in a box the pieces are its interior and its edges;
 - descent from the point itself: of many Newton-like steps (eigenvalues made positive, damped from nothing to steepest
   descent) and steps along negative curvature the lowest is taken, projected into the box, until nothing is gained. It finds
-  local minima, which are valid answers: where there is little slope the steps are short.
+  local minima, which are valid answers: a step that leads over higher values is not taken, for it leaves a minimum.
 
 Derivatives are JAX's of the function itself in float64; they only propose, values in longdouble decide.
 """
@@ -29,6 +29,7 @@ ROUNDS = 100  # of a descent; Rosenbrock's function takes some 20
 GAIN = 1e-3  # of what is allowed: a round that gains less ends the descent
 DAMPING = np.concatenate([[0.0], 10.0 ** np.arange(-15.0, 4.0, 1.5)])  # of the largest eigenvalue
 BEND = 10.0 ** np.arange(-8.0, 1.0, 2.0)  # lengths of steps along negative curvature, of 1 + |x|
+BETWEEN = (0.1, 0.3, 0.5, 0.7, 0.9)  # of a step: where f must not be higher than at its beginning
 CHUNK = 512  # lanes of a compiled batch
 
 Value = Callable[[np.ndarray], np.ndarray]  # (lanes, points, n) -> (lanes, points), in longdouble
@@ -155,6 +156,8 @@ def descend(
         some, low, high = take(d, active), lower[active], upper[active]
         points = _proposals(*derivatives(n, which, some, at[active]), at[active], low, high)
         values = exact(kind, some)(points)
+        walls = [exact(kind, some)(at[active][:, None] + t * (points - at[active][:, None])) for t in BETWEEN]
+        values = np.where(np.max(walls, 0) <= (f[active] + GAIN * allowed[active])[:, None], values, np.inf)
         best = values.argmin(1)[:, None]
         lowest = np.take_along_axis(values, best, 1)[:, 0]
         gain = f[active] - lowest
