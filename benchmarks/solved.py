@@ -156,8 +156,10 @@ def _roots(method: str, dtype: str, bracketed: bool, rows: Sequence[tuple[str, i
     f = jax.jit(jax.vmap(lambda x, *rest: fun(x.astype(rest[1].dtype), *rest)))
     value = lambda x, kind=np.float64: np.asarray(f(x, which, *(v.astype(dtype).astype(kind) for v in (n, a))), np.float64)
     eps, at = float(np.finfo(dtype).eps), value(roots)
-    # Four times: a step is the m-th part of what is left of a root of multiplicity m, and some are triple.
-    asked = 4 * ((2e-12 if bracketed else 1.48e-8) + 4 * eps * np.abs(roots.astype(float)))
+    # A step is the m-th part of what is left of a root of multiplicity m, which is 19 at most; of a simple one: two steps.
+    tags = [family.tags for family in FAMILIES] + [p.tags for p in ROOTS]
+    times = np.array([40 if "multiple" in tags[k] else 4 for k in which])
+    asked = times * ((2e-12 if bracketed else 1.48e-8) + 4 * eps * np.abs(roots.astype(float)))
     crossed = np.sign(value(roots - asked)) * np.sign(value(roots + asked)) <= 0
     near_by = [(roots * (1 + k * eps)).astype(dtype) for k in range(-2, 3)]
     noise = [np.abs(v - w) for x in near_by for v, w in ((value(x), at), (value(x, roots.dtype.type), value(x)))]
