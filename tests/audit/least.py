@@ -8,7 +8,7 @@ Three ways, each of which gives values that are really taken (or a known infimum
   the box and tried. Of a convex quadratic in a box the pieces are its interior and its edges;
 - descent from the point itself: of many Newton-like steps (eigenvalues made positive, damped from nothing to steepest
   descent) and steps along negative curvature the lowest is taken, projected into the box, until nothing is gained. It finds
-  local minima, which are valid answers: where there is little slope the steps are short.
+  local minima, which are valid answers: a step that leads over higher values is not taken, for it leaves a minimum.
 
 Derivatives are JAX's of the function itself in float64; they only propose, values in longdouble decide.
 """
@@ -29,6 +29,7 @@ ROUNDS = 100  # of a descent; Rosenbrock's function takes some 20
 GAIN = 1e-3  # of what is allowed: a round that gains less ends the descent
 DAMPING = np.concatenate([[0.0], 10.0 ** np.arange(-15.0, 4.0, 1.5)])  # of the largest eigenvalue
 BEND = 10.0 ** np.arange(-8.0, 1.0, 2.0)  # lengths of steps along negative curvature, of 1 + |x|
+BETWEEN = (0.1, 0.3, 0.5, 0.7, 0.9)  # of a step: where f must not be higher than at its beginning
 CHUNK = 512  # lanes of a compiled batch
 
 Value = Callable[[np.ndarray], np.ndarray]  # (lanes, points, n) -> (lanes, points), in longdouble
@@ -89,6 +90,8 @@ def known(kind: Kind, d: Data, lower: np.ndarray, upper: np.ndarray) -> np.ndarr
             return _lowest(kind, d, _corners(kind, wide, lower, upper), lower, upper)
         if np.isinf(lower).all() and np.isinf(upper).all():
             return None if kind.least is None else kind.least(wide)
+        if kind.name in ("plateau", "far"):  # they fall toward z, so that the nearest point of the box is the lowest
+            return _lowest(kind, d, d.z[:, None], lower, upper)
         if kind.name in ("valley", "near_singular"):
             return _lowest(kind, d, _edges(kind, wide, lower, upper), lower, upper)
     return None
@@ -153,6 +156,8 @@ def descend(
         some, low, high = take(d, active), lower[active], upper[active]
         points = _proposals(*derivatives(n, which, some, at[active]), at[active], low, high)
         values = exact(kind, some)(points)
+        walls = [exact(kind, some)(at[active][:, None] + t * (points - at[active][:, None])) for t in BETWEEN]
+        values = np.where(np.max(walls, 0) <= (f[active] + GAIN * allowed[active])[:, None], values, np.inf)
         best = values.argmin(1)[:, None]
         lowest = np.take_along_axis(values, best, 1)[:, 0]
         gain = f[active] - lowest
@@ -167,15 +172,19 @@ def _proposals(g: np.ndarray, H: np.ndarray, x: np.ndarray, lower: np.ndarray, u
     """(lanes, points, n): where it might be lower."""
     H, g = np.nan_to_num(H, posinf=0.0, neginf=0.0), np.nan_to_num(g, posinf=0.0, neginf=0.0)
     free = ~(((x <= lower) & (g > 0)) | ((x >= upper) & (g < 0)))
-    H = np.where(free[:, :, None] & free[:, None], H, 0.0)
-    g = np.where(free, g, 0.0)
+    size = np.abs(np.diagonal(H, axis1=1, axis2=2)) ** 0.5
+    unit = 1 / np.where(size > 0, size, 1.0)  # variables in which the curvatures are of one size
+    H = np.where(free[:, :, None] & free[:, None], H * unit[:, :, None] * unit[:, None], 0.0)
+    g = np.where(free, g * unit, 0.0)
     curvature, axes = np.linalg.eigh(H)
-    size = np.maximum(np.abs(curvature).max(1), np.finfo(float).tiny)[:, None]
+    largest = np.maximum(np.abs(curvature).max(1), np.finfo(float).tiny)[:, None]
     slope = (axes * g[:, :, None]).sum(1)
-    damped = np.abs(curvature)[:, None] + DAMPING[:, None] * size[:, None]
+    damped = np.abs(curvature)[:, None] + DAMPING[:, None] * largest[:, None]
     with np.errstate(all="ignore"):
-        newton = -(axes[:, None] * np.where(damped > 0, slope[:, None] / damped, 0.0)[:, :, None]).sum(-1)
-    least = axes[:, :, 0] * np.where(curvature[:, :1] < 0, 1.0, 0.0) * (1 + np.abs(x).max(1, keepdims=True))
+        newton = -(axes[:, None] * np.where(damped > 0, slope[:, None] / damped, 0.0)[:, :, None]).sum(-1) * unit[:, None]
+    along = axes[:, :, 0] * unit
+    along = along / np.maximum(np.abs(along).max(1, keepdims=True), np.finfo(float).tiny)
+    least = along * np.where(curvature[:, :1] < 0, 1.0, 0.0) * (1 + np.abs(x).max(1, keepdims=True))
     least = np.where(free, least, 0.0)
     bends = np.concatenate([BEND, -BEND])[:, None] * least[:, None]
     steps = np.nan_to_num(np.concatenate([newton, bends], 1), posinf=0.0, neginf=0.0)

@@ -3,9 +3,9 @@
 A claim at x is right in either of two ways.
 
 **(A) The gradient is within gtol**, status 0 alone. That is the promise, whatever f could still gain: of a plateau or a
-saddle it is true. The exact gradient of the variables that no bound holds must be within 1.1 gtol, without its components
-along axes of the Hessian whose minimizer lies within 4 eps |x| along the axis: these are rounding of x. (To allow all
-components 4 eps |H||x| would excuse a slope along a stiff and rotated valley.)
+saddle it is true. The exact gradient of the variables that no bound holds must be within 1.1 gtol, at least without its
+components along axes of the Hessian whose minimizer lies within 4 eps |x| along the axis: these are rounding of x. (To allow
+all components 4 eps |H||x| would excuse a slope along a stiff and rotated valley.)
 
 **(B) There is nothing left to gain**, status 0 or 8: the value that `least.py` finds is not lower than f(x) by more than
 
@@ -141,8 +141,9 @@ def _resolved_slope(s: _Lanes) -> np.ndarray:
     slope = (axes * g[:, :, None]).sum(1)
     rounding = 4 * np.finfo(s.x.dtype).eps * (np.abs(axes) * np.abs(x)[:, :, None]).sum(1)
     left = (axes * np.where(np.abs(slope) <= curvature * rounding, 0.0, slope)[:, None]).sum(-1)
-    # A variable near its bound need not move farther than the bound.
-    return np.abs(np.clip(x - left, s.lower, s.upper) - x).max(-1)
+    # A variable near its bound need not move farther than the bound; and a gradient that is small needs no excuse.
+    both = [np.abs(np.clip(x - v, s.lower, s.upper) - x).max(-1) for v in (left, g)]
+    return np.minimum(*both)
 
 
 def _allowance(kind: Kind, s: _Lanes, f: np.ndarray) -> np.ndarray:
