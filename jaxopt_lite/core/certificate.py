@@ -32,6 +32,10 @@ no positive curvature the claim is refused.
 For many variables conjugate gradients on products solve H p = -g, as far as needed; negative curvature, and a system that
 they do not solve, refuse.
 
+*In a box* a variable at its bound must be pushed against it. Across a stiff valley the sign of its own gradient is rounding
+too; what counts is the slope of f along the direction in which it leaves the bound and the free variables follow, made
+conjugate to theirs in (3): a slope that leads inside counts in (1) like that of a free one.
+
 **A short step.** What claims by the length of its steps (`xrtol`) is judged by the length of the exact Newton step
 instead.
 
@@ -53,7 +57,7 @@ from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, PRECISION, decided
 Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (oracle, fields, operands) -> fields, decided
 
 TRUSTED = 1.0  # C of (2): where x is rounded to half a unit, its own rounding makes an eighth of the last term
-MOST_STEPS = 20  # evaluations of a claim at most
+MOST_STEPS = 50  # evaluations of a claim at most: Newton's steps along a curved valley are some 30
 SHORTER = 0.25  # of a Newton step that did not descend
 NOISE = 16.0  # values closer than so many eps |f| do not say which is lower: a sum of some hundred terms
 FALLS = 0.25  # a decrement that falls by less than this is rounding: Newton's steps square it
@@ -68,6 +72,13 @@ class Newton(NamedTuple):
     decrement: Array  # () (1); inf where there is slope without positive curvature
     step: Array  # (n,)
     bend: Array  # () |x|'|H||x|, or what is known of it
+
+
+class Stops(NamedTuple):
+    """Which variables a bound stops, each (n,) bool; both, where the bounds meet."""
+
+    down: Array
+    up: Array
 
 
 class Finish(NamedTuple):
@@ -102,8 +113,8 @@ def minimum(order: float = jnp.inf) -> Certificate:
         def one(at: Finish) -> Finish:
             fun, grad, times = oracle.second_order(at.trial, t)
             unseen = eps * jnp.abs(fun)
-            held = _held(at.trial, grad, data, unseen)
-            newton = (_dense if x.shape[0] <= DENSE else _large)(at.trial, grad, held, times)
+            stops = _stops(at.trial, grad, data, unseen)
+            newton = (_dense if x.shape[0] <= DENSE else _large)(at.trial, grad, stops, times)
             of_x = eps**2 * newton.bend
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
             better = jnp.where(at.proved, falls, falls | (fun < at.fun)) | (at.made == 0)
@@ -116,7 +127,7 @@ def minimum(order: float = jnp.inf) -> Certificate:
             point, step = pick(at.trial, at.x), pick(newton.step, SHORTER * at.step)
             proved, short = pick(proved, at.proved), pick(short, at.short)
             trial = _inside(point + step, data)
-            goes_on = jnp.where(better, ~done & (newton.decrement < jnp.inf), ~at.proved & (at.made > 0))
+            goes_on = jnp.where(better, ~done, ~at.proved & (at.made > 0))
             goes_on &= jnp.any(trial != point) & ~(by_step & short)
             where = pick(fun, at.fun), pick(grad, at.grad), trial, step, pick(newton.decrement, at.decrement)
             return Finish(point, *where, proved, short, goes_on, at.made + 1)
@@ -127,8 +138,7 @@ def minimum(order: float = jnp.inf) -> Certificate:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
             return {"status": decided(claim)}
-        held = _held(end.x, end.grad, data, jnp.zeros((), x.dtype))
-        slope = end.grad if held is None else jnp.where(held, 0.0, end.grad)
+        slope = _free_slope(end.grad, _stops(end.x, end.grad, data, jnp.zeros((), x.dtype)))
         reached = (end.proved & (norm(slope, order) <= data.gtol)) | (by_step & end.short)
         refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
         status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused)).astype(jnp.int32)
@@ -144,26 +154,35 @@ def _inside(x: Array, data: Any) -> Array:
     return x if lower is None else jnp.clip(x, lower, data.upper)
 
 
-def _held(x: Array, grad: Array, data: Any, unseen: Array) -> Array | None:
-    """(n,) bool: variables at a bound that steepest descent pushes against, or so near that the way there gains nothing."""
+def _stops(x: Array, grad: Array, data: Any, unseen: Array) -> Stops | None:
+    """Which variables cannot go down, and up: at a bound, or so near that the way there gains less than `unseen`."""
     lower = getattr(data, "lower", None)
     if lower is None:
         return None
-    room = jnp.where(grad > 0, x - lower, data.upper - x)
-    return ((grad != 0) & ((room <= 0) | (room * jnp.abs(grad) <= unseen))) | (lower == data.upper)
+    down, up = x - lower, data.upper - x
+    at_lower = (down <= 0) | ((grad > 0) & (jnp.where(jnp.isfinite(down), down, 1.0) * grad <= unseen) & jnp.isfinite(down))
+    at_upper = (up <= 0) | ((grad < 0) & (jnp.where(jnp.isfinite(up), up, 1.0) * -grad <= unseen) & jnp.isfinite(up))
+    return Stops(at_lower, at_upper)
 
 
-def _dense(x: Array, g: Array, held: Array | None, times: Callable[[Array], Array]) -> Newton:
-    """By (3)."""
+def _free_slope(slope: Array, stops: Stops | None) -> Array:
+    """Slopes (n,) without those that push against a bound."""
+    if stops is None:
+        return slope
+    return jnp.where((stops.down & (slope > 0)) | (stops.up & (slope < 0)), 0.0, slope)
+
+
+def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
+    """By (3), with the free directions first: those of variables at a bound are made conjugate to them, and to no other."""
     n, eps = x.shape[0], float(jnp.finfo(x.dtype).eps)
-    own = jnp.eye(n, dtype=x.dtype) if held is None else jnp.diag(jnp.where(held, 0.0, 1.0).astype(x.dtype))
-    index = jnp.arange(n, dtype=jnp.int32)
+    own, index = jnp.eye(n, dtype=x.dtype), jnp.arange(n, dtype=jnp.int32)
+    held = jnp.zeros(n, bool) if stops is None else stops.down | stops.up
 
     def eliminate(k: Array, S: Array) -> Array:
         """[M; V] with the directions after k made conjugate to direction k, unless its curvature is rounding."""
         column, row = S[:, k], S[k]
-        sure = jnp.abs(row[k]) > n * eps
-        share = jnp.where(sure & (index > k), row / jnp.where(sure, row[k], 1.0), 0.0)
+        sure = (jnp.abs(row[k]) > n * eps) & ~held[k]
+        share = jnp.where(sure & ((index > k) | held), row / jnp.where(sure, row[k], 1.0), 0.0)
         return S - column[:, None] * share[None, :]
 
     def again(k: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -180,20 +199,21 @@ def _dense(x: Array, g: Array, held: Array | None, times: Callable[[Array], Arra
     V, curvature = S[n:], jnp.diagonal(S[:n])
     parts = V * g[:, None]
     y = jnp.sum(parts, axis=0)
-    y = jnp.where(jnp.abs(y) <= n * eps * jnp.sum(jnp.abs(parts), axis=0), 0.0, y)
+    y = _free_slope(jnp.where(jnp.abs(y) <= n * eps * jnp.sum(jnp.abs(parts), axis=0), 0.0, y), stops)
     terms = jnp.sum(jnp.abs(V[:, None, :] * H[:, :, None] * V[None, :, :]), axis=(0, 1))
     curved = curvature > 4 * n * eps
-    saddle = curvature < -4 * n * eps * jnp.maximum(terms, 1.0)
+    saddle = ~held & (curvature < -4 * n * eps * jnp.maximum(terms, 1.0))
     along = y / jnp.where(curved, curvature, 1.0)
     lost = jnp.any((~curved & (y != 0)) | saddle)
     bend = jnp.sum(jnp.abs(x[:, None] * H * x[None, :]))
     return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), -jnp.sum(V * along[None, :], axis=1), bend)
 
 
-def _large(x: Array, g: Array, held: Array | None, times: Callable[[Array], Array]) -> Newton:
-    """By conjugate gradients (Nocedal & Wright 2006, algorithm 5.2)."""
+def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
+    """By conjugate gradients (Nocedal & Wright 2006, algorithm 5.2) on the variables that may move."""
     eps = jnp.finfo(x.dtype).eps
-    free = (lambda v: v) if held is None else (lambda v: jnp.where(held, 0.0, v))
+    moves = None if stops is None else ~((stops.down & (g >= 0)) | (stops.up & (g <= 0)))
+    free = (lambda v: v) if moves is None else (lambda v: jnp.where(moves, v, 0.0))
     g, product = free(g), lambda p: free(times(free(p)[:, None])[:, 0])
     enough = float(eps) * dot(g, g)  # |r| <= eps^(1/2) |g|
 
