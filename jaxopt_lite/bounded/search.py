@@ -150,9 +150,10 @@ def status(
     rounding = lambda: answer.finite & is_rounding(path.x, left, o.moved, o.change, data.gtol)
     idle = o.accepted & ~o.fresh & (o.fun >= path.fun)
     unresolved = lax.cond(o.narrow | short | idle, rounding, lambda: jnp.zeros((), bool))  # one large lane seldom asks
-    dead = (o.broken & hopeless) | (o.fresh & ~answer.finite) | short
+    dead = (o.broken & hopeless) | (o.fresh & ~answer.finite)
     claim = (o.narrow | short | idle) & unresolved
-    status = jnp.where(claim, CLAIM + PRECISION, jnp.where(dead, CLAIM + NUMERICAL, RUNNING))
+    ended = jnp.where(dead, CLAIM + NUMERICAL, jnp.where(short, NUMERICAL, RUNNING))
+    status = jnp.where(claim, CLAIM + PRECISION, ended)
     status = jnp.where(o.accepted & stationary, CONVERGED, status)
     return status if data.lower is None else jnp.where(box.crossed(data), BAD_INPUT, status)
 

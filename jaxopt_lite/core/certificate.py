@@ -14,8 +14,10 @@ is no more than f and x resolve in their dtype,
 
     decrement <= C (eps |f| + eps^2 |x|'|H||x|)                                                     (2)
 
-Both sides are the same in all units and, but for the last term, under all rotations. A kink is seen, for H does not know
-it and the slope stays; so is a saddle, by its sign.
+where the rounding of f, the first term, is an excuse only for a Newton step that is short: eps^(1/3) of the size of x, or of
+the way from x0. On a plateau that underflows all decrements are rounding, and no point is a minimum. Both sides of (2) are
+the same in all units and, but for the last term, under all rotations. A kink is seen, for H does not know it and the slope
+stays; so is a saddle, by its sign.
 
 *How far H can be trusted.* Across a stiff valley the smallest eigenvalue of H as a matrix is rounding from a condition of
 1 / eps on. But its product with a vector is exact to the last digits *of that product*: a direction along the valley has a
@@ -60,6 +62,7 @@ TRUSTED = 1.0  # C of (2): where x is rounded to half a unit, its own rounding m
 MOST_STEPS = 50  # evaluations of a claim at most: Newton's steps along a curved valley are some 30
 SHORTER = 0.25  # of a Newton step that did not descend
 NOISE = 16.0  # values closer than so many eps |f| do not say which is lower: a sum of some hundred terms
+NEAR = 1 / 3  # a Newton step is near if it is so many powers of eps long, of the size of x or of the way from x0
 FALLS = 0.25  # a decrement that falls by less than this is rounding: Newton's steps square it
 DENSE = 128  # up to here (3); beyond, conjugate gradients
 MOST_PRODUCTS = 500  # of conjugate gradients; what they do not solve by then is refused
@@ -106,7 +109,7 @@ def minimum(order: float = jnp.inf) -> Certificate:
 
     def decide(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
         x, t, data, claim = fields["x"], operands.function, operands.data, fields["status"]
-        eps = jnp.finfo(x.dtype).eps
+        eps = float(jnp.finfo(x.dtype).eps)
         left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
         xrtol, by_step = getattr(data, "xrtol", 0.0), claim == CLAIM + CONVERGED
 
@@ -119,9 +122,10 @@ def minimum(order: float = jnp.inf) -> Certificate:
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
             better = jnp.where(at.proved, falls, falls | (fun < at.fun)) | (at.made == 0)
             better &= jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad))
-            proved = newton.decrement <= TRUSTED * (unseen + of_x)
-            proved &= jnp.isfinite(newton.bend)  # a Hessian that overflows bounds nothing
-            done = proved & (newton.decrement <= TRUSTED * of_x)
+            done = (newton.decrement <= TRUSTED * of_x) & jnp.isfinite(newton.bend)  # what overflows bounds nothing
+            size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
+            near = norm(newton.step) <= eps**NEAR * size
+            proved = done | ((newton.decrement <= TRUSTED * (unseen + of_x)) & near & jnp.isfinite(newton.bend))
             short = (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(at.trial)))
             pick = lambda new, old: jnp.where(better, new, old)
             point, step = pick(at.trial, at.x), pick(newton.step, SHORTER * at.step)

@@ -117,7 +117,23 @@ def test_what_a_bound_holds_is_no_slope():
     inner = judged(fun, [0.9, 0.3], data=box)  # not yet at the bound: the Newton step ends there
     assert int(inner["status"]) in SUCCESS
     np.testing.assert_allclose(inner["x"], [1.0, 0.3])
-    assert int(judged(lambda x: -fun(x), [0.5, 0.5], data=box)["status"]) == NUMERICAL
+    assert int(judged(lambda x: -fun(x), [0.5, 0.5], data=box, most=1)["status"]) == NUMERICAL
+
+
+def test_a_bound_across_a_valley_is_judged_along_the_valley():
+    """The slope of the variable at its bound is rounding of the stiff term; along the valley f falls off the bound."""
+    stiff = jnp.array([0.6, 0.8])
+    fun = lambda x: 1e12 * jnp.dot(stiff, x) ** 2 + jnp.sum((x - jnp.array([3.0, 1.0])) ** 2)
+    box = Boxed(jnp.array([0.5, -jnp.inf]), jnp.array([jnp.inf, jnp.inf]))
+    at = [0.5, -0.375 + 1e-11]
+    assert float(jax.grad(fun)(jnp.array(at))[0]) > 0  # as if the bound held it
+    assert int(judged(fun, at, data=box, most=1)["status"]) == NUMERICAL
+
+
+def test_a_plateau_that_underflows_is_no_minimum():
+    """All decrements are below the rounding of f there, and Newton's step is long."""
+    fun = lambda x: 8.0 - jnp.sum(jnp.exp(-((x - 1.0) ** 2))) + 1e-20 * jnp.sum((x - 20.0) ** 2)
+    assert int(judged(fun, [9.0, 9.0], most=1)["status"]) == NUMERICAL
 
 
 def test_equal_bounds_hold_a_variable_whatever_its_slope():

@@ -65,7 +65,7 @@ def test_a_short_step_ends_the_run_with_xrtol():
 
 
 def test_a_short_step_far_from_the_minimum_is_no_success():
-    """It comes on the valley's side, where the Hessian is indefinite; success is where the exact Newton step is short too."""
+    """It comes where the Hessian is indefinite; success is where the exact Newton step is short too."""
     res = rosenbrock(xrtol=1e-1, gtol=0.0)
     newton = np.linalg.solve(scipy.optimize.rosen_hess(res.x), scipy.optimize.rosen_der(res.x))
     assert not res.success or np.max(np.abs(newton)) <= 0.1 * (0.1 + np.max(np.abs(res.x)))
