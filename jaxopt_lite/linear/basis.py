@@ -49,6 +49,7 @@ PATIENCE = 30  # steps of length zero in a row before bounds are moved, or befor
 ENDLESS = 1000  # and with moved bounds before they go back
 ROUNDS = 4  # how often bounds are moved
 LEVELS = (1.0, 1e-2, 1e-4, 1e2)  # factors of the tolerances, tried in turn
+ASKED = 0.1  # of what the certificate excuses, which the last level excuses as well: neither optimal nor a ray by less
 BASE = {True: 1e-9, False: 1e-5}  # tolerances where the dtype is float64, or is not
 
 
@@ -115,7 +116,9 @@ def tolerances(data: SimplexData, level: Array) -> Tolerances:
     """Those of a level."""
     dtype = data.form.rhs.dtype
     base, factor = BASE[dtype == jnp.float64], jnp.asarray(LEVELS, dtype)[level]
-    return Tolerances(base * factor, base * jnp.minimum(factor, 1.0), jnp.asarray(base, dtype))
+    asked = jnp.where(level == len(LEVELS) - 1, ASKED * data.tol, 0.0)
+    feasible, price = base * factor, base * jnp.minimum(factor, 1.0)
+    return Tolerances(jnp.maximum(feasible, asked), jnp.maximum(price, asked), jnp.asarray(base, dtype))
 
 
 def bounds_now(form: BoundedForm, count: Count) -> tuple[Array, Array]:
@@ -211,9 +214,9 @@ def _claimed(data: SimplexData, x: Array, y: Array, basis: Array, step: Move) ->
     at = certificate.pair(lp, original(form, x), prices)
     errors = certificate.errors(lp, unit, at)
     rounded = certificate.errors(lp, unit, at, certificate.ROUNDING)
-    proof, infeasible = certificate.farkas(lp, unit, prices)
+    proof, infeasible = certificate.farkas(lp, unit, prices, tol)
     ray = jnp.zeros_like(x).at[basis].set(-step.alpha * step.sign).at[step.entering].set(step.sign)
-    ray, unbounded = certificate.recession(lp, unit, original(form, ray))
+    ray, unbounded = certificate.recession(lp, unit, original(form, ray), tol)
 
     second = step.phase == 2
     endless = step.priced & ~jnp.isfinite(step.length)

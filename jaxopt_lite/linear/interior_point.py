@@ -133,8 +133,8 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     strict, loose = (certificate.errors(lp, data.unit, pair, rounding) for rounding in (0.0, ROUNDING))
     error = jnp.where(second, strict.primal, strict.worst())
     known = jnp.where(second, loose.primal, loose.worst())
-    _, contradiction = certificate.farkas(lp, data.unit, y)
-    ray, descent = certificate.recession(lp, data.unit, model.C * at.x)
+    _, contradiction = certificate.farkas(lp, data.unit, y, data.tol)
+    ray, descent = certificate.recession(lp, data.unit, model.C * at.x, data.tol)
     endless = (descent <= data.tol) & ~second
     proof = jnp.minimum(contradiction, descent)
 
@@ -146,9 +146,9 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     known = jnp.where(better, known, best_known)
     rounded = (known <= data.tol) & ((idle > 1) | stuck)
     status = jnp.where(rounded, jnp.where(second, UNBOUNDED, PRECISION), status)
-    status = jnp.where(error <= data.tol, answered, status)
-    status = jnp.where(endless & (strict.primal <= data.tol), UNBOUNDED, status)
     status = jnp.where(contradiction <= data.tol, INFEASIBLE, status)
+    status = jnp.where(endless & (strict.primal <= data.tol), UNBOUNDED, status)
+    status = jnp.where(error <= data.tol, answered, status)
     status = jnp.where(data.flawed, BAD_INPUT, status).astype(jnp.int32)
 
     keep = lambda new, old: jnp.where(better, new, old)
