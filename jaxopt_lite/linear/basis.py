@@ -38,6 +38,7 @@ from jaxopt_lite.linear.bounded_form import (
     multipliers,
     original,
     original_prices,
+    refined,
     solved,
     stand,
 )
@@ -190,7 +191,7 @@ def judged(old: Judgment, given: tuple[SimplexState, SimplexData]) -> Judgment:
     y = multipliers(form, s.inverse, s.basis, gradient)
     step = move(form, s.inverse, rows, s.basis, place, s.weight, by_bland(count), tol, at, y)
     goes_on = moves | (possible(step, tol, 1.0) & (count.judged == 0))
-    status, y, ray = _claimed(data, x, y, s.basis, step)
+    status, y, ray = _claimed(data, s.inverse, x, y, s.basis, step)
     status = jnp.where(goes_on, RUNNING, status)
     fails = (status == RUNNING) & ~goes_on
     stale = fails & (count.since > 0)
@@ -207,7 +208,9 @@ def judged(old: Judgment, given: tuple[SimplexState, SimplexData]) -> Judgment:
     return Judgment(rows, place, packed(count), y, ray)
 
 
-def _claimed(data: SimplexData, x: Array, y: Array, basis: Array, step: Move) -> tuple[Array, Array, Array]:
+def _claimed(
+    data: SimplexData, inverse: Array, x: Array, y: Array, basis: Array, step: Move
+) -> tuple[Array, Array, Array]:
     """The status that is proved on the program as given, or RUNNING; the multipliers or the ray; the direction."""
     form, lp, unit, tol = data.form, data.lp, data.unit, data.tol
     prices = original_prices(form, y, lp.row_lower.shape[0])
@@ -215,7 +218,8 @@ def _claimed(data: SimplexData, x: Array, y: Array, basis: Array, step: Move) ->
     errors = certificate.errors(lp, unit, at)
     rounded = certificate.errors(lp, unit, at, certificate.ROUNDING)
     proof, infeasible = certificate.farkas(lp, unit, prices, tol)
-    ray = jnp.zeros_like(x).at[basis].set(-step.alpha * step.sign).at[step.entering].set(step.sign)
+    alpha = refined(form, inverse, basis, step.entering, step.alpha)
+    ray = jnp.zeros_like(x).at[basis].set(-alpha * step.sign).at[step.entering].set(step.sign)
     ray, unbounded = certificate.recession(lp, unit, original(form, ray), tol)
 
     second = step.phase == 2

@@ -128,6 +128,14 @@ def multipliers(form: BoundedForm, inverse: Array, basis: Array, gradient: Array
     return y
 
 
+def refined(form: BoundedForm, inverse: Array, basis: Array, entering: Array, alpha: Array) -> Array:
+    """alpha (m,) with B alpha = a_q, to the rounding of its products."""
+    B = form.columns[basis]  # B' by rows
+    for _ in range(REFINEMENTS - 1):
+        alpha = alpha + matvec(inverse, form.columns[entering] - matvec(B.T, alpha))
+    return alpha
+
+
 def _factors(A: Array) -> tuple[Array, Array]:
     """Powers of two for rows and columns."""
     m, n = A.shape

@@ -26,7 +26,8 @@ excuse nothing: an infeasible program has near solutions at infinity, and relati
 
 where `bound` is the one at which the sign of the multiplier stands, and an infinite one counts as 0. The sum in (5) bounds
 c'x - min and does not let terms cancel. At working precision the rounding of the sums may be taken off, but never more
-than eps^(3/8) of the denominators.
+than eps^(3/8) of the denominators; where the sums' own eps exceeds that, what is measured is an accident of rounding, and
+counts as no less than that eps.
 
 *Infeasible* (Farkas 1902). For every x within its bounds y'Ax <= sup, and rows need y'Ax >= inf, both from finite bounds;
 what is left of (A'y)_j at an infinite bound is the violation e_j. A point that (4) lets pass at `tol` needs less, by up to
@@ -107,8 +108,8 @@ def units(lp: Ranged) -> Units:
     nearer = xp.where((low > 0) & (high > 0), xp.minimum(low, high), xp.maximum(low, high))
     x, row = _sizes(size.T, there.T, logs.T, side, nearer, least)
     y, column = _sizes(size, there, logs, cost, xp.zeros_like(side), xp.zeros_like(side))
-    counts = xp.sum(cost > 0)
-    money = xp.sum(_log(xp.where(cost > 0, cost * x, 1.0))) / xp.maximum(counts, 1)
+    counts = xp.sum((cost > 0).astype(cost.dtype))
+    money = xp.sum(_log(xp.where(cost > 0, cost * x, 1.0))) / xp.maximum(counts, 1.0)
     return Units(row, column, x, y, xp.exp2(money))
 
 
@@ -166,8 +167,10 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
     gap_terms = xp.sum(xp.abs(lp.c * at.x)) + xp.sum(xp.abs(at.y) * at.row_terms)
 
     def relative(excess: Array, terms: Array, size: Array) -> Array:
-        known = xp.minimum(rounding * eps * terms, eps**MOST_EXCUSED * size) if rounding else 0.0
-        return xp.maximum(excess - known, 0.0) / xp.where(size > 0, size, float(np.finfo(at.x.dtype).tiny))
+        most = eps**MOST_EXCUSED * size
+        known = xp.minimum(rounding * eps * terms, most) if rounding else 0.0
+        left = xp.maximum(xp.maximum(excess - known, eps * terms - most), 0.0)
+        return left / xp.where(size > 0, size, float(np.finfo(at.x.dtype).tiny))
 
     return Errors(
         xp.max(relative(outside, at.row_terms, unit.row), initial=0.0),
