@@ -26,8 +26,8 @@ excuse nothing: an infeasible program has near solutions at infinity, and relati
 
 where `bound` is the one at which the sign of the multiplier stands, and an infinite one counts as 0. The sum in (5) bounds
 c'x - min and does not let terms cancel. At working precision the rounding of the sums may be taken off, but never more
-than eps^(3/8) of the denominators; where the sums' own eps exceeds that, what is measured is an accident of rounding, and
-counts as no less than that eps.
+than eps^(3/8) of the denominators; where the sums' own eps exceeds that, what is measured is an accident of rounding:
+unless it clears the bound by more, it counts as no less.
 
 *Infeasible* (Farkas 1902). For every x within its bounds y'Ax <= sup, and rows need y'Ax >= inf, both from finite bounds;
 what is left of (A'y)_j at an infinite bound is the violation e_j. A point that (4) lets pass at `tol` needs less, by up to
@@ -160,8 +160,8 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
     eps = float(np.finfo(at.x.dtype).eps)
     y_low, y_high = xp.maximum(at.y, 0.0), xp.maximum(-at.y, 0.0)
     z_low, z_high = xp.maximum(at.z, 0.0), xp.maximum(-at.z, 0.0)
-    outside = xp.maximum(xp.maximum(lp.row_lower - at.Ax, at.Ax - lp.row_upper), 0.0)
-    astray = xp.where(lp.lower == -xp.inf, z_low, 0.0) + xp.where(lp.upper == xp.inf, z_high, 0.0)
+    outside = xp.maximum(lp.row_lower - at.Ax, at.Ax - lp.row_upper)
+    astray = xp.maximum(xp.where(lp.lower == -xp.inf, at.z, -xp.inf), xp.where(lp.upper == xp.inf, -at.z, -xp.inf))
     gap = xp.sum(y_low * xp.abs(at.Ax - _finite(lp.row_lower)) + y_high * xp.abs(at.Ax - _finite(lp.row_upper)))
     gap += xp.sum(z_low * xp.abs(at.x - _finite(lp.lower)) + z_high * xp.abs(at.x - _finite(lp.upper)))
     gap_terms = xp.sum(xp.abs(lp.c * at.x)) + xp.sum(xp.abs(at.y) * at.row_terms)
@@ -169,7 +169,8 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
     def relative(excess: Array, terms: Array, size: Array) -> Array:
         most = eps**MOST_EXCUSED * size
         known = xp.minimum(rounding * eps * terms, most) if rounding else 0.0
-        left = xp.maximum(xp.maximum(excess - known, eps * terms - most), 0.0)
+        accident = xp.minimum(eps * terms - most, excess + eps * terms)
+        left = xp.maximum(xp.maximum(excess - known, accident), 0.0)
         return left / xp.where(size > 0, size, float(np.finfo(at.x.dtype).tiny))
 
     return Errors(
