@@ -208,9 +208,7 @@ def judged(old: Judgment, given: tuple[SimplexState, SimplexData]) -> Judgment:
     return Judgment(rows, place, packed(count), y, ray)
 
 
-def _claimed(
-    data: SimplexData, inverse: Array, x: Array, y: Array, basis: Array, step: Move
-) -> tuple[Array, Array, Array]:
+def _claimed(data: SimplexData, inverse: Array, x: Array, y: Array, basis: Array, step: Move) -> tuple[Array, Array, Array]:
     """The status that is proved on the program as given, or RUNNING; the multipliers or the ray; the direction."""
     form, lp, unit, tol = data.form, data.lp, data.unit, data.tol
     prices = original_prices(form, y, lp.row_lower.shape[0])
