@@ -16,8 +16,9 @@ an error is told in units that the data themselves have. With |b_i| and |c_j| th
 are the size of x_j at which rows begin to bind, that of y_i, and those of row i, of column j and of the objective (means
 are over what is not zero). Multiply a row by t: r_i takes t, v_i takes 1/t, all else stays; columns, c and b alike. A
 geometric mean, because one huge right side or cost hardly moves it. A variable without such a row takes its lesser bound
-as its unit, then what the rows that it stands in leave to it; what no datum reaches has the unit 1. The sizes of x and y
-excuse nothing: an infeasible program has near solutions at infinity, and relative to |A| |x| these look good.
+as its unit. What has no datum of its own (a variable of homogeneous rows alone) has a unit in proportion to the others, by
+the least squares fit |a_ij| = 2^(rho_i - sigma_j) of the logarithms (Curtis & Reid 1972). The sizes of x and y excuse
+nothing: an infeasible program has near solutions at infinity, and relative to |A| |x| these look good.
 
 *Optimal.* With violations p_i of the rows and w_j of the dual (the part of z_j that has no finite bound to stand at),
 
@@ -55,12 +56,13 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from jaxopt_lite.core.dense import matvec
 from jaxopt_lite.linear.program import Ranged
 
 ROUNDING = 16.0  # a sum counts as known to this many eps of its terms
+SWEEPS = 4  # of Gauss-Seidel's; with no zeros in A one is exact
 MOST_EXCUSED = 0.375  # the power of eps that bounds what rounding excuses: 1e-6, in float32 2.5e-3
 
 
@@ -102,43 +104,59 @@ def units(lp: Ranged) -> Units:
     xp = _space(lp.c)
     size = abs(lp.A)
     there, logs = _pattern(size)
+    rho, sigma = _balance(there, logs)
     side, cost = xp.maximum(_size(lp.row_lower), _size(lp.row_upper)), xp.abs(lp.c)
     low, high = _size(lp.lower), _size(lp.upper)
     least = xp.maximum(xp.maximum(lp.lower, -lp.upper), 0.0)
     nearer = xp.where((low > 0) & (high > 0), xp.minimum(low, high), xp.maximum(low, high))
-    x, row = _sizes(size.T, there.T, logs.T, side, nearer, least)
-    y, column = _sizes(size, there, logs, cost, xp.zeros_like(side), xp.zeros_like(side))
-    counts = xp.sum((cost > 0).astype(cost.dtype))
-    money = xp.sum(_log(xp.where(cost > 0, cost * x, 1.0))) / xp.maximum(counts, 1.0)
-    return Units(row, column, x, y, xp.exp2(money))
+    x, row, known = _sizes(size.T, there.T, logs.T, sigma, side, nearer, least)
+    y, column, _ = _sizes(size, there, logs, -rho, cost, xp.zeros_like(side), xp.zeros_like(side))
+    counts = ((cost > 0) & known).astype(cost.dtype)
+    money = xp.sum(counts * (_log(cost) + _log(x))) / xp.maximum(xp.sum(counts), 1.0)
+    return Units(row, column, x, y, _power(money))
 
 
-def _sizes(size: Any, there: Any, logs: Any, known: Array, own: Array, least: Array) -> tuple[Array, Array]:
-    """Of unknowns (k,) and of the sums (l,) that they stand in: `size` (k, l) are coefficients, `known` (l,) right sides.
+def _balance(there: Any, logs: Any) -> tuple[Array, Array]:
+    """rho (m,) and sigma (n,) with |a_ij| near 2^(rho_i - sigma_j): of A alone, for a batch with one A made once."""
+    ones = _ones(there)
+    per_row, per_column = (
+        _space(ones).maximum(_times(P, one), 1.0) for P, one in ((there, ones), (there.T, _ones(there.T)))
+    )
+    row_logs, column_logs, sigma = _times(logs, ones), _times(logs.T, _ones(there.T)), 0.0 * ones
+    for _ in range(SWEEPS):
+        rho = (row_logs + _times(there, sigma)) / per_row
+        sigma = (_times(there.T, rho) - column_logs) / per_column
+    return rho, sigma
 
-    `there` and `logs` are its pattern and logarithms; `own` (k,) is what an unknown takes where all its sums are zero
-    there, and `least` (k,) the least that it may have.
+
+def _sizes(
+    size: Any, there: Any, logs: Any, scale: Array, known: Array, own: Array, least: Array
+) -> tuple[Array, Array, Array]:
+    """Of unknowns (k,) and of the sums (l,) that they stand in, and which unknowns have a datum.
+
+    `size` (k, l) are the coefficients, `there` and `logs` its pattern and logarithms, `known` (l,) the right sides. An
+    unknown whose sums have none takes `own` (k,), and where that is zero what `scale` (k,) tells from the others; `least`
+    (k,) is the least that it may have.
     """
     xp = _space(known)
     holds = (known > 0).astype(known.dtype)
     count = _times(there, holds)
-    mean = (_times(there, _log(xp.where(known > 0, known, 1.0))) - _times(logs, holds)) / xp.maximum(count, 1.0)
-    unit = xp.maximum(xp.where(count > 0, xp.exp2(mean), own), least)
-    terms = xp.maximum(_times(there.T, xp.ones_like(unit)), 1.0)
-    sums = known + _times(size.T, unit) / terms
-    rate = _times(size, xp.where(sums > 0, 1.0 / xp.where(sums > 0, sums, 1.0), 0.0))
-    left = xp.where(rate > 0, 1.0 / xp.where(rate > 0, rate, 1.0), 1.0)
-    unit = xp.where(unit > 0, unit, left)
-    return unit, xp.where(sums > 0, sums, _times(size.T, unit) / terms)
+    mean = (_times(there, _log(known)) - _times(logs, holds)) / xp.maximum(count, 1.0)
+    datum = xp.where(count > 0, mean, _log(own))
+    anchored = (count > 0) | (own > 0)
+    weight = anchored.astype(known.dtype)
+    typical = xp.sum(weight * (datum - scale)) / xp.maximum(xp.sum(weight), 1.0)
+    unit = xp.maximum(_power(xp.where(anchored, datum, scale + typical)), least)
+    return unit, known + _times(size.T, unit) / xp.maximum(_times(there.T, _ones(there.T)), 1.0), anchored
 
 
 def _pattern(size: Any) -> tuple[Any, Any]:
     """Where |A| is not zero, as numbers, and its logarithms there."""
     if hasattr(size, "tocsr"):
         there, logs = size.copy(), size.copy()
-        there.data, logs.data = np.ones_like(size.data), np.log2(size.data)
+        there.data, logs.data = np.ones_like(size.data), _log(size.data)
         return there, logs
-    return (size > 0).astype(size.dtype), _log(_space(size).where(size > 0, size, 1.0))
+    return (size > 0).astype(size.dtype), _log(size)
 
 
 def possible(a: Array, low: Array, high: Array) -> Array:
@@ -226,8 +244,27 @@ def _times(A: Any, x: Array) -> Array:
     return A @ x if isinstance(x, np.ndarray) else matvec(A, x)
 
 
+def _ones(A: Any) -> Array:
+    """Ones (n,) for A (m, n)."""
+    xp = np if hasattr(A, "tocsr") else _space(A)
+    return xp.ones(A.shape[1], A.dtype)
+
+
 def _log(a: Array) -> Array:
-    return _space(a).log2(a)
+    """The binary logarithm, linear between powers of two: what the bits of a number spell, to 0.09; 0 for 0."""
+    kind = np.finfo(a.dtype)
+    whole = np.int64 if kind.bits == 64 else np.int32
+    bits = a.view(whole) if isinstance(a, np.ndarray) else lax.bitcast_convert_type(a, whole)
+    return _space(a).where(a > 0, bits.astype(a.dtype) / 2.0**kind.nmant - (kind.maxexp - 1), 0.0)
+
+
+def _power(exponent: Array) -> Array:
+    """The inverse of `_log`."""
+    kind, xp = np.finfo(exponent.dtype), _space(exponent)
+    whole = np.int64 if kind.bits == 64 else np.int32
+    spelled = xp.clip(exponent, kind.minexp, kind.maxexp - 2) + (kind.maxexp - 1)
+    bits = (spelled * 2.0**kind.nmant).astype(whole)
+    return bits.view(exponent.dtype) if xp is np else lax.bitcast_convert_type(bits, exponent.dtype)
 
 
 def _known(a: Array) -> float:

@@ -1,4 +1,4 @@
-"""Families of random linear programs whose verdict is known by construction, and a judge that shares nothing with the library.
+"""Families of random linear programs whose verdict is known by construction, and a judge that shares no code with them.
 
     families(rng, lanes)            programs of one shape, in small integers and then in other units, in NumPy alone
     judge(family, claim, tol)       which claims are false, in float64, on the program in small integers
