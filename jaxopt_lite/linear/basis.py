@@ -11,7 +11,8 @@ step is looked for again. If there is none, the claim is tested on the program a
     unbounded    the direction of the entering variable, and x feasible
 
 A claim that fails is repeated with a fresh B^{-1}, then with other tolerances (`LEVELS`); after the last level the status is
-that of numerical difficulties. Nothing is claimed while bounds are moved.
+that of numerical difficulties. Nothing is claimed while bounds are moved. The last level excuses what the certificate's
+tolerance does: a program that is infeasible or unbounded by less has no ray that proves it, but a basis that is optimal.
 
 *Moved bounds*: `PATIENCE` steps of length zero in a row move the bounds of the basic variables outward by random parts
 (the perturbation of Charnes 1952, on the bounds), so that ties are rare and steps have a length. A variable that leaves
@@ -50,7 +51,7 @@ PATIENCE = 30  # steps of length zero in a row before bounds are moved, or befor
 ENDLESS = 1000  # and with moved bounds before they go back
 ROUNDS = 4  # how often bounds are moved
 LEVELS = (1.0, 1e-2, 1e-4, 1e2)  # factors of the tolerances, tried in turn
-ASKED = 0.1  # of what the certificate excuses, which the last level excuses as well: neither optimal nor a ray by less
+ASKED = 0.1  # of tol is what the last level excuses at least, in its own units: less than the certificate then tests
 BASE = {True: 1e-9, False: 1e-5}  # tolerances where the dtype is float64, or is not
 
 

@@ -129,11 +129,9 @@ def multipliers(form: BoundedForm, inverse: Array, basis: Array, gradient: Array
 
 
 def refined(form: BoundedForm, inverse: Array, basis: Array, entering: Array, alpha: Array) -> Array:
-    """alpha (m,) with B alpha = a_q, to the rounding of its products."""
-    B = form.columns[basis]  # B' by rows
-    for _ in range(REFINEMENTS - 1):
-        alpha = alpha + matvec(inverse, form.columns[entering] - matvec(B.T, alpha))
-    return alpha
+    """alpha (m,) = B^{-1} a_q with the square of its error: a direction of recession is only as good."""
+    residual = form.columns[entering] - matvec(form.columns[basis].T, alpha)
+    return alpha + matvec(inverse, residual)
 
 
 def _factors(A: Array) -> tuple[Array, Array]:

@@ -140,8 +140,9 @@ def _sizes(
     """
     xp = _space(known)
     holds = (known > 0).astype(known.dtype)
-    count = _times(there, holds)
-    mean = (_times(there, _log(known)) - _times(logs, holds)) / xp.maximum(count, 1.0)
+    sums = _times(there, xp.stack([_log(known), holds], 1))
+    count = sums[:, 1]
+    mean = (sums[:, 0] - _times(logs, holds)) / xp.maximum(count, 1.0)
     datum = xp.where(count > 0, mean, _log(own))
     anchored = (count > 0) | (own > 0)
     weight = anchored.astype(known.dtype)

@@ -8,6 +8,7 @@ the lane ends when something is proved there:
     y                   a Farkas ray at most tol in error               infeasible, with the ray
     x                   a direction of recession at most tol in error   unbounded, if the program is feasible
 
+A pair wins over a ray: it is a point that can be looked at, where the ray says that there is none of a usual size.
 The last question is open then. Unless x / tau is feasible itself, the lane starts again with c = 0 (a second phase, in the
 same state), and a feasible point or a Farkas ray answers it. Where nothing is proved and neither the error nor that of
 a ray has fallen by a tenth for STALL iterations, or a direction is not finite, the lane ends: at working precision if what
