@@ -199,7 +199,7 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
     )
 
 
-def farkas(lp: Ranged, unit: Units, y: Array, tol: Array) -> tuple[Array, Array]:
+def farkas(lp: Ranged, unit: Units, y: Array, tol: Array | float) -> tuple[Array, Array]:
     """The ray (m,) that y gives, and its error (7) as a proof that the program is infeasible, at `tol`."""
     xp = _space(y)
     y = possible(y, lp.row_lower, lp.row_upper)
@@ -213,7 +213,7 @@ def farkas(lp: Ranged, unit: Units, y: Array, tol: Array) -> tuple[Array, Array]
     return y, _ray_error(violation, terms, unit.x, xp.sum(rows) - xp.sum(columns), uncertain)
 
 
-def recession(lp: Ranged, unit: Units, d: Array, tol: Array) -> tuple[Array, Array]:
+def recession(lp: Ranged, unit: Units, d: Array, tol: Array | float) -> tuple[Array, Array]:
     """The direction (n,) that d gives, and its error as a proof that a feasible program is unbounded, at `tol`."""
     xp = _space(d)
     rises = xp.where(lp.upper == xp.inf, xp.maximum(d, 0.0), 0.0)

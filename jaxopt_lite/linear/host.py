@@ -21,6 +21,7 @@ from jaxopt_lite.core.status import BAD_INPUT, BUDGET, CONVERGED, INFEASIBLE, NU
 from jaxopt_lite.linear import certificate
 from jaxopt_lite.linear.program import Ranged
 
+Numbers = Any  # an array of NumPy, where programs and certificates are typed for those of JAX
 EITHER = -1  # infeasible or unbounded: what presolve can tell
 STATUS = {
     "kOptimal": CONVERGED,
@@ -67,8 +68,8 @@ class _Answer(NamedTuple):
     status: int
     nit: int
     gap: float  # of integer programs
-    x: np.ndarray | None  # (n,)
-    y: np.ndarray | None  # (m,)
+    x: Numbers | None  # (n,)
+    y: Numbers | None  # (m,)
 
 
 def _answered(lp: Ranged, asked: Asked) -> _Answer:
@@ -102,7 +103,7 @@ def _proved(lp: Ranged, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
     if error <= tol:
         return found | {"status": INFEASIBLE, "ray_dual": ray}
     direction, error = certificate.recession(lp, unit, _steepest(lp, unit, asked), tol)
-    at = certificate.pair(lp, x, np.zeros_like(y))
+    at = certificate.pair(lp, x, 0.0 * y)
     feasible = certificate.errors(lp, unit, at).primal <= tol
     found |= {"x": at.x} if feasible else {}
     if error <= tol and feasible:
@@ -117,7 +118,8 @@ def _tested(lp: Ranged, asked: Asked, found: dict[str, Any], answer: _Answer) ->
         return relaxed if relaxed["status"] == INFEASIBLE else found | {"status": NUMERICAL}
     if answer.status != CONVERGED or answer.x is None:
         return found
-    lp = lp._replace(lower=np.minimum(lp.lower, answer.x), upper=np.maximum(lp.upper, answer.x))  # 0 may be outside
+    bounds: list[Numbers] = [np.minimum(lp.lower, answer.x), np.maximum(lp.upper, answer.x)]  # 0 may be outside
+    lp = lp._replace(lower=bounds[0], upper=bounds[1])
     at = certificate.pair(lp, answer.x, found["y"])
     primal = certificate.errors(lp, certificate.units(lp), at, certificate.ROUNDING).primal
     return found | {"x": at.x, "status": CONVERGED if primal <= _tolerance(asked) else NUMERICAL}
@@ -135,7 +137,7 @@ def _in_units(lp: Ranged, unit: certificate.Units) -> Ranged:
     return Ranged(lp.c * unit.x, A, lp.row_lower * R, lp.row_upper * R, lp.lower / unit.x, lp.upper / unit.x)
 
 
-def _nearest(lp: Ranged, unit: certificate.Units, asked: Asked) -> tuple[np.ndarray, np.ndarray]:
+def _nearest(lp: Ranged, unit: certificate.Units, asked: Asked) -> tuple[Numbers, Numbers]:
     """x (n,) and multipliers (m,) of (1)."""
     (m, n), scaled = lp.A.shape, _in_units(lp, unit)
     if hasattr(lp.A, "tocsr"):
@@ -145,19 +147,20 @@ def _nearest(lp: Ranged, unit: certificate.Units, asked: Asked) -> tuple[np.ndar
         A = scipy.sparse.hstack([scaled.A, one, -one]).tocsr()
     else:
         A = np.concatenate([scaled.A, np.eye(m), -np.eye(m)], axis=1)
-    costs, none = np.concatenate([np.zeros(n), np.ones(2 * m)]), np.zeros(2 * m)
-    lower, upper = np.concatenate([scaled.lower, none]), np.concatenate([scaled.upper, none + np.inf])
-    answer = _answered(Ranged(costs, A, scaled.row_lower, scaled.row_upper, lower, upper), asked)
-    x = np.clip(0.0, lp.lower, lp.upper) if answer.x is None else answer.x[:n] * unit.x
+    none = np.zeros(2 * m)
+    sides: list[Numbers] = [np.concatenate([scaled.lower, none]), np.concatenate([scaled.upper, none + np.inf])]
+    costs: Numbers = np.concatenate([np.zeros(n), np.ones(2 * m)])
+    answer = _answered(scaled._replace(c=costs, A=A, lower=sides[0], upper=sides[1]), asked)
+    x: Numbers = np.clip(0.0, lp.lower, lp.upper) if answer.x is None else answer.x[:n] * unit.x
     return x, np.zeros(m) if answer.y is None else answer.y / np.where(unit.row > 0, unit.row, 1.0)
 
 
-def _steepest(lp: Ranged, unit: certificate.Units, asked: Asked) -> np.ndarray:
+def _steepest(lp: Ranged, unit: certificate.Units, asked: Asked) -> Numbers:
     """d (n,) of (2)."""
     scaled = _in_units(lp, unit)
     cone = lambda low, high, most: (np.where(low > -np.inf, 0.0, -most), np.where(high < np.inf, 0.0, most))
-    rows, sides = cone(scaled.row_lower, scaled.row_upper, np.inf), cone(scaled.lower, scaled.upper, 1.0)
-    answer = _answered(Ranged(scaled.c, scaled.A, *rows, *sides), asked)
+    sides: list[Numbers] = [*cone(scaled.row_lower, scaled.row_upper, np.inf), *cone(scaled.lower, scaled.upper, 1.0)]
+    answer = _answered(Ranged(scaled.c, scaled.A, *sides), asked)
     return np.zeros_like(lp.c) if answer.x is None else answer.x * unit.x
 
 
@@ -202,12 +205,14 @@ def _ranged(program: Any) -> Ranged:
     else:
         A = np.concatenate([np.asarray(A, float) for A in matrices])
     row_lower = np.concatenate([np.full_like(b_ub, -np.inf), b_eq])
-    return Ranged(c, A, row_lower, np.concatenate([b_ub, b_eq]), lower, upper)
+    parts: list[Numbers] = [c, A, row_lower, np.concatenate([b_ub, b_eq]), lower, upper]
+    return Ranged(*parts)
 
 
 def _is_flawed(lp: Ranged) -> bool:
     """As `is_flawed` of `program.py`."""
-    entries = lp.A.data if hasattr(lp.A, "tocsr") else lp.A
+    A: Any = lp.A
+    entries = A.data if hasattr(A, "tocsr") else A
     broken = not (np.all(np.isfinite(lp.c)) and np.all(np.isfinite(entries)))
     for low, high in ((lp.row_lower, lp.row_upper), (lp.lower, lp.upper)):
         broken |= bool(np.any(~(low <= high)) or np.any(low == np.inf) or np.any(high == -np.inf))
