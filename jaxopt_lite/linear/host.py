@@ -128,25 +128,22 @@ def _tested(lp: Ranged, asked: Asked, found: dict[str, Any], answer: _Answer) ->
 def _in_units(lp: Ranged, unit: certificate.Units) -> Ranged:
     """The program with x over its units, and rows over theirs."""
     R = 1.0 / np.where(unit.row > 0, unit.row, 1.0)
-    if hasattr(lp.A, "tocsr"):
-        import scipy.sparse
-
-        A = scipy.sparse.diags_array(R) @ lp.A @ scipy.sparse.diags_array(unit.x)
-    else:
-        A = R[:, None] * lp.A * unit.x
+    A: Any = lp.A
+    A = A.multiply(R[:, None]).multiply(unit.x[None, :]).tocsr() if hasattr(A, "tocsr") else R[:, None] * A * unit.x
     return Ranged(lp.c * unit.x, A, lp.row_lower * R, lp.row_upper * R, lp.lower / unit.x, lp.upper / unit.x)
 
 
 def _nearest(lp: Ranged, unit: certificate.Units, asked: Asked) -> tuple[Numbers, Numbers]:
     """x (n,) and multipliers (m,) of (1)."""
     (m, n), scaled = lp.A.shape, _in_units(lp, unit)
-    if hasattr(lp.A, "tocsr"):
-        import scipy.sparse
-
-        one = scipy.sparse.eye_array(m)
-        A = scipy.sparse.hstack([scaled.A, one, -one]).tocsr()
+    A: Any = scaled.A
+    if hasattr(A, "tocsr"):
+        i = np.arange(m)
+        A = _assembled(
+            A, [_triples(A), *(_Triples(i, n + k * m + i, np.full(m, 1.0 - 2 * k)) for k in (0, 1))], (m, n + 2 * m)
+        )
     else:
-        A = np.concatenate([scaled.A, np.eye(m), -np.eye(m)], axis=1)
+        A = np.concatenate([A, np.eye(m), -np.eye(m)], axis=1)
     none = np.zeros(2 * m)
     sides: list[Numbers] = [np.concatenate([scaled.lower, none]), np.concatenate([scaled.upper, none + np.inf])]
     costs: Numbers = np.concatenate([np.zeros(n), np.ones(2 * m)])
@@ -190,20 +187,44 @@ def solver_of(highspy: Any, asked: Asked) -> Any:
     return solver
 
 
+class _Triples(NamedTuple):
+    """The entries of a matrix, each as often as it is given: they add up."""
+
+    row: Numbers
+    column: Numbers
+    value: Numbers
+
+
+def _triples(A: Any, first: int = 0) -> _Triples:
+    """Of a dense or a sparse matrix, whose rows count from `first`."""
+    if hasattr(A, "tocoo"):
+        A = A.tocoo()
+        return _Triples(A.row + first, A.col, np.asarray(A.data, float))
+    row, column = np.nonzero(A)
+    return _Triples(row + first, column, np.asarray(A, float)[row, column])
+
+
+def _assembled(like: Any, parts: list[_Triples], shape: tuple[int, int]) -> Any:
+    """A sparse matrix of the user's own kind, without zeros: scipy is not needed where it is not used."""
+    row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
+    A = type(like.tocsr())((value, (row, column)), shape=shape)
+    A.sum_duplicates()
+    A.eliminate_zeros()
+    return A
+
+
 def _ranged(program: Any) -> Ranged:
     """The ranged form, of NumPy arrays of float64 and, where one of the matrices is sparse, a sparse A."""
     c, b_ub, b_eq, lower, upper = (
         np.asarray(part, float) for part in (program.c, program.b_ub, program.b_eq, program.lower, program.upper)
     )
     matrices = program.A_ub, program.A_eq
-    if any(hasattr(A, "tocsr") for A in matrices):
-        import scipy.sparse
-
-        A = scipy.sparse.vstack([scipy.sparse.csr_array(A, dtype=float) for A in matrices]).tocsr()
-        A.sum_duplicates()
-        A.eliminate_zeros()
+    sparse = [matrix for matrix in matrices if hasattr(matrix, "tocsr")]
+    if sparse:
+        p, shape = b_ub.shape[0], (b_ub.shape[0] + b_eq.shape[0], c.shape[0])
+        A = _assembled(sparse[0], [_triples(matrices[0]), _triples(matrices[1], p)], shape)
     else:
-        A = np.concatenate([np.asarray(A, float) for A in matrices])
+        A = np.concatenate([np.asarray(matrix, float) for matrix in matrices])
     row_lower = np.concatenate([np.full_like(b_ub, -np.inf), b_eq])
     parts: list[Numbers] = [c, A, row_lower, np.concatenate([b_ub, b_eq]), lower, upper]
     return Ranged(*parts)
