@@ -177,7 +177,7 @@ def test_runtime_needs_jax_and_numpy_and_nothing_else():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.match(r"[A-Za-z0-9_-]+", d)[0] for d in project["dependencies"]}
     assert names == {"jax", "jaxlib", "numpy"}
-    extras = {"linear/highs.py": {"highspy"}}  # an optional extra, imported where it is called
+    extras = {"linear/host.py": {"highspy"}}  # an optional extra, imported where it is called
     for file in FILES:
         foreign = {name.split(".")[0] for name in imported(file)} - {"jaxopt_lite"} - set(sys.stdlib_module_names)
         assert foreign - extras.get(file.relative_to(PACKAGE).as_posix(), set()) <= names, file

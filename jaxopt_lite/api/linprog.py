@@ -92,9 +92,12 @@ def linprog(
 
     Notes
     -----
-    'interior-point' and 'simplex' claim status 0 only if primal and dual feasibility and the gap hold at `tol` on the
-    program as it was given, without its scaling; 2 and 3 only with a checked ray. With 'highs' the statuses are HiGHS's own
-    claims, at its own tolerances and unchecked, and a ray may be missing (NaN).
+    Every verdict is proved on the program as it was given, without scaling or presolve: 0 by primal and dual feasibility and
+    the gap at `tol`, 2 by a Farkas ray, 3 by a feasible point and a direction. Errors are told in units that the data have
+    (`linear/certificate.py`), so that no verdict depends on the units of rows, columns, costs or right sides. A program
+    that is infeasible, or unbounded, by less than `tol` excuses has an answer at `tol`, and is solved. 'highs' is held to
+    the same certificate at 1e-6, ten times HiGHS's own tolerances; what it claims without that is status 4. With integer
+    variables its point is tested, and the verdict is HiGHS's.
 
     fun has derivatives with respect to all operands, exactly so from the multipliers; x and the marginals have them where
     the solution is a nondegenerate vertex, and NaN elsewhere. A lane without success has NaN derivatives.

@@ -11,7 +11,8 @@ step is looked for again. If there is none, the claim is tested on the program a
     unbounded    the direction of the entering variable, and x feasible
 
 A claim that fails is repeated with a fresh B^{-1}, then with other tolerances (`LEVELS`); after the last level the status is
-that of numerical difficulties. Nothing is claimed while bounds are moved.
+that of numerical difficulties. Nothing is claimed while bounds are moved. The last level excuses what the certificate's
+tolerance does: a program that is infeasible or unbounded by less has no ray that proves it, but a basis that is optimal.
 
 *Moved bounds*: `PATIENCE` steps of length zero in a row move the bounds of the basic variables outward by random parts
 (the perturbation of Charnes 1952, on the bounds), so that ties are rare and steps have a length. A variable that leaves
@@ -38,6 +39,7 @@ from jaxopt_lite.linear.bounded_form import (
     multipliers,
     original,
     original_prices,
+    refined,
     solved,
     stand,
 )
@@ -49,6 +51,7 @@ PATIENCE = 30  # steps of length zero in a row before bounds are moved, or befor
 ENDLESS = 1000  # and with moved bounds before they go back
 ROUNDS = 4  # how often bounds are moved
 LEVELS = (1.0, 1e-2, 1e-4, 1e2)  # factors of the tolerances, tried in turn
+ASKED = 0.1  # of tol is what the last level excuses at least, in its own units: less than the certificate then tests
 BASE = {True: 1e-9, False: 1e-5}  # tolerances where the dtype is float64, or is not
 
 
@@ -115,7 +118,9 @@ def tolerances(data: SimplexData, level: Array) -> Tolerances:
     """Those of a level."""
     dtype = data.form.rhs.dtype
     base, factor = BASE[dtype == jnp.float64], jnp.asarray(LEVELS, dtype)[level]
-    return Tolerances(base * factor, base * jnp.minimum(factor, 1.0), jnp.asarray(base, dtype))
+    asked = jnp.where(level == len(LEVELS) - 1, ASKED * data.tol, 0.0)
+    feasible, price = base * factor, base * jnp.minimum(factor, 1.0)
+    return Tolerances(jnp.maximum(feasible, asked), jnp.maximum(price, asked), jnp.asarray(base, dtype))
 
 
 def bounds_now(form: BoundedForm, count: Count) -> tuple[Array, Array]:
@@ -187,7 +192,7 @@ def judged(old: Judgment, given: tuple[SimplexState, SimplexData]) -> Judgment:
     y = multipliers(form, s.inverse, s.basis, gradient)
     step = move(form, s.inverse, rows, s.basis, place, s.weight, by_bland(count), tol, at, y)
     goes_on = moves | (possible(step, tol, 1.0) & (count.judged == 0))
-    status, y, ray = _claimed(data, x, y, s.basis, step)
+    status, y, ray = _claimed(data, s.inverse, x, y, s.basis, step)
     status = jnp.where(goes_on, RUNNING, status)
     fails = (status == RUNNING) & ~goes_on
     stale = fails & (count.since > 0)
@@ -204,16 +209,17 @@ def judged(old: Judgment, given: tuple[SimplexState, SimplexData]) -> Judgment:
     return Judgment(rows, place, packed(count), y, ray)
 
 
-def _claimed(data: SimplexData, x: Array, y: Array, basis: Array, step: Move) -> tuple[Array, Array, Array]:
+def _claimed(data: SimplexData, inverse: Array, x: Array, y: Array, basis: Array, step: Move) -> tuple[Array, Array, Array]:
     """The status that is proved on the program as given, or RUNNING; the multipliers or the ray; the direction."""
     form, lp, unit, tol = data.form, data.lp, data.unit, data.tol
     prices = original_prices(form, y, lp.row_lower.shape[0])
     at = certificate.pair(lp, original(form, x), prices)
     errors = certificate.errors(lp, unit, at)
     rounded = certificate.errors(lp, unit, at, certificate.ROUNDING)
-    proof, infeasible = certificate.farkas(lp, unit, prices)
-    ray = jnp.zeros_like(x).at[basis].set(-step.alpha * step.sign).at[step.entering].set(step.sign)
-    ray, unbounded = certificate.recession(lp, unit, original(form, ray))
+    proof, infeasible = certificate.farkas(lp, unit, prices, tol)
+    alpha = refined(form, inverse, basis, step.entering, step.alpha)
+    ray = jnp.zeros_like(x).at[basis].set(-alpha * step.sign).at[step.entering].set(step.sign)
+    ray, unbounded = certificate.recession(lp, unit, original(form, ray), tol)
 
     second = step.phase == 2
     endless = step.priced & ~jnp.isfinite(step.length)

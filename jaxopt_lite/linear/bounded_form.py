@@ -128,6 +128,12 @@ def multipliers(form: BoundedForm, inverse: Array, basis: Array, gradient: Array
     return y
 
 
+def refined(form: BoundedForm, inverse: Array, basis: Array, entering: Array, alpha: Array) -> Array:
+    """alpha (m,) = B^{-1} a_q with the square of its error: a direction of recession is only as good."""
+    residual = form.columns[entering] - matvec(form.columns[basis].T, alpha)
+    return alpha + matvec(inverse, residual)
+
+
 def _factors(A: Array) -> tuple[Array, Array]:
     """Powers of two for rows and columns."""
     m, n = A.shape

@@ -8,6 +8,7 @@ the lane ends when something is proved there:
     y                   a Farkas ray at most tol in error               infeasible, with the ray
     x                   a direction of recession at most tol in error   unbounded, if the program is feasible
 
+A pair wins over a ray: it is a point that can be looked at, where the ray says that there is none of a usual size.
 The last question is open then. Unless x / tau is feasible itself, the lane starts again with c = 0 (a second phase, in the
 same state), and a feasible point or a Farkas ray answers it. Where nothing is proved and neither the error nor that of
 a ray has fallen by a tenth for STALL iterations, or a direction is not finite, the lane ends: at working precision if what
@@ -133,8 +134,8 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     strict, loose = (certificate.errors(lp, data.unit, pair, rounding) for rounding in (0.0, ROUNDING))
     error = jnp.where(second, strict.primal, strict.worst())
     known = jnp.where(second, loose.primal, loose.worst())
-    _, contradiction = certificate.farkas(lp, data.unit, y)
-    ray, descent = certificate.recession(lp, data.unit, model.C * at.x)
+    _, contradiction = certificate.farkas(lp, data.unit, y, data.tol)
+    ray, descent = certificate.recession(lp, data.unit, model.C * at.x, data.tol)
     endless = (descent <= data.tol) & ~second
     proof = jnp.minimum(contradiction, descent)
 
@@ -146,9 +147,9 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     known = jnp.where(better, known, best_known)
     rounded = (known <= data.tol) & ((idle > 1) | stuck)
     status = jnp.where(rounded, jnp.where(second, UNBOUNDED, PRECISION), status)
-    status = jnp.where(error <= data.tol, answered, status)
-    status = jnp.where(endless & (strict.primal <= data.tol), UNBOUNDED, status)
     status = jnp.where(contradiction <= data.tol, INFEASIBLE, status)
+    status = jnp.where(endless & (strict.primal <= data.tol), UNBOUNDED, status)
+    status = jnp.where(error <= data.tol, answered, status)
     status = jnp.where(data.flawed, BAD_INPUT, status).astype(jnp.int32)
 
     keep = lambda new, old: jnp.where(better, new, old)
