@@ -45,7 +45,8 @@ from jaxopt_lite.lsq.normal import Model, invert, model
 ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliver
 NOISE = 16.0  # differences of costs below this many eps f are rounding: a sum of some hundred terms
 EARLY = 1e-3  # an offset so far below ftol needs no last step to prove it
-SAME = 4.0  # lengths below this many eps |x| are rounding of x
+SURE = 0.9  # of a tolerance: the certificate computes the same numbers by other ways
+SAME = 2.0  # decrements below this many roundings of model and parameters are rounding
 BEND = 0.75  # geodesic acceleration is trusted up to this ratio of second to first order (Transtrum & Sethna 2012)
 
 
@@ -55,7 +56,7 @@ class Proposal(NamedTuple):
     y: Array  # (n,) the step in the model's variables, inside of the bounds
     gain: Array  # () reduction of the cost that the model promises for it, relative to the cost
     offset: Array  # () that of the full Gauss-Newton step
-    length: Array  # () length of the full step, in units of |r|
+    full: Array  # (n,) the full step; +inf where more is to be done than it says
     slope: Array  # () largest cosine between the residual and a column, as far as the bounds leave it free
     stride: Array  # () length of the step as the radius measures it, in units of |r|
     note: Array  # () what the rule hands to itself for the next turn
@@ -78,7 +79,7 @@ class FitState(NamedTuple):
     normal: Array  # (n, n + 1) [J'J | J'r] there
     scale: Array  # (n,) squares of the column scales; 0 for a column that was always 0
     p: Array  # (n,) trial step
-    numbers: Array  # (6,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|, rounding
+    numbers: Array  # (5,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|
 
 
 class GeodesicState(NamedTuple):
@@ -93,7 +94,7 @@ def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
 
     def init(x0: Array, data: Any) -> FitState:
         n = x0.shape[0]
-        numbers = jnp.zeros(6, x0.dtype).at[0].set(jnp.inf)
+        numbers = jnp.zeros(5, x0.dtype).at[0].set(jnp.inf)
         return FitState(
             rule.start(x0, data), jnp.zeros((n, n + 1), x0.dtype), jnp.zeros_like(x0), jnp.zeros_like(x0), numbers
         )
@@ -105,7 +106,7 @@ def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
         return _tell(rule, s, query, answer, data)
 
     def report(s: FitState, data: Any) -> dict[str, Array]:
-        return {"x": s.x, "_rounding": s.numbers[5]}
+        return {"x": s.x}
 
     return Method(name, Need.JACOBIAN, init, ask, tell, report, implicit)
 
@@ -146,13 +147,13 @@ def _bent(s: FitState, answer: Answer) -> Array:
 
 def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> Told:
     n, eps = s.x.shape[0], jnp.finfo(s.x.dtype).eps
-    cost, gain, radius, note, stride, _ = s.numbers
+    cost, gain, radius, note, stride = s.numbers
     fresh, f = jnp.isinf(cost), answer.fun
     there = _normal(answer.jacobian, answer.residual)
     finite = answer.finite & jnp.all(jnp.isfinite(there))  # the squares of a finite Jacobian may overflow
     p, promised = query.x - s.x, gain * cost
     difference, trapezoid = cost - f, -0.5 * dot(p, s.normal[:, n] + there[:, n])
-    moves = jnp.where(fresh, 0.0, jnp.sqrt(2.0 * cost) * norm(jnp.sqrt(s.scale) * s.x, 2))  # eps of it: by rounding of x
+    moves = jnp.where(fresh, 0.0, jnp.sqrt(2.0 * cost) * _moved(s.normal, s.x))  # eps of it: by rounding of x
     rounding = (jnp.abs(difference) <= NOISE * eps * (cost + moves)) & finite
     actual = jnp.where(rounding, trapezoid, difference)
     good = (actual >= ACCEPTED * promised) & (actual >= 0)
@@ -166,27 +167,30 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
 
     m = model(normal, scale, size)
     proposal = rule.propose(x, m, radius / jnp.where(size > 0, size, 1.0), note, data)
-    x_size, last = norm(root * x, 2), norm(root * p, 2)
-    length, offset = proposal.length * size, proposal.offset
+    offset, full = proposal.offset, m.unit * proposal.full
+    noise = eps * (size + _moved(normal, x))
+    step = m.unit * proposal.y
+    step = jnp.where(jnp.sqrt(jnp.diagonal(normal)) * jnp.abs(step) <= noise, 0.0, step)
+    freedom = max(answer.residual.shape[0] - n, 0)
     moved = accepted & ~fresh
-    by_cost = (offset <= EARLY * data.ftol) | (moved & (offset <= data.ftol) & (actual <= data.ftol * cost))
-    by_step = moved & (length <= data.xtol * x_size) & (last <= data.xtol * x_size)
+    near = (freedom * offset <= SURE * data.errors**2) & (freedom > 0) & (data.errors > 0)
+    by_cost = (offset <= EARLY * data.ftol) | (moved & (offset <= SURE * data.ftol) & (actual <= data.ftol * cost))
+    by_step = jnp.all(jnp.abs(full) <= SURE * data.xtol * jnp.abs(x)) & (data.xtol > 0)
     by_slope = (proposal.slope <= data.gtol) & (offset <= data.gtol)
-    known, rounded = accepted | ~fresh, SAME * eps * jnp.maximum(x_size, last)
-    plateau = jnp.any(jnp.diagonal(normal) < eps * eps * scale) & (data.scale is None)
-    converged = accepted & (by_cost | by_step | by_slope)
-    precise = known & ((offset <= eps) | (length <= rounded))
+    known = accepted | ~fresh
+    precise = known & (jnp.sqrt(offset) * size <= SAME * noise)
     stuck = ~known | (~accepted & jnp.all(query.x == s.x))
-    excused = known & (proposal.slope * size <= SAME * eps * size + rounded)
-    ended = jnp.where(stuck, jnp.where(excused, PRECISION, NUMERICAL), RUNNING)
-    asked = (offset <= data.ftol) | (length <= data.xtol * x_size)
-    resolved = jnp.where(precise, jnp.where(asked, CONVERGED, PRECISION), ended)
-    status = jnp.where(converged, CONVERGED, resolved)
-    status = jnp.where(plateau & known, jnp.where(stuck, NUMERICAL, RUNNING), status)
-    status = jnp.where(accepted & (size <= rounded), CONVERGED, status)  # nothing is left to fit
+    status = jnp.where(stuck, NUMERICAL, RUNNING)
+    status = jnp.where(precise, PRECISION, status)
+    status = jnp.where(accepted & (near | by_cost | by_step | by_slope | (size <= noise)), CONVERGED, status)
     status = status if data.lower is None else jnp.where(jnp.all(data.lower <= data.upper), status, BAD_INPUT)
-    numbers = jnp.stack([f_new, proposal.gain, radius, proposal.note, proposal.stride * size, rounded])
-    return Told(FitState(x, normal, scale, m.unit * proposal.y, numbers), status, moved)
+    numbers = jnp.stack([f_new, proposal.gain, radius, proposal.note, proposal.stride * size])
+    return Told(FitState(x, normal, scale, step, numbers), status, moved)
+
+
+def _moved(normal: Array, x: Array) -> Array:
+    """How far x, as large as it is, moves the residuals: the root of the sum of |J_j|^2 x_j^2."""
+    return jnp.sqrt(dot(jnp.diagonal(normal), x * x))
 
 
 def _normal(J: Array, r: Array) -> Array:

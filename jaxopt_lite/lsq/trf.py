@@ -80,7 +80,7 @@ def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Pro
     better = jnp.any(arrives) | (gains[0] >= gains[1])
     y, gain = jnp.where(better, stopped, cut), jnp.where(better, *gains)
     unfinished = jnp.where(jnp.any(arrives), jnp.inf, 0.0)
-    ends = (step.offset + unfinished, step.length + unfinished, slope)
+    ends = (step.offset + unfinished, d * step.full + unfinished, slope)
     return Proposal(y, gain, *ends, norm(step.y, 2), step.mu)
 
 
