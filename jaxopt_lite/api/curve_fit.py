@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.bounds import read_box
-from jaxopt_lite.api.fit_data import array, covered, known, read_mask, read_xdata, refuse, residuals, spread, start
+from jaxopt_lite.api.fit_data import array, covered, enough, known, read_mask, read_xdata, refuse, residuals, spread, start
 from jaxopt_lite.api.least_squares import Asked, plan_call
 from jaxopt_lite.api.result import in_short, in_words
 from jaxopt_lite.core.layout import parse
@@ -158,6 +158,7 @@ def curve_fit(
     keep = read_mask(mask, ydata) if masked else None
     if keep is not None:
         xdata, ydata, deviations, keep = covered(xdata, ydata, deviations, keep, nan_policy == "omit")
+        enough(keep, layout.size, row.name)
     args = (xdata, ydata, *(part for part in (deviations, keep) if part is not None))
     kwargs = {"max_nfev" if name == "maxfev" else name: value for name, value in kwargs.items()}
     plan, call = plan_call(

@@ -78,7 +78,7 @@ def least_squares(
         Not used here: the equations of a lane are dense.
     max_nfev : int, optional
         Most evaluations of fun, those for finite differences and the last one at x included, so that 2 turns' worth is the
-        least. Default 100 n turns.
+        least. Default 200 (n + 1) turns.
     verbose : int
         1 or 2: print a summary when an eager call ends.
     args : tuple
@@ -200,7 +200,7 @@ def plan_call(
     numbers = traced_options(values, row.options)
     numbers |= {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
     most = asked.max_nfev
-    most = 100 * n * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
+    most = 200 * (n + 1) * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
     maxiter = row.maxiter(n) if values["maxiter"] is None else values["maxiter"]
     plan = Plan(method, row.prepare, oracle, layout, row.schedule(values), derived)
     return plan, Call(leaves, numbers, maxiter, most, traced)

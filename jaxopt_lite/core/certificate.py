@@ -27,7 +27,7 @@ from jax import Array
 
 from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, is_success
 
-NOISE = 8.0  # roundings that (2) allows; a sum of n products of rounded numbers at x, and as many again in the model
+NOISE = 4.0  # roundings that (2) allows; a sum of n products of rounded numbers at x, and as many again in the model
 
 
 class Promise(NamedTuple):

@@ -46,7 +46,10 @@ ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliv
 NOISE = 16.0  # differences of costs below this many eps f are rounding: a sum of some hundred terms
 EARLY = 1e-3  # an offset so far below ftol needs no last step to prove it
 SURE = 0.9  # of a tolerance: the certificate computes the same numbers by other ways
-SAME = 2.0  # decrements below this many roundings of model and parameters are rounding
+FORGET = 64.0  # a scale forgets what is so many roundings of the square of its column larger: J'J would lose the column
+NEAR = 0.01  # offset from which on the secant (3) corrects full steps; far from the solution it led astray
+TRUST = 5.0  # and by which factor at most
+SAME = 1.0  # decrements below this many roundings of model and parameters are rounding
 BEND = 0.75  # geodesic acceleration is trusted up to this ratio of second to first order (Transtrum & Sethna 2012)
 
 
@@ -147,11 +150,11 @@ def _bent(s: FitState, answer: Answer) -> Array:
 
 def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> Told:
     n, eps = s.x.shape[0], jnp.finfo(s.x.dtype).eps
-    cost, gain, radius, note, stride = s.numbers
+    cost, promise, radius, note, stride = s.numbers
     fresh, f = jnp.isinf(cost), answer.fun
     there = _normal(answer.jacobian, answer.residual)
     finite = answer.finite & jnp.all(jnp.isfinite(there))  # the squares of a finite Jacobian may overflow
-    p, promised = query.x - s.x, gain * cost
+    p, promised = query.x - s.x, promise * cost
     difference, trapezoid = cost - f, -0.5 * dot(p, s.normal[:, n] + there[:, n])
     moves = jnp.where(fresh, 0.0, jnp.sqrt(2.0 * cost) * _moved(s.normal, s.x))  # eps of it: by rounding of x
     rounding = (jnp.abs(difference) <= NOISE * eps * (cost + moves)) & finite
@@ -160,7 +163,7 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     accepted = finite & (fresh | good)
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, f_new, normal = pick(query.x, s.x), pick(f, cost), pick(there, s.normal)
-    scale = pick(jnp.maximum(s.scale, jnp.diagonal(there)), s.scale) if data.scale is None else data.scale
+    scale = pick(_remembered(jnp.diagonal(there), s.scale), s.scale) if data.scale is None else data.scale
     root, size = jnp.sqrt(scale), jnp.sqrt(2.0 * jnp.where(jnp.isfinite(f_new), f_new, 0.0))
     ratio = jnp.where(accepted, actual / jnp.where(promised > 0, promised, jnp.inf), -1.0)
     radius = jnp.where(fresh, rule.radius(data, x, scale, size), rule.adjust(radius, ratio, stride))
@@ -169,7 +172,10 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     proposal = rule.propose(x, m, radius / jnp.where(size > 0, size, 1.0), note, data)
     offset, full = proposal.offset, m.unit * proposal.full
     noise = eps * (size + _moved(normal, x))
-    step = m.unit * proposal.y
+    whole = accepted & ~fresh & jnp.all(proposal.y == proposal.full) & (offset <= NEAR)
+    bend, more = _secant(p, s.normal[:, n], there, whole)
+    step = m.unit * proposal.y + bend
+    gain = proposal.gain + more / jnp.where(size > 0, size * size, 1.0)
     step = jnp.where(jnp.sqrt(jnp.diagonal(normal)) * jnp.abs(step) <= noise, 0.0, step)
     freedom = max(answer.residual.shape[0] - n, 0)
     moved = accepted & ~fresh
@@ -179,13 +185,30 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     by_slope = (proposal.slope <= data.gtol) & (offset <= data.gtol)
     known = accepted | ~fresh
     precise = known & (jnp.sqrt(offset) * size <= SAME * noise)
-    stuck = ~known | (~accepted & jnp.all(query.x == s.x))
-    status = jnp.where(stuck, NUMERICAL, RUNNING)
-    status = jnp.where(precise, PRECISION, status)
+    stuck = ~accepted & jnp.all(query.x == s.x)
+    status = jnp.where(precise | stuck, PRECISION, RUNNING)
+    status = jnp.where(known, status, NUMERICAL)
     status = jnp.where(accepted & (near | by_cost | by_step | by_slope | (size <= noise)), CONVERGED, status)
     status = status if data.lower is None else jnp.where(jnp.all(data.lower <= data.upper), status, BAD_INPUT)
-    numbers = jnp.stack([f_new, proposal.gain, radius, proposal.note, proposal.stride * size])
+    numbers = jnp.stack([f_new, gain, radius, proposal.note, proposal.stride * size])
     return Told(FitState(x, normal, scale, step, numbers), status, moved)
+
+
+def _remembered(now: Array, before: Array) -> Array:
+    """The squares of the column scales: the largest seen, for as long as what is there now is no rounding beside them."""
+    most = now / (FORGET * jnp.finfo(now.dtype).eps)
+    return jnp.where(now > 0, jnp.minimum(jnp.maximum(now, before), most), before)
+
+
+def _secant(p: Array, g: Array, there: Array, use: Array) -> tuple[Array, Array]:
+    """(3): what is added to the full step at the end of the step p, and to twice the reduction that it promises."""
+    n = p.shape[0]
+    slope, curvature = dot(p, there[:, n]), dot(p, matvec(there[:, :n], p))
+    true = slope - dot(p, g)
+    use = use & (true > 0) & (curvature > 0)
+    ratio = jnp.clip(curvature / jnp.where(use, true, 1.0), 1.0 / TRUST, TRUST)
+    share = jnp.where(use, -slope / jnp.where(use, curvature, 1.0), 0.0)
+    return (ratio - 1.0) * share * p, (ratio - 1.0) * share * share * curvature
 
 
 def _moved(normal: Array, x: Array) -> Array:

@@ -7,6 +7,7 @@ with J the Jacobian of the weighted residuals at the solution, undamped and unsc
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from jaxopt_lite.core import certificate
 from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Measured, Oracle
-from jaxopt_lite.core.status import is_success
+from jaxopt_lite.core.status import BAD_INPUT, is_success
 from jaxopt_lite.lsq.orthogonal import covariance, factor, lengths
 from jaxopt_lite.lsq.solution import active, bounds_that_hold, certified
 
@@ -45,6 +46,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
             held = jnp.any(active(x, data.lower, data.upper) != 0)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
         status = certified(solved["status"], x, at, grad, data, m, judged, pushed)
+        status = jnp.where(m < _unknowns(x, data), BAD_INPUT, status).astype(jnp.int32)  # no fit, whatever was found
         inverse, rank = covariance(f)
         freedom = (m - x.shape[0]).astype(x.dtype)
         variance = jnp.asarray(1.0, x.dtype) if absolute else 2.0 * at.cost / jnp.maximum(freedom, 1.0)
@@ -56,6 +58,12 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         return out | ({"fvec": at.residual, "cost": at.cost} if full else {})
 
     return fields
+
+
+def _unknowns(x: Array, data: Any) -> Array | int:
+    """How many parameters are not frozen by bounds that meet."""
+    n = x.shape[0]
+    return n if data.lower is None else n - jnp.sum(data.lower == data.upper)
 
 
 def felt(x: Array, at: Measured, x0: Array) -> Array:
