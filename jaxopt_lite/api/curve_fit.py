@@ -108,14 +108,18 @@ def curve_fit(
     ------
     ValueError
         Data, sigma, p0, mask or bounds that do not fit one another; sigma that is known not to be positive (definite);
-        p0 outside of the bounds; unknown method, nan_policy or loss; bounds with 'lm'; NaN where it is asked to raise.
+        p0 outside of the bounds; unknown method, nan_policy or loss; bounds with 'lm'; NaN where it is asked to raise; no
+        data, or none that are known to count.
     TypeError
-        More parameters than data for 'lm'; an unknown keyword; a model that JAX cannot trace.
+        More parameters than data that count, for 'lm'; an unknown keyword; a model that JAX cannot trace.
 
     Notes
     -----
     Nothing is raised and nobody is warned where a fit fails: pcov is infinite there, and infodict says why. SciPy raises
-    RuntimeError.
+    RuntimeError. A lane in which fewer data count than there are parameters is no fit: status 7, with the best parameters
+    found, and pcov infinite. Without tolerances a fit ends within 1e-5 standard errors of its solution, or at the
+    rounding of the dtype (status 8, ier 4): popt then has five digits of all that the data can tell; `least_squares` says
+    what else ends it.
 
     References
     ----------

@@ -17,7 +17,7 @@ and of the parameters, and no decrement better than
 
     noise = NOISE eps (|r| + (sum_j |J_j|^2 x_j^2)^(1/2))                                      (2)
 
-where the second term is how far x, rounded to its dtype, moves the residuals; of a linear model it is the size of its values.
+where the second term is how far x, rounded to its dtype, moves the residuals: of a linear model, the size of its values.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from jax import Array
 
 from jaxopt_lite.core.status import CONVERGED, NUMERICAL, PRECISION, is_success
 
-NOISE = 4.0  # roundings that (2) allows; a sum of n products of rounded numbers at x, and as many again in the model
+NOISE = 4.0  # roundings that (2) allows; well-determined peaks in float32 then end within 4e-5 standard errors (8: 5e-5)
 
 
 class Promise(NamedTuple):

@@ -1,8 +1,9 @@
 """Levenberg-Marquardt as a trust region: in every lane its own radius, in the norm of the column scales.
 
 A step is the minimizer of the linear model inside |D^(1/2) p| <= radius (`normal.py`). D holds the squares of the largest
-column norms seen (Moré 1978, section 3), unless `x_scale` gives the scales. The first radius is that of the start,
-|D^(1/2) x0|; MINPACK's is a hundred times as long, from where a first step may leap onto a plateau (NIST's BoxBOD).
+column norms seen (Moré 1978, section 3; `gauss_newton.py` says what it forgets), unless `x_scale` gives the scales. The
+first radius is that of the start, |D^(1/2) x0|; MINPACK's is a hundred times as long, from where a first step may leap onto
+a plateau (NIST's BoxBOD).
 
 With a gain ratio rho (actual over promised reduction) the radius becomes
 
@@ -46,11 +47,11 @@ class FitData(NamedTuple):
     upper: Any
 
 
-_TOLERANCE = "Default 1e-8; 10 eps in float32."
+_OWN = "Default: until the distance to the solution is 1e-5 standard errors, or rounding."
 OPTIONS = {
-    "ftol": Option(None, POSITIVE_OR_ZERO, f"Relative reduction of the cost that is still worth a step. {_TOLERANCE}"),
-    "xtol": Option(None, POSITIVE_OR_ZERO, f"Relative length of such a step. {_TOLERANCE}"),
-    "gtol": Option(None, POSITIVE_OR_ZERO, f"Cosine of the residual and a column of the Jacobian. {_TOLERANCE}"),
+    "ftol": Option(None, POSITIVE_OR_ZERO, f"Relative reduction of the cost that is still worth a step. {_OWN}"),
+    "xtol": Option(None, POSITIVE_OR_ZERO, f"Step of each parameter relative to its size. {_OWN}"),
+    "gtol": Option(None, POSITIVE_OR_ZERO, f"Cosine of the residual and a column of the Jacobian. {_OWN}"),
     "factor": Option(1.0, POSITIVE_OR_ZERO, "First radius of the trust region, in units of the scaled length of x0."),
 }
 ACCELERATED = OPTIONS | {

@@ -1,4 +1,4 @@
-"""What follows from the solution of a least-squares problem: one evaluation at x, SciPy's fields, and the certificate."""
+"""What follows from the solution of a least-squares problem: one evaluation there, SciPy's fields, and the certificate."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from jaxopt_lite.lsq.orthogonal import Factor, factor, lengths
 
 
 def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
-    """cost, fun (the residuals), jac and grad (as the loss sees them), optimality, active_mask; and the status, certified."""
+    """cost, fun (the residuals), jac and grad (as the loss sees them), optimality, active_mask; the status, certified."""
     x, data = solved["x"], operands.data
     at = oracle.measured(x, operands.function)
     grad = matvec(at.jacobian.T, at.weighed)
@@ -41,7 +41,7 @@ class Pushed(NamedTuple):
 
 
 def bounds_that_hold(x: Array, at: Measured, grad: Array, data: Any) -> Pushed:
-    """A variable is held where its own step would cross its bound; on the way there the cost falls by at most slope times way."""
+    """A variable is held where its own step would cross its bound; on the way the cost falls by at most slope times way."""
     if data.lower is None:
         return Pushed(jnp.zeros(x.shape, bool), jnp.zeros((), x.dtype))
     ahead = jnp.where(grad > 0, x - data.lower, jnp.where(grad < 0, data.upper - x, jnp.inf))

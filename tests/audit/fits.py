@@ -3,8 +3,8 @@
     families(rng, lanes)            models, data and starts of NumPy and JAX alone
     judge(family, points, dtype)    how far each point is from the minimum below it, in float64
 
-The judge goes down from a point by a Levenberg-Marquardt method of its own (NumPy, Householder's QR of the Jacobian, float64)
-until nothing is gained, and compares the costs: with the least cost f* below x,
+The judge goes down from a point by a Levenberg-Marquardt method of its own (NumPy, float64, Householder's QR of the
+Jacobian) until nothing is gained, and compares the costs: with the least cost f* below x,
 
     distance = (2 (f(x) - f*))^(1/2) / s,   s^2 = 2 f* / (m - n)                                (1)
 
@@ -12,7 +12,7 @@ is the distance to the minimum in standard errors, the same in all parametrizati
 distance: `noise` is the change of (2 f)^(1/2) that a few roundings of model and parameters make at the minimum.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -131,14 +131,23 @@ def _growth(t, top, rate, middle):
 # --- families -------------------------------------------------------------------------------------------------------
 
 
-def _made(rng, name, model, x, truth, starts, noise, **keywords) -> Family:
-    """Data of a model at `truth` (lanes, n), with noise relative to the spread of each lane's values."""
-    x = np.asarray(x, float)
-    with jax.enable_x64(True):
-        clean = np.asarray(jax.jit(jax.vmap(lambda p: model(x, *p)))(truth))
-    size = np.std(clean, axis=1, keepdims=True)
-    size = np.where(size > 0, size, 1.0)
-    return Family(name, model, x, clean + noise * size * rng.standard_normal(clean.shape), starts, **keywords)
+Only = Collection[str] | None  # names of the families that are wanted; None: all
+
+
+def _maker(rng: np.random.Generator, only: Only) -> Callable[..., Iterator[Family]]:
+    """What makes the data of a model at `truth` (lanes, n), with noise relative to the spread of each lane's values."""
+
+    def made(name, model, x, truth, starts, noise, more=None, **keywords) -> Iterator[Family]:
+        if only is not None and name not in only:
+            return
+        x = np.asarray(x, float)
+        with jax.enable_x64(True):
+            clean = np.asarray(jax.jit(jax.vmap(lambda p: model(x, *p)))(truth))
+        size = np.std(clean, axis=1, keepdims=True)
+        y = clean + noise * np.where(size > 0, size, 1.0) * rng.standard_normal(clean.shape)
+        yield Family(name, model, x, y if more is None else y + more(y.shape), starts, **keywords)
+
+    return made
 
 
 def _near(rng, truth, spread):
@@ -150,93 +159,98 @@ def _columns(*columns) -> np.ndarray:
     return np.stack(np.broadcast_arrays(*columns), axis=1).astype(float)
 
 
-def families(rng: np.random.Generator, lanes: int) -> Iterator[Family]:
+def families(rng: np.random.Generator, lanes: int, only: Only = None) -> Iterator[Family]:
     """All families, each of so many lanes."""
+    made = _maker(rng, only)
     u = lambda low, high: rng.uniform(low, high, lanes)
     ones = np.ones(lanes)
 
     for end in (15.0, 40.0):
         t = np.linspace(0.0, end, 40)
         truth = _columns(2.0 * u(0.8, 1.25), 0.1 * u(0.9, 1.1), u(0.5, 1.5))
-        family = _made(rng, f"growth to {end:.0f}", _exponential, t, truth, np.ones((lanes, 3)), 0.01)
-        yield family._replace(y=family.y + 0.05 * np.sin(7 * t)[None, :])
+        wiggle = lambda shape, t=t: np.broadcast_to(0.05 * np.sin(7 * t), shape)
+        yield from made(f"growth to {end:.0f}", _exponential, t, truth, np.ones((lanes, 3)), 0.01, wiggle)
 
     t = np.linspace(0.0, 10.0, 50)
     truth = _columns(u(1, 5), -u(0.3, 3), u(-1, 1))
-    yield _made(rng, "decay", _exponential, t, truth, _columns(u(-3, 3), u(-8, 2), u(-3, 3)), 0.03)
-    yield _made(rng, "decay, exact", _exponential, t, truth, _near(rng, truth, 1.0), 0.0)
+    yield from made("decay", _exponential, t, truth, _columns(u(-3, 3), u(-8, 2), u(-3, 3)), 0.03)
+    yield from made("decay, exact", _exponential, t, truth, _near(rng, truth, 1.0), 0.0)
 
     truth = _columns(u(1, 5), u(0.2, 0.6), u(1, 5), u(1, 3))
     starts = _columns(ones, 10.0 ** u(-2, 1.5), ones, 10.0 ** u(-2, 1.5))
-    yield _made(rng, "two decays", _two_decays, t, truth, starts, 0.01)
+    yield from made("two decays", _two_decays, t, truth, starts, 0.01)
 
     truth = _columns(u(1, 5), u(3, 7), u(0.5, 1.5), u(-1, 1))
-    yield _made(rng, "peak", _peak, t, truth, _columns(u(0.5, 5), u(0, 10), u(0.3, 3), u(-1, 1)), 0.05)
-    yield _made(rng, "peak, exact", _peak, t, truth, _near(rng, truth, 0.3), 0.0)
+    yield from made("peak", _peak, t, truth, _columns(u(0.5, 5), u(0, 10), u(0.3, 3), u(-1, 1)), 0.05)
+    yield from made("peak, exact", _peak, t, truth, _near(rng, truth, 0.3), 0.0)
     truth = _columns(u(1, 5), u(2, 4), u(0.4, 1), u(1, 5), u(6, 8), u(0.4, 1), u(-1, 1))
-    yield _made(rng, "two peaks", _two_peaks, t, truth, _near(rng, truth, 0.4), 0.03)
+    yield from made("two peaks", _two_peaks, t, truth, _near(rng, truth, 0.4), 0.03)
 
     xy = np.stack(np.meshgrid(np.arange(8.0), np.arange(8.0), indexing="ij")).reshape(2, -1)
     width = u(1, 2)
     truth = _columns(u(5, 20), u(3, 4), u(3, 4), width, np.where(u(0, 1) < 0.5, width, u(1, 2)), u(0, 3), u(0, 2))
     starts = _near(rng, truth, 0.1)
     starts[:, 4] = np.where(u(0, 1) < 0.5, starts[:, 3], starts[:, 4])  # round ones leave the angle open
-    yield _made(rng, "tilted peak", _tilted, xy, truth, starts, 0.02)
+    yield from made("tilted peak", _tilted, xy, truth, starts, 0.02)
+    truth[:, 4] = truth[:, 3]
+    starts = _near(rng, truth, 0.1)
+    yield from made("round peak, exact", _tilted, xy, truth, starts, 0.0)
 
     center = 4.5e9
     inner, coupling = 10.0 ** u(5, 7.5), 10.0 ** u(5, 6.5)
     f = center * (1.0 + np.linspace(-1.0, 1.0, 60) * 3e-5)
     truth = _columns(center * (1 + 1e-6 * u(-1, 1)), inner, coupling, u(0.5, 2))
     starts = _columns(center * ones, inner * u(0.3, 3), coupling * u(0.5, 2), ones)
-    yield _made(rng, "resonator", _resonator, f, truth, starts, 0.003)
+    yield from made("resonator", _resonator, f, truth, starts, 0.003)
 
     t = np.linspace(0.0, 12.0, 60)
     truth = _columns(u(1, 3), u(0.5, 4), u(0, 6), u(-1, 1))
-    yield _made(rng, "wave", _wave, t, truth, truth + 0.4 * rng.standard_normal(truth.shape), 0.2)
+    yield from made("wave", _wave, t, truth, truth + 0.4 * rng.standard_normal(truth.shape), 0.2)
     t = np.arange(1.0, 121.0)
     truth = _columns(u(8, 12), u(1, 3), u(-2, 2), u(11, 13), u(-1, 1), u(0.5, 1.5), u(35, 50))
-    yield _made(rng, "waves", _waves, t, truth, truth + 0.3 * rng.standard_normal(truth.shape), 1.0)
+    yield from made("waves", _waves, t, truth, truth + 0.3 * rng.standard_normal(truth.shape), 1.0)
 
     t = np.geomspace(0.05, 50.0, 24)
     truth = _columns(u(1, 5), u(0.5, 5), u(0.7, 3), u(0, 1))
-    yield _made(rng, "hill", _hill, t, truth, _columns(ones, u(0.1, 10), ones, 0.0 * ones), 0.03)
+    yield from made("hill", _hill, t, truth, _columns(ones, u(0.1, 10), ones, 0.0 * ones), 0.03)
     t = np.linspace(0.1, 1.0, 30)
-    yield _made(rng, "units", _units, t, _columns(1e6 * u(1, 3), u(1, 3), 1e-6 * u(1, 3)), np.ones((lanes, 3)), 0.02)
+    yield from made("units", _units, t, _columns(1e6 * u(1, 3), u(1, 3), 1e-6 * u(1, 3)), np.ones((lanes, 3)), 0.02)
     t = np.linspace(0.06, 4.0, 20)
     truth = _columns(u(0.15, 0.25), u(0.1, 0.3), u(0.05, 0.2), u(0.1, 0.2))
-    yield _made(rng, "rational", _rational, t, truth, _near(rng, truth, 1.5), 0.01)
+    yield from made("rational", _rational, t, truth, _near(rng, truth, 1.5), 0.01)
     t = np.linspace(50.0, 125.0, 16)
     truth = _columns(0.005 * u(0.8, 1.2), 6000.0 * u(0.98, 1.02), 345.0 * u(0.98, 1.02))
-    yield _made(rng, "meyer", _meyer, t, truth, _near(rng, truth, 0.05), 1e-4)
+    yield from made("meyer", _meyer, t, truth, _near(rng, truth, 0.05), 1e-4)
     t = np.linspace(7.0, 52.0, 60)
     truth = _columns(-2500.0 * u(0.8, 1.2), 46.0 * u(0.9, 1.1), 0.93 * u(0.95, 1.05))
-    yield _made(rng, "power", _power, t, truth, _near(rng, truth, 0.1), 1e-3)
+    yield from made("power", _power, t, truth, _near(rng, truth, 0.1), 1e-3)
     t = np.linspace(-1.0, 3.0, 25)
-    yield _made(rng, "polynomial", _polynomial, t, rng.standard_normal((lanes, 6)), np.zeros((lanes, 6)), 0.1)
+    yield from made("polynomial", _polynomial, t, rng.standard_normal((lanes, 6)), np.zeros((lanes, 6)), 0.1)
     t = np.linspace(0.0, 20.0, 30)
     truth = _columns(10.0 ** u(-4, 4), u(0.3, 1), u(6, 14))
-    yield _made(rng, "logistic", _growth, t, truth, _columns(truth[:, 0] * u(0.1, 10), u(0.05, 5), u(0, 20)), 0.02)
+    yield from made("logistic", _growth, t, truth, _columns(truth[:, 0] * u(0.1, 10), u(0.05, 5), u(0, 20)), 0.02)
     t = np.linspace(0.0, 4.0, 2 * 3)
     truth = _columns(u(1, 5), -u(0.3, 3), u(-1, 1))
-    yield _made(rng, "few data", _exponential, t, truth, _near(rng, truth, 1.5), 0.05)
+    yield from made("few data", _exponential, t, truth, _near(rng, truth, 1.5), 0.05)
 
 
-def bounded(rng: np.random.Generator, lanes: int) -> Iterator[Family]:
+def bounded(rng: np.random.Generator, lanes: int, only: Only = None) -> Iterator[Family]:
     """Families with bounds, some of which hold at the solution, and with robust losses."""
+    made = _maker(rng, only)
     u = lambda low, high: rng.uniform(low, high, lanes)
     t = np.linspace(0.0, 10.0, 50)
     box = np.array([0.5, -2.0, -0.3]), np.array([4.0, -0.1, 0.3])
     truth = _columns(u(1, 5), -u(0.3, 3), u(-1, 1))
     starts = _columns(u(0.6, 3.9), u(-1.9, -0.2), u(-0.2, 0.2))
-    yield _made(rng, "decay in a box", _exponential, t, truth, starts, 0.03, box=box)
+    yield from made("decay in a box", _exponential, t, truth, starts, 0.03, box=box)
     box = np.array([0.0, 1.0, 0.2, -0.5]), np.array([4.0, 9.0, 1.2, 0.5])
     truth = _columns(u(1, 5), u(3, 7), u(0.5, 1.5), u(-1, 1))
     starts = _columns(u(0.5, 3.9), u(2, 8), u(0.3, 1.1), u(-0.4, 0.4))
-    yield _made(rng, "peak in a box", _peak, t, truth, starts, 0.05, box=box)
+    yield from made("peak in a box", _peak, t, truth, starts, 0.05, box=box)
     for loss in ("soft_l1", "cauchy"):
         truth = _columns(u(1, 5), -u(0.3, 3), u(-1, 1))
-        family = _made(rng, f"decay, {loss}", _exponential, t, truth, _near(rng, truth, 0.5), 0.03, loss=loss)
-        yield family._replace(y=family.y + 3.0 * (rng.uniform(size=family.y.shape) < 0.1))
+        outliers = lambda shape: 3.0 * (rng.uniform(size=shape) < 0.1)
+        yield from made(f"decay, {loss}", _exponential, t, truth, _near(rng, truth, 0.5), 0.03, outliers, loss=loss)
 
 
 # --- the judge ------------------------------------------------------------------------------------------------------
