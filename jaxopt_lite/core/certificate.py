@@ -18,6 +18,7 @@ and of the parameters, and no decrement better than
     noise = NOISE eps (|r| + (sum_j |J_j|^2 x_j^2)^(1/2))                                      (2)
 
 where the second term is how far x, rounded to its dtype, moves the residuals: of a linear model, the size of its values.
+Where no freedom is left (m <= n) s^2 is taken as |r|^2: a step that changes nothing of a residual that stays.
 """
 
 from typing import NamedTuple
@@ -58,12 +59,11 @@ def fit(status: Array, p: Promise, asked: Asked) -> Array:
     """
     eps = jnp.finfo(p.x.dtype).eps
     noise = NOISE * eps * (p.size + jnp.sqrt(jnp.sum(p.moved**2)))
-    freedom = jnp.maximum(jnp.asarray(p.freedom, p.x.dtype), 0.0)
-    near = p.decrement * jnp.sqrt(freedom) <= asked.errors * p.size
+    freedom = jnp.maximum(jnp.asarray(p.freedom, p.x.dtype), 1.0)
+    near = (p.decrement * jnp.sqrt(freedom) <= asked.errors * p.size) & (asked.errors > 0)
     reduced = (p.decrement <= jnp.sqrt(asked.ftol) * p.size) & (asked.ftol > 0)
     short = jnp.all(jnp.abs(p.step) <= asked.xtol * jnp.abs(p.x)) & (asked.xtol > 0)
     flat = (p.slope <= asked.gtol) & (asked.gtol > 0)
-    near = near & (freedom > 0) & (asked.errors > 0)
     exact = p.size <= noise  # nothing is left to fit
     held = jnp.where(near | reduced | short | flat | exact, CONVERGED, PRECISION)
     judged = jnp.where((held == CONVERGED) | (p.decrement <= noise), held, NUMERICAL)

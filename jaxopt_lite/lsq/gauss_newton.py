@@ -194,10 +194,14 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     bend, more = _secant(p, s.normal[:, n], there, whole)
     step = m.unit * proposal.y + bend
     gain = proposal.gain + more / jnp.where(size > 0, size * size, 1.0)
-    step = jnp.where(jnp.sqrt(jnp.diagonal(normal)) * jnp.abs(step) <= noise, 0.0, step)
-    freedom = max(answer.residual.shape[0] - n, 0)
+    unfelt = jnp.sqrt(jnp.diagonal(normal)) * jnp.abs(step) <= noise
+    if data.lower is not None:  # the last bit of the way to a bound counts by its slope
+        arrived = rule.land(x, step, data)
+        unfelt = unfelt & (arrived != data.lower) & (arrived != data.upper)
+    step = jnp.where(unfelt, 0.0, step)
+    freedom = max(answer.residual.shape[0] - n, 1)
     moved = accepted & ~fresh
-    near = (freedom * offset <= SURE * data.errors**2) & (freedom > 0) & (data.errors > 0)
+    near = (freedom * offset <= SURE * data.errors**2) & (data.errors > 0)
     by_cost = (offset <= EARLY * data.ftol) | (moved & (offset <= SURE * data.ftol) & (actual <= data.ftol * cost))
     by_step = jnp.all(jnp.abs(full) <= SURE * data.xtol * jnp.abs(x)) & (data.xtol > 0)
     by_slope = (proposal.slope <= data.gtol) & (offset <= data.gtol)

@@ -29,7 +29,7 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         "grad": grad,
         "optimality": norm(scaled),
         "active_mask": mask,
-        "status": certified(solved["status"], x, at, grad, data, at.residual.shape[0], f, pushed),
+        "status": certified(solved["status"], x, at, grad, data, at.residual.shape[0], f, pushed, jnp.ones_like(x)),
     }
 
 
@@ -51,16 +51,25 @@ def bounds_that_hold(x: Array, at: Measured, grad: Array, data: Any) -> Pushed:
 
 
 def certified(
-    status: Array, x: Array, at: Measured, grad: Array, data: Any, m: Array | int, f: Factor, pushed: Pushed
+    status: Array,
+    x: Array,
+    at: Measured,
+    grad: Array,
+    data: Any,
+    m: Array | int,
+    f: Factor,
+    pushed: Pushed,
+    felt: Array,
 ) -> Array:
     """The status that the certificate gives the point; `m` data count, and `f` is the factorization that J has there.
 
-    A column that `f` leaves out though it is not zero counts by its own projection.
+    A column that `f` leaves out because its parameter is not `felt` (0.0) counts by its own projection: what has lost its
+    slope on a plateau is not thereby at rest.
     """
     J = at.jacobian
     sizes = lengths(J)
     cosines = jnp.where(pushed.held | (sizes == 0), 0.0, grad / jnp.where(sizes > 0, sizes, 1.0))
-    out = jnp.where((f.size == 1.0) & (f.kept == 0), cosines, 0.0)
+    out = jnp.where(felt > 0, 0.0, cosines)
     size = jnp.sqrt(2.0 * at.cost)
     promise = certificate.Promise(
         decrement=jnp.sqrt(jnp.sum((f.projected * f.kept) ** 2) + jnp.sum(out**2) + pushed.worth),

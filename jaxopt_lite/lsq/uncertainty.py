@@ -45,7 +45,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
             judged = factor(at.jacobian * jnp.where(pushed.held, 0.0, feels)[None, :], at.weighed)
             held = jnp.any(active(x, data.lower, data.upper) != 0)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
-        status = certified(solved["status"], x, at, grad, data, m, judged, pushed)
+        status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels)
         status = jnp.where(m < _unknowns(x, data), BAD_INPUT, status).astype(jnp.int32)  # no fit, whatever was found
         inverse, rank = covariance(f)
         freedom = (m - x.shape[0]).astype(x.dtype)

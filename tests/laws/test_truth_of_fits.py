@@ -32,14 +32,15 @@ def fitted(name, method, dtype):
 
 
 @pytest.mark.parametrize(
-    ("end", "method", "dtype"), [(15, "lm", np.float32), (15, "dogbox", np.float32), (40, "trf", np.float64)]
+    ("end", "method", "dtype"), [(15, "lm", np.float32), (15, "dogbox", np.float64), (40, "trf", np.float64)]
 )
 def test_a_scale_that_remembers_a_growth_too_long_is_forgotten_and_the_fit_is_made(end, method, dtype):
     """y = 2 e^(t/10) + 1 + 0.05 sin 7t from ones: the first column of the rate is e^T, the last one 1e2."""
-    _, _, info, verdict = fitted(f"growth to {end}", method, dtype)
+    family, _, info, verdict = fitted(f"growth to {end}", method, dtype)
     assert np.all(info["success"]), np.unique(info["status"], return_counts=True)
     assert np.all(verdict.near), verdict.distance.max()
-    assert np.all(2 * verdict.cost <= 1.0), "a local minimum elsewhere costs thousands"
+    spread = np.sum((family.y - family.y.mean(axis=1, keepdims=True)) ** 2, axis=1)
+    assert np.all(2 * verdict.cost <= 0.01 * spread), "another local minimum, without the growth, costs as much as the data"
 
 
 @pytest.mark.parametrize("name", ["resonator", "two decays"])
