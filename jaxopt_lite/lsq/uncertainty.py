@@ -71,10 +71,13 @@ def felt(x: Array, at: Measured, x0: Array) -> Array:
 
     A width without a height: its column is rounding, and has a direction all the same. What counts is the column times
     the parameter, now or at the start, so that no unit has a part in it; one that is and was 0 has no size of its own,
-    and is felt where it has a slope.
+    and is felt where it has a slope. Where the residuals have become zero to rounding of what the start was worth, that
+    rounding counts: of data without a signal the height goes to zero, and takes the slope of the width with it.
     """
     sizes = jax.lax.stop_gradient(lengths(at.jacobian))
     known = jnp.maximum(jnp.abs(x), jnp.abs(x0))
     effect = sizes * known
-    noise = certificate.NOISE * jnp.finfo(x.dtype).eps * (jnp.sqrt(2.0 * at.cost) + norm(sizes * x, 2))
+    left, eps = jnp.sqrt(2.0 * at.cost), certificate.NOISE * jnp.finfo(x.dtype).eps
+    begun = eps * norm(effect, 2)
+    noise = jnp.where(left <= begun, begun, eps * (left + norm(sizes * x, 2)))
     return jax.lax.stop_gradient(jnp.where((effect > noise) | (known == 0), 1.0, 0.0))
