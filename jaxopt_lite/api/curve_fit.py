@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.bounds import read_box
-from jaxopt_lite.api.fit_data import array, covered, known, read_mask, read_xdata, refuse, residuals, spread, start
+from jaxopt_lite.api.fit_data import array, covered, enough, known, read_mask, read_xdata, refuse, residuals, spread, start
 from jaxopt_lite.api.least_squares import Asked, plan_call
 from jaxopt_lite.api.result import in_short, in_words
 from jaxopt_lite.core.layout import parse
@@ -108,14 +108,18 @@ def curve_fit(
     ------
     ValueError
         Data, sigma, p0, mask or bounds that do not fit one another; sigma that is known not to be positive (definite);
-        p0 outside of the bounds; unknown method, nan_policy or loss; bounds with 'lm'; NaN where it is asked to raise.
+        p0 outside of the bounds; unknown method, nan_policy or loss; bounds with 'lm'; NaN where it is asked to raise; no
+        data, or none that are known to count.
     TypeError
-        More parameters than data for 'lm'; an unknown keyword; a model that JAX cannot trace.
+        More parameters than data that count, for 'lm'; an unknown keyword; a model that JAX cannot trace.
 
     Notes
     -----
     Nothing is raised and nobody is warned where a fit fails: pcov is infinite there, and infodict says why. SciPy raises
-    RuntimeError.
+    RuntimeError. A lane in which fewer data count than there are parameters is no fit: status 7, with the best parameters
+    found, and pcov infinite. Without tolerances a fit ends within 1e-5 standard errors of its solution, or at the
+    rounding of the dtype (status 8, ier 4): popt then has five digits of all that the data can tell; `least_squares` says
+    what else ends it.
 
     References
     ----------
@@ -158,6 +162,7 @@ def curve_fit(
     keep = read_mask(mask, ydata) if masked else None
     if keep is not None:
         xdata, ydata, deviations, keep = covered(xdata, ydata, deviations, keep, nan_policy == "omit")
+        enough(keep, layout.size, row.name)
     args = (xdata, ydata, *(part for part in (deviations, keep) if part is not None))
     kwargs = {"max_nfev" if name == "maxfev" else name: value for name, value in kwargs.items()}
     plan, call = plan_call(

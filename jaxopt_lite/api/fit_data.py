@@ -152,6 +152,17 @@ def covered(xdata: Any, ydata: Array, sigma: Array | None, keep: Array, omit: bo
     return jax.tree.map(fill, xdata), jnp.where(keep, ydata, jnp.zeros_like(ydata)), sigma, keep
 
 
+def enough(keep: Any, n: int, method: str) -> None:
+    """Raises where it is known that no datum counts, or for 'lm' fewer than there are parameters, as SciPy does."""
+    if isinstance(keep, Tracer):
+        return
+    count = int(np.sum(keep))
+    if count == 0:
+        raise ValueError("no datum counts: all are masked or NaN; give at least one for each parameter.")
+    if count < n and method == "lm":
+        raise TypeError(f"{count} data count for {n} parameters; method 'lm' needs as many: give more, or fewer parameters.")
+
+
 def _floating(leaf: Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jnp.floating)
 

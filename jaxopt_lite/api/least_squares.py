@@ -63,8 +63,9 @@ def least_squares(
     method : str
         'trf' (the default), 'dogbox', or 'lm', which takes neither bounds nor losses and needs m >= n.
     ftol, xtol, gtol : float
-        Tolerances, traced: of the relative reduction of the cost, of the relative length of a step, and of the cosine
-        between the residuals and the columns of the Jacobian. 'auto' is 1e-8, and 10 eps in float32; None or 0 is off.
+        Tolerances, traced: of the relative reduction of the cost, of the step of each parameter relative to its own size,
+        and of the cosine between the residuals and the columns of the Jacobian; None or 0 is off. Where one is 'auto', the
+        fit also ends when its distance to the solution is 1e-5 standard errors of the parameters (see Notes).
     x_scale : 'jac', array_like or None
         Scales of the parameters. None and 'jac': from the norms of the columns of the Jacobian, for all methods.
     loss : str or callable
@@ -78,7 +79,7 @@ def least_squares(
         Not used here: the equations of a lane are dense.
     max_nfev : int, optional
         Most evaluations of fun, those for finite differences and the last one at x included, so that 2 turns' worth is the
-        least. Default 100 n turns.
+        least. Default 200 (n + 1) turns.
     verbose : int
         1 or 2: print a summary when an eager call ends.
     args : tuple
@@ -108,16 +109,26 @@ def least_squares(
 
     Notes
     -----
-    Statuses that can occur: 0, 1, 4, 5, 6, 7 (crossed bounds or NaN in traced ones), 8 (`OptimizeResult`). Success is
-    claimed where a full Gauss-Newton step promises nothing more, and after an orthogonal factorization of the Jacobian
-    at x has confirmed it; a short step alone is no success. A traced start outside of the bounds is moved inside.
+    Statuses that can occur: 0, 1, 4, 5, 6, 7 (crossed bounds or NaN in traced ones), 8 (`OptimizeResult`). What a success
+    is worth is decided at x, by the full Gauss-Newton step from an orthogonal factorization of the Jacobian there (as the
+    loss sees it, of parameters that no bound holds): status 0 where that step would
+
+    - bring x closer by at most 1e-5 standard errors, with s^2 = |r|^2 / (m - n) (where a tolerance is 'auto'), or
+    - reduce the cost by at most ftol of it, or move each parameter by at most xtol of its own size (where given), or
+    - where all cosines are at most gtol (where given), or the residuals are zero to rounding;
+
+    status 8 where the step would do less than the rounding of model and parameters, the usual end in float32; else 4,
+    whatever the method believed. A parameter that is held counts with what its bound leaves it to gain. A short step alone
+    is no success. With fewer residuals than parameters ('trf', 'dogbox') a success is a zero of the residuals, to rounding,
+    or what the given tolerances say. A traced start outside of the bounds is moved inside.
 
     x and all fields that follow from it have derivatives with respect to everything that `fun` captures or is given, and
     to bounds that hold a parameter. They are NaN where the fit did not succeed.
 
-    Differs from SciPy: one code space of statuses; autodiff by default; 'jac' scaling for all methods; `gtol` is a cosine
-    and has no units; `nfev` counts every evaluation, also for finite differences and the last one at x; 'trf' stops at
-    the bounds instead of being reflected there.
+    Differs from SciPy: one code space of statuses; autodiff by default; 'jac' scaling for all methods; the default
+    tolerance is a distance in standard errors, and not three numbers of 1e-8; `gtol` is a cosine and has no units, `xtol`
+    holds for each parameter by itself; `nfev` counts every evaluation, also for finite differences and the last one at x;
+    'trf' stops at the bounds instead of being reflected there.
 
     References
     ----------
@@ -200,7 +211,7 @@ def plan_call(
     numbers = traced_options(values, row.options)
     numbers |= {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
     most = asked.max_nfev
-    most = 100 * n * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
+    most = 200 * (n + 1) * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
     maxiter = row.maxiter(n) if values["maxiter"] is None else values["maxiter"]
     plan = Plan(method, row.prepare, oracle, layout, row.schedule(values), derived)
     return plan, Call(leaves, numbers, maxiter, most, traced)

@@ -55,7 +55,7 @@ def _propose(x: Array, m: Model, radius: Array, note: Array, data: FitData) -> P
     onward = jnp.clip(_until(cauchy, full - cauchy, low, high), 0.0, 1.0)
     inside = jnp.all((full >= low) & (full <= high))
     y = jnp.where(inside, full, jnp.clip(cauchy + onward * (full - cauchy), low, high))
-    return Proposal(y, m.reduction(y), jnp.abs(dot(c, full)), norm(full, 2), norm(c), norm(y), note)
+    return Proposal(y, m.reduction(y), jnp.abs(dot(c, full)), full, norm(c), norm(y), note)
 
 
 RULE = Rule(lambda x0, data: jnp.clip(x0, data.lower, data.upper), first_radius, _propose, adjust, land)

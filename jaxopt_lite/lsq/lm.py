@@ -1,8 +1,9 @@
 """Levenberg-Marquardt as a trust region: in every lane its own radius, in the norm of the column scales.
 
 A step is the minimizer of the linear model inside |D^(1/2) p| <= radius (`normal.py`). D holds the squares of the largest
-column norms seen (Moré 1978, section 3), unless `x_scale` gives the scales. The first radius is that of the start,
-|D^(1/2) x0|; MINPACK's is a hundred times as long, from where a first step may leap onto a plateau (NIST's BoxBOD).
+column norms seen (Moré 1978, section 3; `gauss_newton.py` says what it forgets), unless `x_scale` gives the scales. The
+first radius is that of the start, |D^(1/2) x0|; MINPACK's is a hundred times as long, from where a first step may leap onto
+a plateau (NIST's BoxBOD).
 
 With a gain ratio rho (actual over promised reduction) the radius becomes
 
@@ -28,6 +29,7 @@ from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.lsq.gauss_newton import Proposal, Rule, gauss_newton, geodesic
 from jaxopt_lite.lsq.normal import Model, restricted
 
+ERRORS = 1e-5  # standard errors: five digits of the smallest thing that the data can tell
 POOR, GOOD = 0.25, 0.75  # gain ratios of (1), Moré's
 SHRINK, GROW = 0.25, 3.0
 
@@ -35,7 +37,8 @@ SHRINK, GROW = 0.25, 3.0
 class FitData(NamedTuple):
     """Traced numbers of a run of any of the three methods."""
 
-    ftol: Array  # ()
+    errors: Array  # () distance to the solution in standard errors, where one of the next three is not given; else 0
+    ftol: Array  # () 0 where not given
     xtol: Array  # ()
     gtol: Array  # ()
     factor: Array  # () first radius, in units of |x0|
@@ -44,11 +47,11 @@ class FitData(NamedTuple):
     upper: Any
 
 
-_TOLERANCE = "Default 1e-8; 10 eps in float32."
+_OWN = "Default: until the distance to the solution is 1e-5 standard errors, or rounding."
 OPTIONS = {
-    "ftol": Option(None, POSITIVE_OR_ZERO, f"Relative reduction of the cost that is still worth a step. {_TOLERANCE}"),
-    "xtol": Option(None, POSITIVE_OR_ZERO, f"Relative length of such a step. {_TOLERANCE}"),
-    "gtol": Option(None, POSITIVE_OR_ZERO, f"Cosine of the residual and a column of the Jacobian. {_TOLERANCE}"),
+    "ftol": Option(None, POSITIVE_OR_ZERO, f"Relative reduction of the cost that is still worth a step. {_OWN}"),
+    "xtol": Option(None, POSITIVE_OR_ZERO, f"Step of each parameter relative to its size. {_OWN}"),
+    "gtol": Option(None, POSITIVE_OR_ZERO, f"Cosine of the residual and a column of the Jacobian. {_OWN}"),
     "factor": Option(1.0, POSITIVE_OR_ZERO, "First radius of the trust region, in units of the scaled length of x0."),
 }
 ACCELERATED = OPTIONS | {
@@ -56,21 +59,17 @@ ACCELERATED = OPTIONS | {
 }
 
 
-def tolerance(dtype: Any) -> float:
-    """Default of ftol, xtol and gtol: SciPy's 1e-8, or 10 eps in float32 (1.2e-6)."""
-    return max(1e-8, 10 * float(jnp.finfo(dtype).eps))
-
-
 def prepare(options: dict[str, Any], x0: Array) -> FitData:
-    """The data record from options; None takes the default of the dtype."""
-    own = tolerance(x0.dtype)
+    """The data record from options."""
     number = lambda value: jnp.asarray(value).astype(x0.dtype)
-    ftol, xtol, gtol = (number(own if options[name] is None else options[name]) for name in ("ftol", "xtol", "gtol"))
+    asked = [options[name] for name in ("ftol", "xtol", "gtol")]
+    errors = number(ERRORS if any(value is None for value in asked) else 0.0)
+    ftol, xtol, gtol = (number(0.0 if value is None else value) for value in asked)
     given, box = options["x_scale"], options["bounds"] or (None, None)
     scale = None if given is None else jnp.broadcast_to(number(given), x0.shape) ** -2
     whole = lambda side: jnp.broadcast_to(jnp.concatenate([jnp.ravel(number(leaf)) for leaf in side]), x0.shape)
     lower, upper = (None if side is None else whole(side) for side in box)
-    return FitData(ftol, xtol, gtol, number(options["factor"]), scale, lower, upper)
+    return FitData(errors, ftol, xtol, gtol, number(options["factor"]), scale, lower, upper)
 
 
 def adjust(radius: Array, ratio: Array, stride: Array) -> Array:
@@ -87,7 +86,7 @@ def first_radius(data: FitData, x: Array, scale: Array, size: Array) -> Array:
 
 def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Proposal:
     step = restricted(m.A, m.c, radius, mu)
-    return Proposal(step.y, m.reduction(step.y), step.offset, step.length, norm(m.c), norm(step.y, 2), step.mu)
+    return Proposal(step.y, m.reduction(step.y), step.offset, step.full, norm(m.c), norm(step.y, 2), step.mu)
 
 
 RULE = Rule(lambda x0, data: x0, first_radius, _propose, adjust, lambda x, p, data: x + p)

@@ -54,7 +54,7 @@ class Step(NamedTuple):
     y: Array  # (n,)
     mu: Array  # () damping for the next turn; 0 after a full step
     offset: Array  # () |c.full|: the relative reduction that the full step promises
-    length: Array  # () |full|
+    full: Array  # (n,)
 
 
 def model(normal: Array, scale: Array, size: Array) -> Model:
@@ -88,7 +88,7 @@ def restricted(A: Array, c: Array, radius: Array, mu: Array) -> Step:
     size = norm(y, 2)
     newton = mu + (size - radius) / radius * size**2 / jnp.maximum(dot(y, matvec(inverse, y)), tiny)
     y = y * jnp.minimum(1.0, radius / jnp.maximum(size, tiny))
-    return Step(jnp.where(beyond, y, full), jnp.where(beyond, within(newton), 0.0), jnp.abs(dot(c, full)), length)
+    return Step(jnp.where(beyond, y, full), jnp.where(beyond, within(newton), 0.0), jnp.abs(dot(c, full)), full)
 
 
 def invert(A: Array, mu: Array | float) -> Array:

@@ -39,13 +39,9 @@ def factor(J: Array, r: Array) -> Factor:
     """The factorization of J (m, n), and the projections of r (m,)."""
     m, n = J.shape
     eps = float(jnp.finfo(J.dtype).eps)
-    largest = jnp.max(jnp.abs(lax.stop_gradient(J)), axis=0)
-    used = largest > 0
-    largest = jnp.where(used, largest, 1.0)  # first, for squares may overflow
-    columns = J / largest[None, :]
-    length = jnp.sqrt(jnp.where(used, jnp.sum(columns * columns, axis=0), 1.0))
-    size = largest * length
-    W = jnp.concatenate([columns / length[None, :], r[:, None]], axis=1)
+    length = lengths(J)
+    size = jnp.where(length > 0, length, 1.0)
+    W = jnp.concatenate([J / size[None, :], r[:, None]], axis=1)
 
     def column(k: Array | int, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         W, R, kept = at
@@ -71,6 +67,15 @@ def factor(J: Array, r: Array) -> Factor:
     _, R, kept = at
     R, projected = R[:, :n], R[:, n]
     return Factor(R, kept, size, projected, _inverse(R))
+
+
+def lengths(J: Array) -> Array:
+    """Those of the columns, (n,), also where their squares are too large or too small for the dtype."""
+    largest = jnp.max(jnp.abs(lax.stop_gradient(J)), axis=0)
+    used = largest > 0
+    largest = jnp.where(used, largest, 1.0)
+    columns = J / largest[None, :]
+    return jnp.where(used, largest * jnp.sqrt(jnp.where(used, jnp.sum(columns * columns, axis=0), 1.0)), 0.0)
 
 
 def _inverse(R: Array) -> Array:

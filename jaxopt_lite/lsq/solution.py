@@ -1,28 +1,27 @@
-"""What follows from the solution of a least-squares problem: one evaluation at x, SciPy's fields, and a second opinion."""
+"""What follows from the solution of a least-squares problem: one evaluation there, SciPy's fields, and the certificate."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core import certificate
 from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Measured, Oracle
-from jaxopt_lite.core.status import NUMERICAL, is_success
-from jaxopt_lite.lsq.orthogonal import Factor, factor
-
-LENIENT = 10.0  # a second opinion differs from the first where the numbers that it confirms are ten times too large
-NOISE = 16.0  # residuals carry this many times the rounding of x
+from jaxopt_lite.lsq.orthogonal import Factor, factor, lengths
 
 
 def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
-    """cost, fun (the residuals), jac and grad (as the loss sees them), optimality, active_mask; and the status, checked."""
+    """cost, fun (the residuals), jac and grad (as the loss sees them), optimality, active_mask; the status, certified."""
     x, data = solved["x"], operands.data
     at = oracle.measured(x, operands.function)
     grad = matvec(at.jacobian.T, at.weighed)
     scaled, mask = grad, jnp.zeros(x.shape, jnp.int32)
     if data.lower is not None:
         scaled, mask = grad * distance(x, grad, data.lower, data.upper), active(x, data.lower, data.upper)
+    pushed = bounds_that_hold(x, at, grad, data)
+    f = factor(at.jacobian * jnp.where(pushed.held, 0.0, 1.0)[None, :], at.weighed)
     return {
         "cost": at.cost,
         "fun": at.residual,
@@ -30,45 +29,58 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         "grad": grad,
         "optimality": norm(scaled),
         "active_mask": mask,
-        "status": checked(
-            solved["status"],
-            x,
-            at,
-            factor(at.jacobian * free(x, grad, data)[None, :], at.weighed),
-            data,
-            solved.get("_rounding", 0.0),
-        ),
+        "status": certified(solved["status"], x, at, grad, data, at.residual.shape[0], f, pushed, jnp.ones_like(x)),
     }
 
 
-def checked(status: Array, x: Array, at: Measured, f: Factor, data: Any, rounding: Array | float) -> Array:
-    """The status, a success only if the orthogonal factorization `f` of the free columns confirms it.
+class Pushed(NamedTuple):
+    """Variables that are pushed to a bound."""
 
-    One of these must hold: the full step promises no more than the tolerances leave, or is no longer than `xtol`; or the
-    projection of the residual is within its rounding.
+    held: Array  # (n,) bool: which they are
+    worth: Array  # () by how much the sum of squares would fall if they went there
+
+
+def bounds_that_hold(x: Array, at: Measured, grad: Array, data: Any) -> Pushed:
+    """A variable is held where its own step would cross its bound; on the way the cost falls by at most slope times way."""
+    if data.lower is None:
+        return Pushed(jnp.zeros(x.shape, bool), jnp.zeros((), x.dtype))
+    ahead = jnp.where(grad > 0, x - data.lower, jnp.where(grad < 0, data.upper - x, jnp.inf))
+    held = (ahead <= 0) | (jnp.sum(at.jacobian**2, axis=0) * ahead <= jnp.abs(grad)) | (data.lower == data.upper)
+    way = jnp.where(held & (data.lower != data.upper), jnp.maximum(ahead, 0.0), 0.0)
+    return Pushed(held, 2.0 * jnp.sum(jnp.where(way > 0, jnp.abs(grad) * way, 0.0)))
+
+
+def certified(
+    status: Array,
+    x: Array,
+    at: Measured,
+    grad: Array,
+    data: Any,
+    m: Array | int,
+    f: Factor,
+    pushed: Pushed,
+    felt: Array,
+) -> Array:
+    """The status that the certificate gives the point; `m` data count, and `f` is the factorization that J has there.
+
+    A column that `f` leaves out because its parameter is not `felt` (0.0) counts by its own projection: what has lost its
+    slope on a plateau is not thereby at rest.
     """
-    eps = jnp.finfo(x.dtype).eps
-    x_size = norm(f.size * f.kept * x, 2)
-    projected = norm(f.projected, 2)
+    J = at.jacobian
+    sizes = lengths(J)
+    cosines = jnp.where(pushed.held | (sizes == 0), 0.0, grad / jnp.where(sizes > 0, sizes, 1.0))
+    out = jnp.where(felt > 0, 0.0, cosines)
     size = jnp.sqrt(2.0 * at.cost)
-    asked = LENIENT * jnp.maximum(jnp.maximum(data.ftol, data.gtol), eps)
-    little = projected**2 <= asked * size**2
-    full = norm(matvec(f.inverse * f.kept[None, :] * f.kept[:, None], f.projected), 2)
-    short = full <= LENIENT * jnp.maximum(data.xtol, eps) * x_size
-    noise = projected <= NOISE * eps * (size + x_size) * x.shape[0] ** 0.5
-    noise = noise | (projected <= rounding)  # of the last steps: x may be zero
-    true = (little | short | noise) & jnp.isfinite(at.cost)
-    return jnp.where(is_success(status) & ~true, NUMERICAL, status).astype(jnp.int32)
-
-
-def free(x: Array, grad: Array, data: Any) -> Array:
-    """1.0 for variables that no bound holds, (n,); 0.0 for those at a bound, or as good as there, that are pushed to it."""
-    lower, upper = data.lower, data.upper
-    if lower is None:
-        return jnp.ones_like(x)
-    ahead = jnp.where(grad > 0, x - lower, jnp.where(grad < 0, upper - x, jnp.inf))
-    near = jnp.finfo(x.dtype).eps ** 0.5 * jnp.maximum(jnp.abs(x), 1.0)
-    return jnp.where((ahead <= near) | (lower == upper), 0.0, 1.0)
+    promise = certificate.Promise(
+        decrement=jnp.sqrt(jnp.sum((f.projected * f.kept) ** 2) + jnp.sum(out**2) + pushed.worth),
+        step=f.kept * matvec(f.inverse, f.projected * f.kept) / f.size,
+        x=x,
+        moved=sizes * x,
+        size=size,
+        slope=norm(cosines) / jnp.where(size > 0, size, 1.0),
+        freedom=m - x.shape[0],
+    )
+    return certificate.fit(status, promise, certificate.Asked(data.errors, data.ftol, data.xtol, data.gtol))
 
 
 def distance(x: Array, grad: Array, lower: Array, upper: Array) -> Array:

@@ -14,9 +14,11 @@ A step may leave the box. Two steps inside are compared by the model and the bet
 the way to the first bound, and the step with every variable stopped at 0.995 of the way to its own. The second takes the
 place of Branch, Coleman & Li's reflection: it too goes on beyond the first bound, and needs no second line search.
 
-A variable that is pushed to a bound by a slope that stays, and for which the rest of the way is worth less than `ftol`,
-goes all the way, so that what ends at a bound is at it exactly. A start on a bound is moved inside by eps^(2/3), for a
-model may have no derivative there; a variable whose bounds meet has v = 0 and stays.
+A variable that its own step would carry over its bound has its way there times its slope left to gain, which counts in
+what a lane has left. One that is pushed to a bound by a slope that stays, and for which the rest of the way is worth less
+than `ftol` (1e-8 of the cost where none is given), goes all the way, so that what ends at a bound is at it exactly. A start
+on a bound is moved inside by eps^(2/3), for a model may have no derivative there; a variable whose bounds meet has v = 0
+and stays.
 """
 
 import functools
@@ -33,6 +35,8 @@ from jaxopt_lite.lsq.lm import FitData, adjust, first_radius, lm
 from jaxopt_lite.lsq.normal import Model, restricted
 
 INSIDE = 0.995  # of the way to a bound (Branch, Coleman & Li 1999, section 6)
+ROUND = 16.0  # roundings of the cost that the rest of a way may always be worth
+WORTH = 1e-3  # of the distance asked in standard errors: 1e-8 of the cost; a variable that went too early comes back
 
 
 def strictly_inside(x0: Array, data: FitData) -> Array:
@@ -69,7 +73,8 @@ def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Pro
 
     y, slope = d * step.y, norm(v * m.c)
     inside = jnp.maximum(INSIDE, 1.0 - slope)
-    worth = ahead * jnp.abs(m.c) <= 0.5 * jnp.maximum(data.ftol, jnp.finfo(x.dtype).eps)
+    little = jnp.maximum(jnp.maximum(data.ftol, WORTH * data.errors), ROUND * jnp.finfo(x.dtype).eps)
+    worth = ahead * jnp.abs(m.c) <= 0.5 * little
     arrives = (ahead > 0) & worth & (ahead <= jnp.abs(m.c))
     to_bound = jnp.where(m.c > 0, down, up)
     stopped = jnp.where(arrives, to_bound, jnp.clip(y, inside * down, inside * up))
@@ -80,7 +85,9 @@ def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Pro
     better = jnp.any(arrives) | (gains[0] >= gains[1])
     y, gain = jnp.where(better, stopped, cut), jnp.where(better, *gains)
     unfinished = jnp.where(jnp.any(arrives), jnp.inf, 0.0)
-    ends = (step.offset + unfinished, step.length + unfinished, slope)
+    crosses = jnp.diagonal(m.A) * ahead < jnp.abs(m.c)
+    left = 2.0 * jnp.abs(m.c) * jnp.where(crosses, ahead, 0.0)
+    ends = (step.offset + jnp.sum(left) + unfinished, d * step.full + unfinished, slope)
     return Proposal(y, gain, *ends, norm(step.y, 2), step.mu)
 
 

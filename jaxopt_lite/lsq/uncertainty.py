@@ -7,17 +7,19 @@ with J the Jacobian of the weighted residuals at the solution, undamped and unsc
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite.core.dense import matvec
+from jaxopt_lite.core import certificate
+from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Measured, Oracle
-from jaxopt_lite.core.status import is_success
-from jaxopt_lite.lsq.orthogonal import covariance, factor
-from jaxopt_lite.lsq.solution import active, checked, free
+from jaxopt_lite.core.status import BAD_INPUT, is_success
+from jaxopt_lite.lsq.orthogonal import covariance, factor, lengths
+from jaxopt_lite.lsq.solution import active, bounds_that_hold, certified
 
 # cov_status
 ESTIMATED = 0
@@ -33,16 +35,19 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
 
     def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
         x, data = solved["x"], operands.data
-        at, rounding = oracle.measured(x, operands.function), solved.get("_rounding", 0.0)
-        f = factor(at.jacobian * _felt(x, at, operands.x0, rounding)[None, :], at.weighed)
+        at = oracle.measured(x, operands.function)
+        grad = matvec(at.jacobian.T, at.weighed)
+        pushed = bounds_that_hold(x, at, grad, data)
+        feels = felt(x, at, operands.x0)
+        f = factor(at.jacobian * feels[None, :], at.weighed)
         judged, held = f, jnp.zeros((), bool)
         if data.lower is not None:
-            unheld = free(x, matvec(at.jacobian.T, at.weighed), data)
-            judged = factor(at.jacobian * unheld[None, :], at.weighed)
+            judged = factor(at.jacobian * jnp.where(pushed.held, 0.0, feels)[None, :], at.weighed)
             held = jnp.any(active(x, data.lower, data.upper) != 0)
-        status = checked(solved["status"], x, at, judged, data, rounding)
-        inverse, rank = covariance(f)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
+        status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels)
+        status = jnp.where(m < _unknowns(x, data), BAD_INPUT, status).astype(jnp.int32)  # no fit, whatever was found
+        inverse, rank = covariance(f)
         freedom = (m - x.shape[0]).astype(x.dtype)
         variance = jnp.asarray(1.0, x.dtype) if absolute else 2.0 * at.cost / jnp.maximum(freedom, 1.0)
         none, failed = (freedom <= 0) & (not absolute), ~is_success(status)
@@ -55,14 +60,24 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
     return fields
 
 
-def _felt(x: Array, at: Measured, x0: Array, rounding: Array | float) -> Array:
+def _unknowns(x: Array, data: Any) -> Array | int:
+    """How many parameters are not frozen by bounds that meet."""
+    n = x.shape[0]
+    return n if data.lower is None else n - jnp.sum(data.lower == data.upper)
+
+
+def felt(x: Array, at: Measured, x0: Array) -> Array:
     """1.0 for parameters that the model feels, (n,); 0.0 where all that one contributes is rounding of the residual.
 
     A width without a height: its column is rounding, and has a direction all the same. What counts is the column times
-    the parameter, now or at the start, and the residuals, so that no unit has a part in it.
+    the parameter, now or at the start, so that no unit has a part in it; one that is and was 0 has no size of its own,
+    and is felt where it has a slope. Where the residuals have become zero to rounding of what the start was worth, that
+    rounding counts: of data without a signal the height goes to zero, and takes the slope of the width with it.
     """
-    size = jnp.sqrt(jnp.sum(jax.lax.stop_gradient(at.jacobian) ** 2, axis=0))
-    effect = size * jnp.maximum(jnp.abs(x), jnp.abs(x0))
-    spread = jnp.sqrt(2.0 * at.cost / at.residual.shape[0])
-    felt = jnp.maximum(effect, spread) > rounding
-    return jax.lax.stop_gradient(jnp.where(felt, 1.0, 0.0))
+    sizes = jax.lax.stop_gradient(lengths(at.jacobian))
+    known = jnp.maximum(jnp.abs(x), jnp.abs(x0))
+    effect = sizes * known
+    left, eps = jnp.sqrt(2.0 * at.cost), certificate.NOISE * jnp.finfo(x.dtype).eps
+    begun = eps * norm(effect, 2)
+    noise = jnp.where(left <= begun, begun, eps * (left + norm(sizes * x, 2)))
+    return jax.lax.stop_gradient(jnp.where((effect > noise) | (known == 0), 1.0, 0.0))

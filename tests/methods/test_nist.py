@@ -22,6 +22,8 @@ PARAMETER_DIGITS, RSS_DIGITS, DEVIATION_DIGITS = 1e-6, 1e-8, 1e-5  # what NIST's
 TIGHT, DEFAULT = 1e-15, 1e-8
 LENIENT, NOISE = 10.0, 16.0  # the package's own words for what it may call a success
 
+FOUR_DIGITS = 1e-4
+BY_DEFAULT = ("ENSO", "Rat43")  # the slowest to converge; the others by `make test-slow` alone
 QUICK = ("BoxBOD", "DanWood", "MGH10", "MGH17", "Misra1a", "Rat43")  # the others by `make test-slow` alone, but for lm
 slow = lambda name, way: [pytest.mark.slow] if way == "trf in bounds" and name not in QUICK else []
 
@@ -133,6 +135,20 @@ def test_default_tolerances_claim_no_false_success(name, way):
         else:
             assert np.all(np.isinf(pcov[lane]))
             assert info["cov_status"][lane] == 3
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in BY_DEFAULT else pytest.mark.slow) for n in PROBLEMS])
+def test_a_call_without_tolerances_gives_four_digits_from_both_starts(name):
+    """Of parameters and of deviations; ENSO's full steps converge by a factor of two each, and gave three."""
+    (x, y), starts = data(name, np.float64)
+    fit = lambda p0: curve_fit(model(name), x, y, p0, full_output=True)[:3]
+    popt, pcov, info = compiled(Program(jax.jit(jax.vmap(fit)).lower(starts)))(starts)
+    assert np.all(info["success"]), info["status"]
+    np.testing.assert_allclose(popt, np.stack([PROBLEMS[name]["certified"]] * 2), rtol=FOUR_DIGITS)
+    deviations = np.sqrt(np.diagonal(pcov, axis1=1, axis2=2))
+    np.testing.assert_allclose(deviations, np.stack([PROBLEMS[name]["certified_sd"]] * 2), rtol=FOUR_DIGITS)
+    if name == "ENSO":
+        assert np.all(info["nfev"] <= 21), info["nfev"]
 
 
 @problems
