@@ -17,9 +17,9 @@ from jaxopt_lite.api.root_scalar import read_points, stand_in
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import evaluations, read, traced
-from jaxopt_lite.core.program import present
+from jaxopt_lite.core.program import present, public
 from jaxopt_lite.core.protocol import Answer, Method, Need
-from jaxopt_lite.core.status import RUNNING
+from jaxopt_lite.core.status import RUNNING, decided
 
 
 @jax.tree_util.register_dataclass
@@ -36,7 +36,7 @@ class StepState:
     @property
     def status(self) -> Array:
         """() int32: -1 while running, else how it ended (`OptimizeResult.status`)."""
-        return self.run.status
+        return _status(self)
 
 
 class Stepper(NamedTuple):
@@ -206,9 +206,19 @@ def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
     return dataclasses.replace(state, run=run)
 
 
+def _ended(state: StepState) -> dict[str, Array]:
+    raw = loop.finish(state.method, state.run, state.data)
+    return public(raw) | {"status": decided(raw["status"])}  # there is no function to prove a claim with
+
+
+@jax.jit
+def _status(state: StepState) -> Array:
+    return _ended(state)["status"]
+
+
 @jax.jit
 def _fields(state: StepState) -> dict[str, Any]:
-    return present(state.layout, loop.finish(state.method, state.run, state.data), 1, state.method.needs)
+    return present(state.layout, _ended(state), 1, state.method.needs)
 
 
 def _result(state: StepState) -> OptimizeResult:
