@@ -5,12 +5,14 @@ is not known yet is infinite. A new value f(u) is learnt by one rule, in a walk 
 
     x <- the lower of x and u,  w <- the other,  v <- w;  w becomes the end on its side of x             (1)
 
-so that a walk is a record with an open end, and needs no phase besides. From the user's two points it goes downhill (Press,
+so that a walk is a record with an open end, and needs no phase besides. An open end is closed by a value that is higher than
+f(x) alone, for what is level may be so by rounding (1e16 + x): of two equal values the walk takes the one ahead and goes on,
+after three in long strides. So a bracket has a rise on both sides of x. From the user's two points it goes downhill (Press,
 Teukolsky, Vetterling & Flannery, Numerical Recipes, 3rd ed. 2007, section 10.1). With h = x - w and the vertex of the
 parabola through the three points at x + d, the next point is x + s,
 
     s = d              if the vertex lies ahead, and farther than 1.618 h
-    s = (LIMIT - 1) h  if |d| is larger than that: the three points lie on a line                        (2)
+    s = (LIMIT - 1) h  if |d| is larger than that (the three points lie on a line), or on a level        (2)
     s = 1.618 h        otherwise
 
 until a value does not descend any more. Three points of the user's are the walk's first three.
@@ -23,8 +25,9 @@ xtol is below sqrt(eps) the lane ends at working precision: values tell a minimi
 
 Changed for batches, where a turn costs what its operations cost: one evaluation a turn, also while bracketing; (1) has one
 comparison, where Brent ranks w and v by their values; a vertex behind x or near it is no point to ask for in a walk, for
-the golden step beyond it closes the bracket. A function that still falls where the numbers end is called unbounded. Three
-equal values are no bracket. A value that is not finite counts as higher than any other.
+the golden step beyond it closes the bracket. A function that still falls where the numbers end is called unbounded, one that
+is level there numerically difficult. They end at eps times the largest one where f is not finite there, for what it makes of
+x has overflown. Elsewhere a value that is not finite counts as higher than any other.
 """
 
 from collections.abc import Callable
@@ -90,7 +93,7 @@ def search(name: str, inside: Inside) -> Method:
 
     def tell(old: BracketState, query: Query, answer: Answer, data: BracketData) -> Told:
         s = _learnt(old, answer.fun)
-        was_open, walking = _is_open(old), _is_open(s)
+        was_open, walking, level = _is_open(old), _is_open(s), s.fx == s.fw
         tol1 = _accuracy(s.x, data)
         to_a, to_b = s.a - s.x, s.b - s.x
         larger = jnp.where(-to_a > to_b, to_a, to_b)
@@ -104,8 +107,9 @@ def search(name: str, inside: Inside) -> Method:
         u = jnp.where(first, data.xa, u)
         ended = jnp.where(data.xtol >= value_resolution(s.x.dtype), CONVERGED, PRECISION)
         status = jnp.where(~walking & (jnp.abs(larger) <= 2 * tol1), ended, RUNNING)
-        plateau = was_open & ~walking & (s.fx == s.fw) & (s.fx == s.fv)
-        status = jnp.where(plateau, NUMERICAL, jnp.where(walking & (jnp.abs(s.x) == most), UNBOUNDED, status))
+        nowhere = jnp.where(level, NUMERICAL, UNBOUNDED)
+        overflown = (s.fw == jnp.inf) & (s.w != s.x) & (jnp.abs(s.w) > jnp.finfo(s.x.dtype).eps * most)
+        status = jnp.where(was_open & ((jnp.abs(s.x) == most) | overflown), nowhere, status)
         good = _is_bracket(data)
         if data.xc is not None:  # the middle one, evaluated first, is lower than both
             good &= ~was_open | first | (answer.fun > old.fx)
@@ -129,11 +133,13 @@ def _report(s: BracketState, data: BracketData) -> dict[str, Array]:
 
 
 def _learnt(s: BracketState, fu: Array) -> BracketState:
-    """Rule (1). A tie leaves x, so that a plateau is an end; the first value makes none, for u is x."""
-    best = fu < s.fx
+    """Rule (1). Of equal values a walk takes the one ahead, but for the first two; the first value is no end, for u is x."""
+    best = (fu < s.fx) | ((fu == s.fx) & _is_open(s) & (s.w != s.x))
     x, fx = jnp.where(best, s.u, s.x), jnp.where(best, fu, s.fx)
     w, fw = jnp.where(best, s.x, s.u), jnp.where(best, s.fx, fu)
-    a, b = jnp.where(w < x, w, s.a), jnp.where(w > x, w, s.b)
+    higher = fw > fx
+    a = jnp.where((w < x) & (higher | ~jnp.isinf(s.a)), w, s.a)
+    b = jnp.where((w > x) & (higher | ~jnp.isinf(s.b)), w, s.b)
     return s._replace(a=a, b=b, x=x, w=w, v=s.w, fx=fx, fw=fw, fv=s.fw)
 
 
@@ -150,7 +156,8 @@ def _onward(s: BracketState, d: Array) -> Array:
     h = s.x - s.w
     most = (LIMIT - 1.0) * h
     ahead = (d * h > 0) & (jnp.abs(d) > GROWTH * jnp.abs(h))
-    return jnp.where(jnp.abs(d) >= jnp.abs(most), most, jnp.where(ahead, d, GROWTH * h))
+    far = (jnp.abs(d) >= jnp.abs(most)) | ((s.fx == s.fw) & (s.fx == s.fv) & (s.fx < jnp.inf))
+    return jnp.where(far, most, jnp.where(ahead, d, GROWTH * h))
 
 
 def _accuracy(x: Array, data: BracketData) -> Array:
