@@ -36,7 +36,7 @@ class StepState:
     @property
     def status(self) -> Array:
         """() int32: -1 while running, else how it ended (`OptimizeResult.status`)."""
-        return _status(self)
+        return self.run.status
 
 
 class Stepper(NamedTuple):
@@ -203,22 +203,14 @@ def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
         answer = Answer(fun=value, jacobian=None if slope is None else slope[None])
     query = state.method.ask(state.run.state, state.data)
     run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
-    return dataclasses.replace(state, run=run)
-
-
-def _ended(state: StepState) -> dict[str, Array]:
-    raw = loop.finish(state.method, state.run, state.data)
-    return public(raw) | {"status": decided(raw["status"])}  # there is no function to prove a claim with
-
-
-@jax.jit
-def _status(state: StepState) -> Array:
-    return _ended(state)["status"]
+    status = decided(loop.finish(state.method, run, state.data)["status"])  # there is no function to prove a claim with
+    return dataclasses.replace(state, run=run._replace(status=status))
 
 
 @jax.jit
 def _fields(state: StepState) -> dict[str, Any]:
-    return present(state.layout, _ended(state), 1, state.method.needs)
+    raw = loop.finish(state.method, state.run, state.data)
+    return present(state.layout, public(raw), 1, state.method.needs)
 
 
 def _result(state: StepState) -> OptimizeResult:

@@ -16,7 +16,8 @@ that it asked for and asks for the next.
 Where sqrt(eps) |x| exceeds xatol the lane ends at working precision: values tell a minimizer no better.
 
 Equal values everywhere are no minimum: they may be so by rounding, as on a plateau where f has underflowed. Some value of
-the run must be higher than the best one, by more than RISE eps of it; else the lane ends as numerically difficult.
+the run must be higher than the best one, by more than RISE eps of it; else the lane ends as numerically difficult, unless
+the interval is as narrow as asked from the start.
 
 A value that is not finite counts as higher than any other: the interval then shrinks away from it.
 """
@@ -85,7 +86,7 @@ def _ask(s: BoundedState, data: BoundedData) -> Query:
 
 
 def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> Told:
-    s = _learnt(s, answer.fun)
+    narrow, s = s.top == -jnp.inf, _learnt(s, answer.fun)  # done after one value: no point is farther away than asked
     middle = 0.5 * (s.a + s.b)
     tol1 = value_resolution(s.x.dtype) * jnp.abs(s.x) + data.xatol / 3.0
     tol1 = jnp.maximum(tol1, jnp.finfo(s.x.dtype).tiny)
@@ -94,8 +95,7 @@ def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> T
     good = jnp.isfinite(data.lower) & jnp.isfinite(data.upper) & (data.lower <= data.upper)
     asked = value_resolution(s.x.dtype) * jnp.abs(s.x) <= data.xatol
     risen = s.top - s.fx > RISE * jnp.finfo(s.x.dtype).eps * jnp.abs(s.fx)
-    seen = risen | (data.lower == data.upper)
-    ended = jnp.where(seen, jnp.where(asked, CONVERGED, PRECISION), NUMERICAL)
+    ended = jnp.where(risen | narrow, jnp.where(asked, CONVERGED, PRECISION), NUMERICAL)
     ended = jnp.where(jnp.isfinite(s.fx), ended, NOT_FINITE)
     status = jnp.where(good, jnp.where(done, ended, RUNNING), BAD_INPUT)
     return Told(s, status, jnp.ones((), bool))  # as in SciPy, an evaluation is an iteration
