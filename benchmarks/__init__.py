@@ -19,6 +19,8 @@ fails is a row that says so; without matplotlib there is no plot).
 | `bounded`    | L-BFGS-B and TNC in a box: a batch at n = 4, and n = 100,000 |
 | `spots`      | `curve_fit` on 100,000 Gaussian spots of 5 x 5 pixels, the rate at 10^6 and 10^7 (GPU), the memory |
 
+`python -m benchmarks.solved` prints which problems of the library each method solves, and what it claims of the others.
+
 What is fair about it:
 
 - Contenders run in interleaved rounds, each round on its own seeded batch that all of them share; medians and ratios

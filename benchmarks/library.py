@@ -33,13 +33,13 @@ def compare(suite: str, methods: tuple[str, ...], settings: Settings) -> list[Ro
     for method in methods:
         ours = [_ours(problem, method, settings.dtype) for problem in problems]
         theirs = [_scipy(problem, method) for problem in problems]
-        solved = [
-            np.array([_solved(p, x, settings.dtype) for p, (x, *_) in zip(problems, side, strict=True)])
+        right = [
+            np.array([solved(p, x, settings.dtype) for p, (x, *_) in zip(problems, side, strict=True)])
             for side in (ours, theirs)
         ]
-        both = solved[0] & solved[1]
+        both = right[0] & right[1]
         ratio = np.median(np.array([a[1] / b[1] for a, b in zip(ours, theirs, strict=True)])[both])
-        for name, side, good in ((OURS, ours, solved[0]), ("SciPy loop", theirs, solved[1])):
+        for name, side, good in ((OURS, ours, right[0]), ("SciPy loop", theirs, right[1])):
             failed = sum(not success for *_, success in side)
             extra: dict[str, Any] = {"solved": f"{good.sum()} of {len(problems)}", "checked": len(problems)}
             extra |= {"unsolved": [p.name for p, ok in zip(problems, good, strict=True) if not ok]}
@@ -49,11 +49,16 @@ def compare(suite: str, methods: tuple[str, ...], settings: Settings) -> list[Ro
 
 
 def _ours(problem: Any, method: str, dtype: str) -> tuple[np.ndarray, int, bool]:
+    res = ours(problem.fun, problem.x0, method, dtype)
+    return np.asarray(res.x, np.float64), int(res.nfev), bool(res.success)
+
+
+def ours(fun: Callable[..., Any], x0: Any, method: str, dtype: str, args: Any = (), bounds: Any = None) -> Any:
+    """The package's result, at its default tolerance and a generous budget."""
     import jaxopt_lite
 
     options = {"gtol": GTOL[dtype], "maxiter": MAXITER}
-    res = jaxopt_lite.minimize(problem.fun, jnp.asarray(problem.x0, dtype), method=method, options=options)
-    return np.asarray(res.x, np.float64), int(res.nfev), bool(res.success)
+    return jaxopt_lite.minimize(fun, jnp.asarray(x0, dtype), args, method=method, bounds=bounds, options=options)
 
 
 @functools.cache
@@ -76,9 +81,14 @@ def _scipy(problem: Any, method: str) -> tuple[np.ndarray, int, bool]:
     return res.x, res.nfev + (res.nhev if method == "Newton-CG" else 0), bool(res.success)
 
 
-def _solved(problem: Any, x: np.ndarray, dtype: str) -> bool:
+def solved(problem: Any, x: np.ndarray, dtype: str) -> bool:
+    """Is the value there that of a minimum which the literature names?"""
     with jax.enable_x64(True):
         value = float(problem.fun(jnp.asarray(x)))
-    near = NEAR if dtype == "float64" else NEAR_IN_FLOAT32
-    known = [v for v in (problem.fun_star, *problem.minima) if v is not None]
-    return any(abs(value - v) <= near * max(1.0, abs(v)) for v in known)
+    return any(near(value, v, dtype) for v in (problem.fun_star, *problem.minima) if v is not None)
+
+
+def near(value: float, wanted: float, dtype: str) -> bool:
+    """Does a value agree with another?"""
+    within = NEAR if dtype == "float64" else NEAR_IN_FLOAT32
+    return abs(value - wanted) <= within * max(1.0, abs(wanted))

@@ -90,6 +90,10 @@ def minimize(
     Statuses that can occur: 0, 1, 3, 4, 5, 6, 7 (crossed bounds in a lane), 8 (`OptimizeResult`). A hard problem never
     raises: its lane has a status, and the best finite point that was evaluated. Derivatives are NaN in lanes that failed.
 
+    0 means that the gradient is within gtol. What a method believes beyond that is decided after the run by the exact Newton
+    step at its point, from second derivatives of `fun`: 8 where the decrease that is still to be had is rounding, else 4.
+    What is refused may go on by a few Newton steps. All of their evaluations are counted and bounded by `maxfev`.
+
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
     2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success of its own (8).
     Newton-CG's success means a gradient within gtol, where SciPy's means a short step.

@@ -36,7 +36,7 @@ class StepState:
     @property
     def status(self) -> Array:
         """() int32: -1 while running, else how it ended (`OptimizeResult.status`)."""
-        return self.run.status
+        return decided(self.run.status)  # nothing can be proved from values that are told
 
 
 class Stepper(NamedTuple):

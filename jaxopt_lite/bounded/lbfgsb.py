@@ -88,4 +88,4 @@ def build(options: dict[str, Any]) -> Method:
 def lbfgsb(m: int, bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary
-    return Method("L-BFGS-B", Need.GRADIENT, functools.partial(_init, m), _ask, _tell, _report, rule, certificate=minimum)
+    return Method("L-BFGS-B", Need.GRADIENT, functools.partial(_init, m), _ask, _tell, _report, rule, certificate=minimum())

@@ -186,4 +186,4 @@ def build(options: dict[str, Any]) -> Method:
 def tnc(bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary
-    return Method("TNC", Need.HVP, _init, _ask, _tell, _report, rule, certificate=minimum)
+    return Method("TNC", Need.HVP, _init, _ask, _tell, _report, rule, certificate=minimum())

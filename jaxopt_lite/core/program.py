@@ -171,17 +171,15 @@ def _program(plan: Plan) -> Program:
         return public(_shown(plan, fields | {"status": decided(fields["status"])}))
 
     def solve_plain(call: Call) -> dict[str, Any]:
-        return _shown(plan, undecided(operands_of(plan, call)))
+        fields = undecided(operands_of(plan, call))
+        return _shown(plan, fields | ({} if later is None else {"_turns": fields["turns"]}))
 
     def decide_call(call: Call, fields: dict[str, Any]) -> dict[str, Any]:
         assert later is not None
-        raw = fields | {"x": plan.layout.ravel(jax.tree.leaves(fields["x"]))}
-        made = decidable(later)((raw, operands_of(plan, call)))
-        return (
-            fields
-            | _like_x(plan.layout, {n: made[n] for n in ("x", "fun", "status")})
-            | {"success": is_success(made["status"])}
-        )
+        vectors = {name: plan.layout.ravel(jax.tree.leaves(fields[name])) for name in LIKE_X if name in fields}
+        raw = {name: value for name, value in fields.items() if name not in ("nfev", "njev", "nhev", "success", "_turns")}
+        made = decidable(later)((raw | vectors | {"turns": fields["_turns"]}, operands_of(plan, call)))
+        return _shown(plan, made)
 
     def tangents_of(call: Call, d_call: Call, fields: dict[str, Any]) -> dict[str, Any]:
         operands, d_operands = jax.jvp(lambda c: operands_of(plan, c), (call,), (d_call,))

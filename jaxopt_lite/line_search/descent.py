@@ -160,4 +160,4 @@ def descent(name: str, direction: Direction, order: float) -> Method:
     def report(s: DescentState, data: Any) -> dict[str, Array]:
         return {"x": s.x, "fun": s.fun, "jac": s.grad, **direction.report(s.memory, data)}
 
-    return Method(name, Need.GRADIENT, init, ask, tell, report, stationary_rule, certificate=minimum)
+    return Method(name, Need.GRADIENT, init, ask, tell, report, stationary_rule, certificate=minimum(order))

@@ -177,4 +177,4 @@ def newton_cg(order: float) -> Method:
     def report(s: NewtonCGState, data: Any) -> dict[str, Array]:
         return {"x": s.x, "fun": s.fun, "jac": s.grad}
 
-    return Method("Newton-CG", Need.HVP, init, ask, tell, report, stationary_rule, certificate=minimum)
+    return Method("Newton-CG", Need.HVP, init, ask, tell, report, stationary_rule, certificate=minimum(order))

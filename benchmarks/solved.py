@@ -1,0 +1,184 @@
+"""`python -m benchmarks.solved`: which problems of `tests/problems` each method solves, and what it claims of the others.
+
+A line counts, for one method, set and dtype: the problems; those solved (the right value, recomputed in float64, whatever
+is claimed; of one variable: claimed and right); those claimed; and of the claims that are not solved, the ones that are
+true in another way (the gradient is within gtol: a plateau, a tail, another minimum) and the wrong ones. Below the table
+are the names of what is claimed wrongly, and of what is not solved, so that two runs can be compared. Problems with the
+same number of variables are one program, a switch, which is true branching outside of vmap: 112 programs instead of 900.
+"""
+
+import argparse
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.library import GTOL, near, ours, solved
+
+DESCENT = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC")
+BOXES = ("L-BFGS-B", "TNC")
+BRACKETED = ("bisect", "brentq", "brenth", "ridder", "toms748", "chandrupatla", "newton", "halley")
+OPEN = ("newton", "halley", "secant")
+WALKING, BOUNDED = ("brent", "golden"), "bounded"
+MAXITER = 500  # of a root: bisection of the largest brackets takes more than the default
+
+
+class Line(NamedTuple):
+    """What a method did with a problem."""
+
+    problem: str
+    solved: bool
+    claimed: bool
+    excused: bool  # claimed, not solved, and true in another way
+
+
+def main() -> None:
+    """Print the table, and then the names."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.solved", description="What is solved of the library.")
+    parser.add_argument("--methods", nargs="+", help="which methods (default: all)")
+    given = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)  # once, before anything is traced
+    names = []
+    print(f"{'method':14s} {'set':10s} {'dtype':8s} problems  solved claimed excused   wrong")
+    for method, kind, dtype, run in _runs():
+        if given.methods and method not in given.methods:
+            continue
+        lines = list(run(method, dtype))
+        wrong = [line.problem for line in lines if line.claimed and not (line.solved or line.excused)]
+        unsolved = [line.problem for line in lines if not line.solved]
+        counts = [sum(column) for column in list(zip(*lines, strict=True))[1:]]
+        numbers = "".join(f"{n:8d}" for n in (len(lines), *counts, len(wrong)))
+        print(f"{method:14s} {kind:10s} {dtype:8s}{numbers}", flush=True)
+        names += [f"{method}, {kind}, {dtype}: wrong {wrong or 'none'}, unsolved {unsolved or 'none'}"]
+    print("", *names, sep="\n")
+
+
+def _runs() -> Iterator[tuple[str, str, str, Callable[[str, str], Iterator[Line]]]]:
+    """(method, set, dtype, what makes the lines)."""
+    rows: list[tuple[tuple[str, ...], str, Callable[[str, str], Iterator[Line]]]] = [
+        (DESCENT, "smooth", functools.partial(_minima, ("MGH", "CLASSIC"))),
+        (DESCENT, "hard", functools.partial(_minima, ("HARD",))),
+        (BOXES, "boxed", _boxed),
+        ((*WALKING, BOUNDED), "scalar", _scalar),
+        (BRACKETED, "bracket", _bracketed),
+        (OPEN, "start", _open),
+    ]
+    for methods, kind, run in rows:
+        for method in methods:
+            for dtype in ("float64", "float32"):
+                yield method, kind, dtype, run
+
+
+@functools.cache
+def _together(n: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """fun(x, which) of all problems of n variables, and these."""
+    from tests import problems
+
+    same = tuple(p for p in problems.MGH + problems.CLASSIC + problems.HARD if p.n == n)
+    return lambda x, which: jax.lax.switch(which, [p.fun for p in same], x), same
+
+
+def _solve(problem: Any, method: str, dtype: str, x0: Any, bounds: Any = None) -> tuple[np.ndarray, bool, np.ndarray]:
+    """The point, whether success is claimed, and the gradient there."""
+    fun, same = _together(problem.n)
+    which = jnp.asarray(same.index(problem), jnp.int32)
+    res = ours(fun, x0, method, dtype, (which,), bounds)
+    x = np.asarray(res.x, np.float64)
+    return x, bool(res.success), np.asarray(_gradient(problem.n)(x, which))
+
+
+@functools.cache
+def _gradient(n: int) -> Callable[..., Any]:
+    return jax.jit(jax.grad(_together(n)[0]))
+
+
+def _minima(sets: tuple[str, ...], method: str, dtype: str) -> Iterator[Line]:
+    from tests import problems
+
+    for problem in (p for name in sets for p in getattr(problems, name)):
+        x, claimed, grad = _solve(problem, method, dtype, problem.x0)
+        right, flat = solved(problem, x, dtype), np.max(np.abs(grad)) <= 1.1 * GTOL[dtype]
+        yield Line(problem.name, right, claimed, bool(claimed and not right and flat))
+
+
+def _boxed(method: str, dtype: str) -> Iterator[Line]:
+    from jaxopt_lite import Bounds
+    from tests.problems.bounded_variants import BOXED
+
+    for boxed in BOXED:
+        bounds = Bounds(jnp.asarray(boxed.lower, dtype), jnp.asarray(boxed.upper, dtype))
+        x, claimed, grad = _solve(boxed.problem, method, dtype, boxed.x0, bounds)
+        value = float(boxed.problem.fun(jnp.asarray(x)))
+        right = value <= boxed.reference or near(value, boxed.reference, dtype)
+        left = np.max(np.abs(np.clip(x - grad, boxed.lower, boxed.upper) - x))
+        yield Line(boxed.name, right, claimed, bool(claimed and not right and left <= 1.1 * GTOL[dtype]))
+
+
+def _scalar(method: str, dtype: str) -> Iterator[Line]:
+    """Right is a point beside which nothing is lower, as far as values in the dtype tell."""
+    from jaxopt_lite import minimize_scalar
+    from tests.problems import SCALAR
+
+    fun = lambda x, which: jax.lax.switch(which, [p.fun for p in SCALAR], x)
+    eps = float(np.finfo(dtype).eps)
+    for i, problem in enumerate(SCALAR):
+        ends = tuple(jnp.asarray(end, dtype) for end in problem.bounds)
+        points = {"bounds" if method == BOUNDED else "bracket": ends}
+        res = minimize_scalar(fun, args=(jnp.asarray(i, jnp.int32),), method=method, options=None, **points)
+        x, claimed = float(res.x), bool(res.success)
+        step = 8 * (eps**0.5 * abs(x) + (1e-5 if method == BOUNDED else eps**0.5 * 1e-3))
+        low, high = problem.bounds if method == BOUNDED else (-np.inf, np.inf)
+        at, *others = (float(problem.fun(jnp.asarray(y))) for y in (x, x - step, x + step) if low <= y <= high)
+        right = np.isfinite(at) and not any(other < at - 100 * eps * abs(at) for other in others)
+        yield Line(problem.name, bool(claimed and right), claimed, False)
+
+
+def _roots(method: str, dtype: str, bracketed: bool, rows: Sequence[tuple[str, int, tuple[float, ...]]]) -> Iterator[Line]:
+    """Each row: name, which function, and (n, a, first end or start, second end); all are lanes of one batch."""
+    from jaxopt_lite import root_scalar
+    from tests.problems import FAMILIES, ROOTS
+
+    branches = [family.fun for family in FAMILIES] + [lambda x, n, a, f=p.fun: f(x) for p in ROOTS]
+    fun = lambda x, which, n, a: jax.lax.switch(which, branches, x, n, a)
+
+    def one(which: Any, n: Any, a: Any, low: Any, high: Any) -> Any:
+        points: dict[str, Any] = {"bracket": (low, high)} if bracketed else {"x0": low}
+        res = root_scalar(fun, (which, n, a), method=method, maxiter=MAXITER, **points)
+        return res.root, res.converged
+
+    which = np.array([row[1] for row in rows], np.int32)
+    n, a, low, high = np.array([row[2] for row in rows]).T
+    roots, claimed = map(np.asarray, jax.vmap(one)(which, *(v.astype(dtype) for v in (n, a, low, high))))
+    f = jax.jit(jax.vmap(lambda x, *rest: fun(x.astype(rest[1].dtype), *rest)))
+    value = lambda x, kind=np.float64: np.asarray(f(x, which, *(v.astype(dtype).astype(kind) for v in (n, a))), np.float64)
+    eps, at = float(np.finfo(dtype).eps), value(roots)
+    # Four times: a step is the m-th part of what is left of a root of multiplicity m, and some are triple.
+    asked = 4 * ((2e-12 if bracketed else 1.48e-8) + 4 * eps * np.abs(roots.astype(float)))
+    crossed = np.sign(value(roots - asked)) * np.sign(value(roots + asked)) <= 0
+    near_by = [(roots * (1 + k * eps)).astype(dtype) for k in range(-2, 3)]
+    noise = [np.abs(v - w) for x in near_by for v, w in ((value(x), at), (value(x, roots.dtype.type), value(x)))]
+    top = np.maximum(np.abs(value(low.astype(dtype))), np.abs(value(high.astype(dtype))))
+    right = (crossed | (np.abs(at) <= 4 * np.max(noise, 0))) & (np.abs(at) <= top)  # else a pole
+    for row, good, claims in zip(rows, right, claimed, strict=True):
+        yield Line(row[0], bool(claims and good), bool(claims), False)
+
+
+def _bracketed(method: str, dtype: str) -> Iterator[Line]:
+    from tests.problems import FAMILIES, ROOTS
+
+    rows = [(f"{family.name} {i}", k, row) for k, family in enumerate(FAMILIES) for i, row in enumerate(family.table)]
+    rows += [(p.name, len(FAMILIES) + k, (0.0, 0.0, *p.bracket)) for k, p in enumerate(ROOTS)]
+    return _roots(method, dtype, True, rows)
+
+
+def _open(method: str, dtype: str) -> Iterator[Line]:
+    from tests.problems import FAMILIES, ROOTS
+
+    return _roots(method, dtype, False, [(p.name, len(FAMILIES) + k, (0.0, 0.0, p.x0, p.x0)) for k, p in enumerate(ROOTS)])
+
+
+if __name__ == "__main__":
+    main()
