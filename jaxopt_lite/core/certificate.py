@@ -35,17 +35,15 @@ they do not solve, refuse.
 **A short step.** What claims by the length of its steps (`xrtol`) is judged by the length of the exact Newton step
 instead.
 
-**A zero of one variable.** With f and f' at the method's own point x the claim holds where
+**A zero of one variable.** A bracket [a, b] with a change of sign shrinks to a pole as well as to a zero. At a pole f / f' is
+as small as at a zero, but f' has the other sign: there Newton's step leads out of the bracket. So the method's own point x,
+an end of its last bracket, is a zero where
 
-    |f / f'| <= 2 eps |x|,  or f changes its sign among x, x +- eps |x|, x +- 2 eps |x|,                 (4)
+    f'(x) (f(b) - f(a)) (b - a) > 0  and  |f / f'| <= 2 tol(x)                                           (4)
 
-or, of a claim by tolerance, |f / f'| <= 2 tol(x); and |f| is no larger than where the search began. At a pole f / f' is
-small too, and the sign changes. But there f and f' lead apart: f rises over the change of sign and f' < 0, or the reverse. A
-bracket [a, b] tells the direction of its change of sign over any distance; how large |f| is at its ends tells nothing then:
-
-    f'(x) (f(b) - f(a)) (b - a) > 0  and  (4) or |f / f'| <= 2 tol(x)                                    (5)
-
-A slope of zero is that of a jump over zero, which counts as a root in a bracket.
+with the bracket that was given, for the direction of the change of sign is the same in all, and the accuracy that was asked.
+A slope of zero is that of a jump over zero, which counts. A method without a bracket proves its zeros in the turn, from the
+exact Newton step or from values on both sides, and claims none.
 
 A function that JAX cannot derive (twice) has no certificate, and its claims end as numerical difficulties.
 """
@@ -61,7 +59,7 @@ from jax import Array, lax
 from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
-from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, decided
+from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NOT_FINITE, PRECISION, decided
 
 Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (oracle, fields, operands) -> fields, decided
 
@@ -222,35 +220,23 @@ def _large(x: Array, g: Array, held: Array | None, times: Callable[[Array], Arra
 
 
 def zero(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
-    """The status of a zero of one variable that a method claims at its own point `_x`, decided, and the point with it."""
+    """The status of a zero that a method in a bracket claims at its own point `_x`, decided by (4), and the point with it."""
     x, t, data = fields["_x"], operands.function, operands.data
-    value = lambda x: oracle.merit(x, t)
-    in_bracket = hasattr(data, "a")
-    eps = jnp.finfo(x.dtype).eps
-    rounding = jnp.maximum(eps * jnp.abs(x), jnp.finfo(x.dtype).tiny)
-    first = data.a[None] if in_bracket else operands.x0
-    places = jnp.stack([*(x + k * rounding for k in (-2, -1, 1, 2)), first])
+    affordable = fields["turns"] + 2 <= operands.budget.maxturns
+    along = lambda x: jax.jvp(lambda x: oracle.merit(x, t), (x,), (jnp.ones_like(x),))
     try:
-        fun, slope = jax.jvp(value, (x,), (jnp.ones_like(x),))
+        value, slopes = jax.vmap(along)(jnp.stack([x, data.a[None]]))
     except NOT_DERIVED:
         return {"status": decided(fields["status"])}
-    around = jax.vmap(value)(places)
-    tol = jnp.where(fields["status"] == CLAIM + CONVERGED, data.xtol + data.rtol * jnp.abs(x[0]), 0.0)
-    step = jnp.abs(fun / jnp.where(slope == 0, 1.0, slope))
-    short = (slope != 0) & (step <= 2 * jnp.maximum(tol, rounding[0]))
-    crossed = jnp.any((around[:4] < 0) != (fun < 0))
-    rise = around[3] - around[0]
-    apart = ((around[3] < 0) != (around[0] < 0)) & (slope * rise < 0)
-    proved = (short | crossed) & ~apart
-    if in_bracket:
-        led = (slope > 0) == ((around[4] < 0) == (data.a < data.b))
-        proved = (proved & led) | (slope == 0)
-    else:
-        proved &= jnp.abs(fun) <= jnp.abs(around[4])
-    proved &= jnp.isfinite(fun) & jnp.isfinite(slope)
-    refused = NOT_FINITE if in_bracket else NUMERICAL
+    fun, slope = value[0], slopes[0]
+    tol = jnp.maximum(data.xtol + data.rtol * jnp.abs(x[0]), 4 * jnp.finfo(x.dtype).eps * jnp.abs(x[0]))
+    inward = (slope > 0) == ((value[1] < 0) == (data.a < data.b))
+    proved = (slope == 0) | (inward & (jnp.abs(fun) <= 2 * tol * jnp.abs(slope)))
+    proved &= jnp.isfinite(fun) & jnp.isfinite(slope) & affordable
+    refused = jnp.where(affordable, NOT_FINITE, BUDGET)
     return {
         "x": jnp.where(proved, x, fields["x"]),
         "fun": jnp.where(proved, fun, fields["fun"]),
         "status": jnp.where(proved, fields["status"] - CLAIM, refused).astype(jnp.int32),
+        "turns": fields["turns"] + jnp.where(affordable, 2, 0),
     }

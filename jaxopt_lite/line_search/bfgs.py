@@ -41,7 +41,11 @@ class BFGSData(NamedTuple):
 
 
 OPTIONS = {
-    "xrtol": Option(0.0, POSITIVE_OR_ZERO, "Stop when a step is shorter than xrtol times (xrtol + max|x|); a success where the exact Newton step is too."),
+    "xrtol": Option(
+        0.0,
+        POSITIVE_OR_ZERO,
+        "Stop when a step is shorter than xrtol times (xrtol + max|x|); a success where the exact Newton step is too.",
+    ),
     "hess_inv0": Option(
         None, MATRIX, "First inverse Hessian, (n, n), symmetric and positive definite. Default: the identity, scaled."
     ),

@@ -4,12 +4,13 @@
     halley:  step = -(f / f') / (1 - f f'' / (2 f'^2))     where the second term is below 1     (2)
 
 (Traub, Iterative Methods for the Solution of Equations, 1964, sections 1.2 and 5.2; orders 2 and 3.) A lane without a
-bracket ends by the rule of the secant method: two short steps, the second one shorter, so that f at the point that is
-returned has been seen. A derivative of zero ends it as numerical difficulties. Two steps of which the second turns back
-and is not shorter may follow the rounding of f at a root; they may also be a cycle of a function that varies over such
-distances. Only where |f| has fallen to sqrt(eps) of its first value are they taken for rounding. If they are as short as
-asked that is a root; if they are shorter than sqrt(eps) |x|, which is what rounding makes where f' vanishes too, the lane
-claims one, for the certificate (`core/certificate.py`) to decide.
+bracket ends by the rule of the secant method, (2) there, so that f at the point that is returned has been seen. A derivative
+of zero ends it as numerical difficulties.
+
+Two steps shorter than sqrt(eps) |x|, the second not the shorter one, may follow the rounding of f at a root; they may also
+be a cycle of a function that varies over such distances, as (x - c)^3 - 2 (x - c) + 2 does from a large c. They are rounding,
+and the lane ends at working precision, only where f changes its sign between the two points and |f| has fallen to sqrt(eps)
+of its largest value.
 
 With a bracket (Press et al., Numerical Recipes, section 9.4) both ends are evaluated, and every point takes the place of
 the end with its sign. A step that would leave the bracket, or that is longer than half of the one before it, is replaced by
@@ -28,13 +29,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite.core.certificate import zero
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
-from jaxopt_lite.core.status import CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING, is_success
+from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING, is_success
 from jaxopt_lite.core.stopping import OPEN_XTOL, value_resolution
 from jaxopt_lite.scalar import bracket, secant
-from jaxopt_lite.scalar.bracket import BracketData, differ, half, middle, outcome, success, tolerance
+from jaxopt_lite.scalar.bracket import BracketData, differ, half, middle, outcome, tolerance
 from jaxopt_lite.scalar.secant import contracting
 
 FARTHER = 4.0  # times the last step, see above: 13 of them lead from a rounding of float64 to sqrt(eps)
@@ -48,11 +48,12 @@ class OpenData(NamedTuple):
 
 
 class OpenState(NamedTuple):
-    """One point."""
+    """Two points; `pre` is the last one that was evaluated. Nothing depends on the status: a turn would reckon it again."""
 
-    x: Array  # () point asked for; of a lane that has ended, the last one evaluated
-    fx: Array  # () of a lane that has ended at x; while it runs the first |f|
-    step: Array  # () that led to x; inf at the start
+    x: Array  # () point asked for
+    pre: Array  # () point before it; inf at the start
+    f_pre: Array  # () there
+    top: Array  # () largest |f|
 
 
 class SafeData(NamedTuple):
@@ -106,22 +107,18 @@ def _step(answer: Answer) -> tuple[Array, Array]:
 
 def _open_init(x0: Array, data: OpenData) -> OpenState:
     inf = jnp.full((), jnp.inf, x0.dtype)
-    return OpenState(x0[0], inf, inf)
+    return OpenState(x0[0], inf, inf, jnp.zeros_like(inf))
 
 
 def _open_tell(s: OpenState, query: Query, answer: Answer, data: OpenData) -> Told:
     step, flat = _step(answer)
-    first, small = jnp.isinf(s.step), value_resolution(s.x.dtype)
-    size, length = jnp.abs(answer.fun), jnp.abs(step)
-    back = (length >= jnp.abs(s.step)) & ((step < 0) != (s.step < 0)) & (size <= small * s.fx)
-    short, near = length <= tolerance(s.x, data), length <= small * jnp.abs(s.x)
-    lost = jnp.where(short, success(s.x, data), jnp.where(near, CLAIM + PRECISION, RUNNING))
-    status = jnp.where(back, lost, contracting(s.x, s.step, step, data))
+    x, fx, last, small = s.x, answer.fun, s.x - s.pre, value_resolution(s.x.dtype)
+    fallen = (jnp.abs(fx) <= small * s.top) & differ(fx, s.f_pre)
+    lost = fallen & (jnp.abs(step) >= jnp.abs(last)) & (jnp.abs(step) <= small * jnp.abs(x))
+    status = jnp.where(lost, PRECISION, contracting(x, last, step, data))
     status = jnp.where(flat, NUMERICAL, status)
-    status = jnp.where(answer.finite, jnp.where(answer.fun == 0, CONVERGED, status), NOT_FINITE)
-    runs = status == RUNNING
-    fx = jnp.where(runs, jnp.where(first, size, s.fx), answer.fun)
-    return Told(OpenState(jnp.where(runs, s.x + step, s.x), fx, step), status, ~first)
+    status = jnp.where(answer.finite, jnp.where(fx == 0, CONVERGED, status), NOT_FINITE)
+    return Told(OpenState(x + step, x, fx, jnp.maximum(s.top, jnp.abs(fx))), status, ~jnp.isinf(s.pre))
 
 
 def _safe_init(x0: Array, data: SafeData) -> SafeState:
@@ -161,14 +158,18 @@ def _safe_tell(s: SafeState, query: Query, answer: Answer, data: SafeData) -> To
     return Told(SafeState(new, fx, led, negative, positive), status, ~(first | second))
 
 
-def _report(s: Any, data: Any) -> dict[str, Array]:
+def _open_report(s: OpenState, data: OpenData) -> dict[str, Array]:
+    return {"x": s.pre[None], "fun": s.f_pre}
+
+
+def _safe_report(s: SafeState, data: SafeData) -> dict[str, Array]:
     return {"x": s.x[None], "fun": s.fx}
 
 
 @functools.cache
 def _method(name: str, needs: Need, bracketed: bool) -> Method:
-    init, tell = (_safe_init, _safe_tell) if bracketed else (_open_init, _open_tell)
-    return Method(name, needs, init, _ask, tell, _report, root, certificate=None if bracketed else zero, zero=True)
+    parts = (_safe_init, _ask, _safe_tell, _safe_report) if bracketed else (_open_init, _ask, _open_tell, _open_report)
+    return Method(name, needs, *parts, root, zero=True)
 
 
 def newton(options: dict[str, Any]) -> Method:
