@@ -35,9 +35,9 @@ they do not solve, refuse.
 **A short step.** What claims by the length of its steps (`xrtol`) is judged by the length of the exact Newton step
 instead.
 
-**A zero of one variable.** A bracket [a, b] with a change of sign shrinks to a pole as well as to a zero. At a pole f / f' is
-as small as at a zero, but f' has the other sign: there Newton's step leads out of the bracket. So the method's own point x,
-an end of its last bracket, is a zero where
+**A zero of one variable.** A bracket [a, b] with a change of sign shrinks to a pole as well as to a zero. At a pole f / f'
+is as small as at a zero, but f' has the other sign: Newton's step leads out of the bracket. So the method's own point x, an
+end of its last bracket, is a zero where
 
     f'(x) (f(b) - f(a)) (b - a) > 0  and  |f / f'| <= 2 tol(x)                                           (4)
 
@@ -220,7 +220,7 @@ def _large(x: Array, g: Array, held: Array | None, times: Callable[[Array], Arra
 
 
 def zero(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
-    """The status of a zero that a method in a bracket claims at its own point `_x`, decided by (4), and the point with it."""
+    """The status of a zero that a method in a bracket claims at its own point `_x`, decided by (4), and the point."""
     x, t, data = fields["_x"], operands.function, operands.data
     affordable = fields["turns"] + 2 <= operands.budget.maxturns
     along = lambda x: jax.jvp(lambda x: oracle.merit(x, t), (x,), (jnp.ones_like(x),))

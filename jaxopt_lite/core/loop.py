@@ -15,7 +15,6 @@ from jax import Array, lax
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query
 from jaxopt_lite.core.status import BAD_INPUT, BUDGET, CLAIM, NOT_FINITE, RUNNING, UNBOUNDED, is_claim, is_success
 
-GROWN = 8.0  # times the least |fun|: what rounding does not make at a root; to a pole |fun| grows a thousandfold and more
 WITH_GRADIENT = (Need.GRADIENT, Need.HESSIAN, Need.HVP)
 
 
@@ -69,11 +68,11 @@ def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
     """The raw result of a lane: the method's own point where it succeeded, else the best finite point seen.
 
     Of a method that seeks a zero a claim is of its own point, `_x`, beside which the best one may be somewhere else. If that
-    has a much smaller |fun|, or no iteration led to the own one, success is but a claim: a bracket shrinks to a pole, too.
+    has a smaller |fun|, or no iteration led to the own one, success is but a claim: a bracket shrinks to a pole, too.
     """
     fields, status = method.report(run.state, data), run.status
     if method.zero and method.certificate is not None:
-        grown = jnp.abs(fields["fun"]) > GROWN * jnp.abs(run.best.fun)
+        grown = jnp.abs(fields["fun"]) > jnp.abs(run.best.fun)
         unseen = (run.counts[0] == 0) & (fields["fun"] != 0)
         status = jnp.where(is_success(status) & (grown | unseen), status + CLAIM, status)
         fields["_x"] = fields["x"]

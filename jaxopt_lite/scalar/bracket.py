@@ -9,7 +9,7 @@ of which the first is what was asked for and the second what the dtype resolves:
 at working precision.
 
 A sign change is no root where f has a pole: |f| grows without limit as the bracket shrinks toward it, while at a root of
-a continuous f it falls. So the end that is returned has about the least |f| of all points of the run, or the loop makes a
+a continuous f it falls. So the end that is returned has the least |f| of all points of the run, or the loop makes a
 claim of its success (`core/loop.py`), which the slope there decides (`core/certificate.py`); it does so for a bracket that
 is narrow from the start. A jump from one sign to the other counts as a root.
 

@@ -4,13 +4,13 @@
     halley:  step = -(f / f') / (1 - f f'' / (2 f'^2))     where the second term is below 1     (2)
 
 (Traub, Iterative Methods for the Solution of Equations, 1964, sections 1.2 and 5.2; orders 2 and 3.) A lane without a
-bracket ends by the rule of the secant method, (2) there, so that f at the point that is returned has been seen. A derivative
+bracket ends by the rules of the secant method, (2) and (3) there, so that f at the point that is returned has been seen. A derivative
 of zero ends it as numerical difficulties.
 
-Two steps shorter than sqrt(eps) |x|, the second not the shorter one, may follow the rounding of f at a root; they may also
-be a cycle of a function that varies over such distances, as (x - c)^3 - 2 (x - c) + 2 does from a large c. They are rounding,
-and the lane ends at working precision, only where f changes its sign between the two points and |f| has fallen to sqrt(eps)
-of its largest value.
+Two steps shorter than sqrt(eps) |x|, of which the second is not half of the first, may follow the rounding of f at a root;
+they may also be a cycle of a function that varies over such distances, as (x - c)^3 - 2 (x - c) + 2 does from a large c. They
+are rounding only where f changes its sign between the two points and |f| has fallen to sqrt(eps) of its largest value: the
+lane ends at working precision.
 
 With a bracket (Press et al., Numerical Recipes, section 9.4) both ends are evaluated, and every point takes the place of
 the end with its sign. A step that would leave the bracket, or that is longer than half of the one before it, is replaced by
@@ -114,7 +114,7 @@ def _open_tell(s: OpenState, query: Query, answer: Answer, data: OpenData) -> To
     step, flat = _step(answer)
     x, fx, last, small = s.x, answer.fun, s.x - s.pre, value_resolution(s.x.dtype)
     fallen = (jnp.abs(fx) <= small * s.top) & differ(fx, s.f_pre)
-    lost = fallen & (jnp.abs(step) >= jnp.abs(last)) & (jnp.abs(step) <= small * jnp.abs(x))
+    lost = fallen & (2 * jnp.abs(step) > jnp.abs(last)) & (jnp.abs(step) <= small * jnp.abs(x))
     status = jnp.where(lost, PRECISION, contracting(x, last, step, data))
     status = jnp.where(flat, NUMERICAL, status)
     status = jnp.where(answer.finite, jnp.where(fx == 0, CONVERGED, status), NOT_FINITE)

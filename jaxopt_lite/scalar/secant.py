@@ -6,16 +6,20 @@ With u = pre - x, where `pre` is the point before x, and the ratio r of the smal
 
 (Dahlquist and Bjorck, Numerical Methods, 1974, section 6.4; the order is 1.62.) There is no bracket and no promise.
 
-The lane ends where the step that led to x and the one that leads on are both as short as asked, and so is half of the way
-that is left if all steps to come contract like these two, as they do at a root of multiplicity two and more:
+The lane ends where the step that led to x and the one that leads on are both as short as asked and the second one turns back
+or is no more than half of the first,
 
-    |step| <= tol,  |last| <= tol,  |step| / (1 - q) <= 2 tol,  q = |step / last|               (2)
+    |step| <= tol,  |last| <= tol,  |step| <= |last| / 2                                        (2)
+
+or, for a root of multiplicity above two, where the steps keep a ratio 1 - 1/m and the way left is m steps,
+
+    |step| <= SHORT tol,  |last| <= tol,  |step| <= SLOWEST |last|                              (3)
 
 Points that flee from a pole take short steps too, but longer and longer ones, and points that flee to infinity along a tail
 take steps of about the same length. f is known at the point that is returned. No step is shorter than two roundings of x:
 one that is rounded away beside an enormous value would find the same point again; the next one tells the slope there.
 
-Two equal values have no secant: numerical difficulties. They may be the rounding of f at a root, as well as a minimum of |f|.
+Two equal values have no secant: numerical difficulties. They may be the rounding of f at a root, or a minimum of |f|.
 """
 
 from typing import Any, NamedTuple
@@ -31,7 +35,7 @@ from jaxopt_lite.core.stopping import OPEN_XTOL
 from jaxopt_lite.scalar.bracket import resolution, success, tolerance
 
 APART = 1e-4  # of the two starts, where one is given: SciPy's
-SHORT, SLOWEST = 0.2, 0.9  # so that SHORT / (1 - SLOWEST) = 2; the ratio 0.9 is that of a root of multiplicity ten
+SHORT, SLOWEST = 0.4, 0.9  # of (3): so that the way left is 4 tol at most; 0.9 is the ratio at a root of multiplicity ten
 
 
 class SecantData(NamedTuple):
@@ -90,10 +94,11 @@ def _tell(s: SecantState, query: Query, answer: Answer, data: SecantData) -> Tol
 
 
 def contracting(x: Array, last: Array, step: Array, data: Any) -> Array:
-    """How an open method stands at x, where the step `last` led and `step` leads on: (2)."""
+    """How an open method stands at x, where the step `last` led and `step` leads on: (2), (3)."""
     size, before, tol = jnp.abs(step), jnp.abs(last), tolerance(x, data)
     slower = (size <= SHORT * tol) & (size <= SLOWEST * before)
-    ends = (jnp.maximum(size, before) <= tol) & ((2 * size <= before) | slower | (x + step == x))
+    turned = (step < 0) != (last < 0)
+    ends = (jnp.maximum(size, before) <= tol) & ((2 * size <= before) | slower | turned | (x + step == x))
     return jnp.where(ends, success(x, data), RUNNING)
 
 

@@ -85,7 +85,8 @@ def test_no_point_at_or_outside_of_the_bounds(problem, dtype):
     assert np.all(asked < upper)
 
 
-# another minimum than the least may be found; in float32 the plain around the narrow well is all rounding; flat is no minimum
+# another minimum than the least may be found; in float32 the plain around the narrow well is all rounding; of equal values
+# none is a minimum
 NOT_FOUND = {np.float32: {"multimodal", "flat", "narrow"}, np.float64: {"multimodal", "flat"}}
 FOUND = [(p, d) for p in SCALAR for d in DTYPES if not p.tags & NOT_FOUND[d]]
 
