@@ -4,13 +4,13 @@
     halley:  step = -(f / f') / (1 - f f'' / (2 f'^2))     where the second term is below 1     (2)
 
 (Traub, Iterative Methods for the Solution of Equations, 1964, sections 1.2 and 5.2; orders 2 and 3.) A lane without a
-bracket ends by the rules of the secant method, (2) and (3) there, so that f at the point that is returned has been seen. A derivative
-of zero ends it as numerical difficulties.
+bracket ends by the rules of the secant method, (2) and (3) there, so that f at the point that is returned has been seen. A
+derivative of zero ends it as numerical difficulties.
 
 Two steps shorter than sqrt(eps) |x|, of which the second is not half of the first, may follow the rounding of f at a root;
-they may also be a cycle of a function that varies over such distances, as (x - c)^3 - 2 (x - c) + 2 does from a large c. They
-are rounding only where f changes its sign between the two points and |f| has fallen to sqrt(eps) of its largest value: the
-lane ends at working precision.
+they may also be a cycle of a function that varies over such distances, as (x - c)^3 - 2 (x - c) + 2 does from a large c.
+They are rounding only where f changes its sign between the two points and |f| has fallen to sqrt(eps) of its largest value:
+the lane ends at working precision.
 
 With a bracket (Press et al., Numerical Recipes, section 9.4) both ends are evaluated, and every point takes the place of
 the end with its sign. A step that would leave the bracket, or that is longer than half of the one before it, is replaced by
@@ -168,8 +168,9 @@ def _safe_report(s: SafeState, data: SafeData) -> dict[str, Array]:
 
 @functools.cache
 def _method(name: str, needs: Need, bracketed: bool) -> Method:
-    parts = (_safe_init, _ask, _safe_tell, _safe_report) if bracketed else (_open_init, _ask, _open_tell, _open_report)
-    return Method(name, needs, *parts, root, zero=True)
+    if bracketed:
+        return Method(name, needs, _safe_init, _ask, _safe_tell, _safe_report, root, zero=True)
+    return Method(name, needs, _open_init, _ask, _open_tell, _open_report, root, zero=True)
 
 
 def newton(options: dict[str, Any]) -> Method:
