@@ -66,10 +66,12 @@ def minimize_scalar(
     Notes
     -----
     Statuses that can occur: 0; 1; 3 (a value of minus infinity, or a function that falls as far as the numbers go); 4 (no
-    bracket: the first three values are equal); 5 (no finite value); 7 (traced bounds or brackets that are none, and a
-    bracket of three points whose middle value is not the lowest, where SciPy raises ValueError); 8 (the accuracy asked for
-    is less than sqrt(eps) |x|). Success means that the interval that holds x is as narrow as asked (0), or as the dtype
-    resolves (8): values alone tell a minimizer no better than sqrt(eps) |x|. Several minima: one of them is found.
+    rise is seen: values are level as far as the numbers go, or in all of the interval); 5 (no finite value); 7 (traced
+    bounds or brackets that are none, and a bracket of three points whose middle value is not the lowest, where SciPy raises
+    ValueError); 8 (the accuracy asked for is less than sqrt(eps) |x|). Success means that the interval that holds x is as
+    narrow as asked (0), or as the dtype resolves (8), and that higher values were seen: on both sides of x, or somewhere
+    between the bounds. Values alone tell a minimizer no better than sqrt(eps) |x|, and no minimum where all are equal, be it
+    by rounding (1e16 + x) or because the function is constant. Several minima: one of them is found.
 
     A value that is not finite counts as higher than any other. Derivatives are NaN in lanes without success.
 

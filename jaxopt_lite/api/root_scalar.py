@@ -85,9 +85,10 @@ def root_scalar(
     Statuses that can occur: 0; 1; 4 (a derivative or a difference of zero stopped an open method); 5 (f is not finite at a
     point, or grows toward a sign change as at a pole); 7 (no change of sign; traced ends that are equal or not finite); 8
     (the accuracy asked is less than 4 eps |x|, or than f resolves). Success means that a bracket with a change of sign is
-    as narrow as asked, and |f| no larger there than at the ends that were given; or, without a bracket, that a step and the
-    Newton (or secant) step after it are both as short as asked, the second being shorter; or that f is zero at x. A jump
-    over zero counts as a change of sign.
+    as narrow as asked, and no pole; or, without a bracket, that a step and the Newton (or secant) step after it are both as
+    short as asked, and contract; or that f is zero at x. A jump over zero counts as a change of sign, and what underflows to
+    zero as zero. Where |f| has grown in a bracket, the slope at x tells a pole from a zero: two more evaluations, of f and
+    its derivative by autodiff, in these lanes alone. 'newton' and 'halley' in a bracket know the slope.
 
     Without success x is the point with the least |f| that was evaluated.
 

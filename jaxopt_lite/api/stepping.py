@@ -17,7 +17,7 @@ from jaxopt_lite.api.root_scalar import read_points, stand_in
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import evaluations, read, traced
-from jaxopt_lite.core.program import present
+from jaxopt_lite.core.program import present, public
 from jaxopt_lite.core.protocol import Answer, Method, Need
 from jaxopt_lite.core.status import RUNNING, decided
 
@@ -203,13 +203,14 @@ def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
         answer = Answer(fun=value, jacobian=None if slope is None else slope[None])
     query = state.method.ask(state.run.state, state.data)
     run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
-    return dataclasses.replace(state, run=run)
+    status = decided(loop.finish(state.method, run, state.data)["status"])  # there is no function to prove a claim with
+    return dataclasses.replace(state, run=run._replace(status=status))
 
 
 @jax.jit
 def _fields(state: StepState) -> dict[str, Any]:
-    fields = loop.finish(state.method, state.run, state.data)
-    return present(state.layout, fields | {"status": state.status}, 1, state.method.needs)
+    raw = loop.finish(state.method, state.run, state.data)
+    return present(state.layout, public(raw), 1, state.method.needs)
 
 
 def _result(state: StepState) -> OptimizeResult:

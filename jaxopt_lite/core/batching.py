@@ -155,16 +155,21 @@ def over_claims(status: Array, done: Any, block: Callable[[Array, Any], Any], x:
     """
     total = status.shape[0]
     claims = is_claim(status)
-    ended = jnp.cumsum(claims, dtype=jnp.int32)
     width = max(1, min(JUDGED, total, CPU_CACHE // (x.shape[-1] ** 2 * x.dtype.itemsize)))
-    place = jnp.where(claims, ended - 1, total + width)
-    queue = jnp.full(total + width, total, jnp.int32).at[place].set(jnp.arange(total, dtype=jnp.int32), mode="drop")
+
+    def those_that_claim() -> Array:
+        place = jnp.where(claims, jnp.cumsum(claims, dtype=jnp.int32) - 1, total + width)
+        return jnp.full(total + width, total, jnp.int32).at[place].set(jnp.arange(total, dtype=jnp.int32), mode="drop")
+
+    count = jnp.sum(claims, dtype=jnp.int32)
+    # The queue costs 20 ns a problem, a tenth of what a root finder takes: where nobody claims there is none.
+    queue = lax.cond(count > 0, those_that_claim, lambda: jnp.full(total + width, total, jnp.int32))
 
     def some(carry: tuple[Array, Any]) -> tuple[Array, Any]:
         first, done = carry
         return first + width, block(lax.dynamic_slice_in_dim(queue, first, width), done)
 
-    return lax.while_loop(lambda carry: carry[0] < ended[-1], some, (jnp.zeros((), jnp.int32), done))[1]
+    return lax.while_loop(lambda carry: carry[0] < count, some, (jnp.zeros((), jnp.int32), done))[1]
 
 
 def solve_queue(lane: Lane, schedule: Schedule, batch: Batch) -> dict[str, Array]:

@@ -58,6 +58,16 @@ and of the parameters, and no decrement better than
 where the second term is how far x, rounded to its dtype, moves the residuals: of a linear model, the size of its values.
 Where no freedom is left (m <= n) s^2 is taken as |r|^2: a step that changes nothing of a residual that stays.
 
+**A zero of one variable.** A bracket [a, b] with a change of sign shrinks to a pole as well as to a zero. At a pole f / f'
+is as small as at a zero, but f' has the other sign: Newton's step leads out of the bracket. So the method's own point x, an
+end of its last bracket, is a zero where
+
+    f'(x) (f(b) - f(a)) (b - a) > 0  and  |f / f'| <= 2 tol(x)                                           (6)
+
+with the bracket that was given, for the direction of the change of sign is the same in all, and the accuracy that was asked.
+A slope of zero is that of a jump over zero, which counts. A method without a bracket proves its zeros in the turn, from the
+exact Newton step or from values on both sides, and claims none.
+
 A function that JAX cannot derive (twice) has no certificate, and its claims end as numerical difficulties.
 """
 
@@ -65,13 +75,14 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
-from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NUMERICAL, PRECISION, decided, is_success
+from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, decided, is_success
 
 Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (oracle, fields, operands) -> fields, decided
 
@@ -256,6 +267,29 @@ def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     solved = (dot(r, r) <= enough) & (curvature > 0)
     bend = dot(jnp.abs(x), jnp.abs(times(x[:, None])[:, 0]))
     return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend)
+
+
+def zero(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
+    """The status of a zero that a method in a bracket claims at its own point `_x`, decided by (6), and the point."""
+    x, t, data = fields["_x"], operands.function, operands.data
+    affordable = fields["turns"] + 2 <= operands.budget.maxturns
+    along = lambda x: jax.jvp(lambda x: oracle.merit(x, t), (x,), (jnp.ones_like(x),))
+    try:
+        value, slopes = jax.vmap(along)(jnp.stack([x, data.a[None]]))
+    except NOT_DERIVED:
+        return {"status": decided(fields["status"])}
+    fun, slope = value[0], slopes[0]
+    tol = jnp.maximum(data.xtol + data.rtol * jnp.abs(x[0]), 4 * jnp.finfo(x.dtype).eps * jnp.abs(x[0]))
+    inward = (slope > 0) == ((value[1] < 0) == (data.a < data.b))
+    proved = (slope == 0) | (inward & (jnp.abs(fun) <= 2 * tol * jnp.abs(slope)))
+    proved &= jnp.isfinite(fun) & jnp.isfinite(slope) & affordable
+    refused = jnp.where(affordable, NOT_FINITE, BUDGET)
+    return {
+        "x": jnp.where(proved, x, fields["x"]),
+        "fun": jnp.where(proved, fun, fields["fun"]),
+        "status": jnp.where(proved, fields["status"] - CLAIM, refused).astype(jnp.int32),
+        "turns": fields["turns"] + jnp.where(affordable, 2, 0),
+    }
 
 
 class Promise(NamedTuple):

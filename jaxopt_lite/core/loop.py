@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query
-from jaxopt_lite.core.status import BAD_INPUT, BUDGET, NOT_FINITE, RUNNING, UNBOUNDED, is_claim, is_success
+from jaxopt_lite.core.status import BAD_INPUT, BUDGET, CLAIM, NOT_FINITE, RUNNING, UNBOUNDED, is_claim, is_success
 
 WITH_GRADIENT = (Need.GRADIENT, Need.HESSIAN, Need.HVP)
 
@@ -65,9 +65,18 @@ def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budg
 
 
 def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
-    """The raw result of a lane: the method's own point where it succeeded, else the best finite point seen."""
-    fields = method.report(run.state, data)
-    success = is_success(run.status)
+    """The raw result of a lane: the method's own point where it succeeded, else the best finite point seen.
+
+    Of a method that seeks a zero a claim is of its own point, `_x`, beside which the best one may be somewhere else. If that
+    has a smaller |fun|, or no iteration led to the own one, success is but a claim: a bracket shrinks to a pole, too.
+    """
+    fields, status = method.report(run.state, data), run.status
+    if method.zero and method.certificate is not None:
+        grown = jnp.abs(fields["fun"]) > jnp.abs(run.best.fun)
+        unseen = (run.counts[0] == 0) & (fields["fun"] != 0)
+        status = jnp.where(is_success(status) & (grown | unseen), status + CLAIM, status)
+        fields["_x"] = fields["x"]
+    success = is_success(status)
     choose = lambda own, best: jnp.where(success, own, best)
     if method.needs is not Need.NOTHING:
         fields["x"] = choose(fields["x"], run.best.x)
@@ -77,7 +86,7 @@ def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
         fields["jac"] = choose(fields["jac"], run.best.grad)
     ended = (run.status != RUNNING) & (run.status != UNBOUNDED) & (run.status != BAD_INPUT)
     nothing = ended & ~jnp.isfinite(run.best.fun) & (method.needs is not Need.NOTHING)
-    status = jnp.where(nothing, NOT_FINITE, run.status).astype(jnp.int32)
+    status = jnp.where(nothing, NOT_FINITE, status).astype(jnp.int32)
     return fields | {"status": status, "nit": run.counts[0], "turns": run.counts[1]}
 
 

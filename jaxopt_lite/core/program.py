@@ -62,7 +62,7 @@ def run(plan: Plan, call: Call) -> dict[str, Any]:
         return fields
     if _any_claim(fields["status"]):
         fields = program.decide(call, fields)
-    return _public(fields)
+    return public(fields)
 
 
 @functools.cache
@@ -122,7 +122,7 @@ def _shown(plan: Plan, fields: dict[str, Array]) -> dict[str, Any]:
     return present(plan.layout, fields, plan.oracle.evaluations(plan.layout.size), plan.method.needs)
 
 
-def _public(fields: dict[str, Any]) -> dict[str, Any]:
+def public(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields without those that only a certificate reads."""
     return {name: value for name, value in fields.items() if not name.startswith("_")}
 
@@ -133,7 +133,7 @@ def lane_of(plan: Plan, decides: bool = True) -> Lane:
 
     def derive(fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
         assert follow is not None
-        return _public(fields) | follow(plan.oracle, fields, operands)
+        return public(fields) | follow(plan.oracle, fields, operands)
 
     decide = _certificate(plan) if decides else None
     return lane(plan.method, plan.oracle.evaluate, decide, None if follow is None else derive)
@@ -168,7 +168,7 @@ def _program(plan: Plan) -> Program:
 
     def solve_call(call: Call) -> dict[str, Any]:
         fields = solve(operands_of(plan, call))
-        return _public(_shown(plan, fields | {"status": decided(fields["status"])}))
+        return public(_shown(plan, fields | {"status": decided(fields["status"])}))
 
     def solve_plain(call: Call) -> dict[str, Any]:
         fields = undecided(operands_of(plan, call))
@@ -229,7 +229,7 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
 
     def fields(run: Run, operands: Operands) -> dict[str, Any]:
         made = result_of(one, run, operands)
-        return _public(_shown(plan, made | {"status": decided(made["status"])}))
+        return public(_shown(plan, made | {"status": decided(made["status"])}))
 
     options = compiler_options()
     return tuple(jax.jit(f, compiler_options=options) for f in (begin, one.turn, point, fields))

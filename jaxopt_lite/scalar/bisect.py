@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.certificate import zero
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.scalar.bracket import BracketData, differ, half, middle, nearer, outcome, tolerance
@@ -26,12 +27,11 @@ class BisectState(NamedTuple):
     b: Array  # ()
     f_a: Array  # ()
     f_b: Array  # ()
-    top: Array  # () largest |f| of the two given ends; inf while they are not known
 
 
 def _init(x0: Array, data: BracketData) -> BisectState:
     inf = jnp.full_like(data.a, jnp.inf)
-    return BisectState(data.a, data.b, inf, inf, inf)
+    return BisectState(data.a, data.b, inf, inf)
 
 
 def _ask(s: BisectState, data: BracketData) -> Query:
@@ -46,11 +46,10 @@ def _tell(s: BisectState, query: Query, answer: Answer, data: BracketData) -> To
     to_a = first | (~second & ~crossed) | (fx == 0)
     a, f_a = jnp.where(to_a, x, s.a), jnp.where(to_a, fx, s.f_a)
     b, f_b = jnp.where(to_a, s.b, x), jnp.where(to_a, s.f_b, fx)
-    top = jnp.where(second, jnp.maximum(jnp.abs(s.f_a), jnp.abs(fx)), s.top)
-    at, f_at = nearer(a, f_a, b, f_b)
+    at, _ = nearer(a, f_a, b, f_b)
     narrow = jnp.abs(half(a, b)) <= 0.5 * tolerance(x, data)
-    status = outcome(answer, data, first, second & ~crossed, narrow, at, f_at, top)
-    return Told(BisectState(a, b, f_a, f_b, top), status, ~(first | second))
+    status = outcome(answer, data, first, second & ~crossed, narrow, at)
+    return Told(BisectState(a, b, f_a, f_b), status, ~(first | second))
 
 
 def _report(s: BisectState, data: BracketData) -> dict[str, Array]:
@@ -58,4 +57,4 @@ def _report(s: BisectState, data: BracketData) -> dict[str, Array]:
     return {"x": x[None], "fun": fun}
 
 
-BISECT = Method("bisect", Need.VALUE, _init, _ask, _tell, _report, root, zero=True)
+BISECT = Method("bisect", Need.VALUE, _init, _ask, _tell, _report, root, certificate=zero, zero=True)

@@ -15,6 +15,10 @@ that it asked for and asks for the next.
 
 Where sqrt(eps) |x| exceeds xatol the lane ends at working precision: values tell a minimizer no better.
 
+Equal values everywhere are no minimum: they may be so by rounding, as on a plateau where f has underflowed. Some value of
+the run must be higher than the best one, by more than RISE eps of it; else the lane ends as numerically difficult, unless
+the interval is as narrow as asked from the start.
+
 A value that is not finite counts as higher than any other: the interval then shrinks away from it.
 """
 
@@ -26,9 +30,11 @@ from jax import Array
 from jaxopt_lite.core.implicit import interval
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
-from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, PRECISION, RUNNING
+from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import abscissa_tolerance, value_resolution
 from jaxopt_lite.scalar.golden import SECTION
+
+RISE = 4.0  # what a sum of two terms and its rounding make of one value; a step of f's own staircase is 1 or 2
 
 
 class BoundedData(NamedTuple):
@@ -53,7 +59,7 @@ class BoundedState(NamedTuple):
     u: Array  # () point asked for
     d: Array  # () last step
     e: Array  # () the step before
-    fresh: Array  # () bool: nothing evaluated yet
+    top: Array  # () highest value; -inf while nothing is evaluated
 
 
 OPTIONS = {
@@ -72,7 +78,7 @@ def prepare(options: dict[str, Any], x0: Array) -> BoundedData:
 def _init(x0: Array, data: BoundedData) -> BoundedState:
     x = data.lower + SECTION * (data.upper - data.lower)
     zero, inf = jnp.zeros_like(x), jnp.full_like(x, jnp.inf)
-    return BoundedState(data.lower, data.upper, x, x, x, inf, inf, inf, x, zero, zero, jnp.ones((), bool))
+    return BoundedState(data.lower, data.upper, x, x, x, inf, inf, inf, x, zero, zero, -inf)
 
 
 def _ask(s: BoundedState, data: BoundedData) -> Query:
@@ -80,7 +86,7 @@ def _ask(s: BoundedState, data: BoundedData) -> Query:
 
 
 def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> Told:
-    s = _learnt(s, answer.fun)
+    narrow, s = s.top == -jnp.inf, _learnt(s, answer.fun)  # done after one value: no point is farther away than asked
     middle = 0.5 * (s.a + s.b)
     tol1 = value_resolution(s.x.dtype) * jnp.abs(s.x) + data.xatol / 3.0
     tol1 = jnp.maximum(tol1, jnp.finfo(s.x.dtype).tiny)
@@ -88,7 +94,9 @@ def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> T
     s = _next_point(s, middle, tol1)
     good = jnp.isfinite(data.lower) & jnp.isfinite(data.upper) & (data.lower <= data.upper)
     asked = value_resolution(s.x.dtype) * jnp.abs(s.x) <= data.xatol
-    ended = jnp.where(jnp.isfinite(s.fx), jnp.where(asked, CONVERGED, PRECISION), NOT_FINITE)
+    risen = s.top - s.fx > RISE * jnp.finfo(s.x.dtype).eps * jnp.abs(s.fx)
+    ended = jnp.where(risen | narrow, jnp.where(asked, CONVERGED, PRECISION), NUMERICAL)
+    ended = jnp.where(jnp.isfinite(s.fx), ended, NOT_FINITE)
     status = jnp.where(good, jnp.where(done, ended, RUNNING), BAD_INPUT)
     return Told(s, status, jnp.ones((), bool))  # as in SciPy, an evaluation is an iteration
 
@@ -96,17 +104,18 @@ def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> T
 def _learnt(s: BoundedState, fu: Array) -> BoundedState:
     """The points and their interval with the value at u."""
     u = s.u
-    best = (fu <= s.fx) | s.fresh
+    fresh = s.top == -jnp.inf
+    best = (fu <= s.fx) | fresh
     right = u >= s.x
-    a = jnp.where(s.fresh, s.a, jnp.where(best, jnp.where(right, s.x, s.a), jnp.where(right, s.a, u)))
-    b = jnp.where(s.fresh, s.b, jnp.where(best, jnp.where(right, s.b, s.x), jnp.where(right, u, s.b)))
+    a = jnp.where(fresh, s.a, jnp.where(best, jnp.where(right, s.x, s.a), jnp.where(right, s.a, u)))
+    b = jnp.where(fresh, s.b, jnp.where(best, jnp.where(right, s.b, s.x), jnp.where(right, u, s.b)))
     second = ~best & ((fu <= s.fw) | (s.w == s.x))
     third = ~best & ~second & ((fu <= s.fv) | (s.v == s.x) | (s.v == s.w))
     v, fv = (jnp.where(best | second, w, jnp.where(third, n, o)) for w, n, o in ((s.w, u, s.v), (s.fw, fu, s.fv)))
     w, fw = (jnp.where(best, x, jnp.where(second, n, o)) for x, n, o in ((s.x, u, s.w), (s.fx, fu, s.fw)))
     x, fx = jnp.where(best, u, s.x), jnp.where(best, fu, s.fx)
-    v, fv, w, fw = (jnp.where(s.fresh, new, old) for new, old in ((u, v), (fu, fv), (u, w), (fu, fw)))
-    return s._replace(a=a, b=b, x=x, w=w, v=v, fx=fx, fw=fw, fv=fv, fresh=jnp.zeros((), bool))
+    v, fv, w, fw = (jnp.where(fresh, new, old) for new, old in ((u, v), (fu, fv), (u, w), (fu, fw)))
+    return s._replace(a=a, b=b, x=x, w=w, v=v, fx=fx, fw=fw, fv=fv, top=jnp.maximum(s.top, fu))
 
 
 def _next_point(s: BoundedState, middle: Array, tol1: Array) -> BoundedState:

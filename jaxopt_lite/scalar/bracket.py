@@ -9,13 +9,9 @@ of which the first is what was asked for and the second what the dtype resolves:
 at working precision.
 
 A sign change is no root where f has a pole: |f| grows without limit as the bracket shrinks toward it, while at a root of
-a continuous f it falls. A narrow bracket is therefore taken for a root only if |f(x)|, at the end x that is returned, is
-at most what it was at the larger of the two ends that were given,
-
-    |f(x)| <= max(|f(a)|, |f(b)|).                                                              (2)
-
-A jump from one sign to the other passes the test, as a bracket that is narrow from the start does: values alone cannot
-tell these from a root. A lane that fails it ends as not finite.
+a continuous f it falls. So the end that is returned has the least |f| of all points of the run, or the loop makes a
+claim of its success (`core/loop.py`), which the slope there decides (`core/certificate.py`); it does so for a bracket that
+is narrow from the start. A jump from one sign to the other counts as a root.
 
 The first two turns ask for the ends. Infinity stands for a value that is not known yet: the loop ends a lane at the first
 value that is not finite, so that none is ever stored.
@@ -93,12 +89,10 @@ def nearer(a: Array, f_a: Array, b: Array, f_b: Array) -> tuple[Array, Array]:
     return jnp.where(ahead, a, b), jnp.where(ahead, f_a, f_b)
 
 
-def outcome(
-    answer: Answer, data: BracketData, first: Array, unbracketed: Array, narrow: Array, x: Array, f_x: Array, top: Array
-) -> Array:
+def outcome(answer: Answer, data: BracketData, first: Array, unbracketed: Array, narrow: Array, x: Array) -> Array:
     """How a lane stands: `narrow` and `unbracketed` count after the `first` turn, x is the end that would be returned."""
-    ended = jnp.where(jnp.abs(f_x) <= top, success(x, data), NOT_FINITE)
-    status = jnp.where(first, RUNNING, jnp.where(unbracketed, BAD_INPUT, jnp.where(narrow, ended, RUNNING)))
+    status = jnp.where(narrow, success(x, data), RUNNING)
+    status = jnp.where(first, RUNNING, jnp.where(unbracketed, BAD_INPUT, status))
     status = jnp.where(answer.finite, jnp.where(answer.fun == 0, CONVERGED, status), NOT_FINITE)
     good = jnp.isfinite(data.a) & jnp.isfinite(data.b) & (data.a != data.b)
     return jnp.where(good, status, BAD_INPUT)

@@ -30,6 +30,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.certificate import zero
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.scalar.bracket import BracketData, differ, half, outcome, tolerance
@@ -44,12 +45,11 @@ class BrentState(NamedTuple):
     blk: Array  # () the other end of the bracket
     f_blk: Array  # ()
     step: Array  # () step before last
-    top: Array  # () largest |f| of the two given ends; inf while they are not known
 
 
 def _init(x0: Array, data: BracketData) -> BrentState:
     inf = jnp.full_like(data.a, jnp.inf)
-    return BrentState(data.a, data.a, inf, data.a, inf, jnp.zeros_like(data.a), inf)
+    return BrentState(data.a, data.a, inf, data.a, inf, jnp.zeros_like(data.a))
 
 
 def _ask(s: BrentState, data: BracketData) -> Query:
@@ -59,7 +59,7 @@ def _ask(s: BrentState, data: BracketData) -> Query:
 def _tell(s: BrentState, query: Query, answer: Answer, data: BracketData, hyperbolic: bool) -> Told:
     fx = answer.fun
     first = jnp.isinf(s.f_pre)
-    second = jnp.isinf(s.top) & ~first
+    second = jnp.isinf(s.f_blk) & ~first
     crossed = differ(fx, s.f_pre)
     last = s.x - s.pre
     before_last = jnp.where(crossed, last, s.step)
@@ -77,10 +77,9 @@ def _tell(s: BrentState, query: Query, answer: Answer, data: BracketData, hyperb
     step = jnp.where(good, step, to_middle)
     away = jnp.where(jnp.abs(step) > least, step, jnp.copysign(least, to_middle))
 
-    top = jnp.where(second, jnp.maximum(jnp.abs(s.f_pre), jnp.abs(fx)), s.top)
     narrow = jnp.abs(to_middle) <= least
-    status = outcome(answer, data, first, second & ~crossed, narrow, x, f_x, top)
-    new = BrentState(jnp.where(first, data.b, x + away), x, f_x, blk, f_blk, jnp.where(good, last, to_middle), top)
+    status = outcome(answer, data, first, second & ~crossed, narrow, x)
+    new = BrentState(jnp.where(first, data.b, x + away), x, f_x, blk, f_blk, jnp.where(good, last, to_middle))
     return Told(new, status, ~(first | second))
 
 
@@ -100,7 +99,7 @@ def _report(s: BrentState, data: BracketData) -> dict[str, Array]:
 
 def _build(name: str, hyperbolic: bool) -> Method:
     tell = functools.partial(_tell, hyperbolic=hyperbolic)
-    return Method(name, Need.VALUE, _init, _ask, tell, _report, root, zero=True)
+    return Method(name, Need.VALUE, _init, _ask, tell, _report, root, certificate=zero, zero=True)
 
 
 BRENTQ = _build("brentq", False)

@@ -26,6 +26,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.certificate import zero
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.scalar.bracket import BracketData, differ, half, nearer, outcome, tolerance
@@ -39,12 +40,11 @@ class ChandrupatlaState(NamedTuple):
     f_a: Array  # () inf while nothing is known
     b: Array  # () the other end
     f_b: Array  # ()
-    top: Array  # () largest |f| of the two given ends; inf while they are not known
 
 
 def _init(x0: Array, data: BracketData) -> ChandrupatlaState:
     inf = jnp.full_like(data.a, jnp.inf)
-    return ChandrupatlaState(data.a, data.a, inf, data.a, inf, inf)
+    return ChandrupatlaState(data.a, data.a, inf, data.a, inf)
 
 
 def _ask(s: ChandrupatlaState, data: BracketData) -> Query:
@@ -54,20 +54,19 @@ def _ask(s: ChandrupatlaState, data: BracketData) -> Query:
 def _tell(s: ChandrupatlaState, query: Query, answer: Answer, data: BracketData) -> Told:
     a, f_a = s.x, answer.fun
     first = jnp.isinf(s.f_a)
-    second = jnp.isinf(s.top) & ~first
+    second = jnp.isinf(s.f_b) & ~first
     crossed = differ(f_a, s.f_a)
     b, f_b = jnp.where(crossed, s.a, s.b), jnp.where(crossed, s.f_a, s.f_b)
     c, f_c = jnp.where(crossed, s.b, s.a), jnp.where(crossed, s.f_b, s.f_a)
-    top = jnp.where(second, jnp.maximum(jnp.abs(s.f_a), jnp.abs(f_a)), s.top)
-    at, f_at = nearer(a, f_a, b, f_b)
+    at, _ = nearer(a, f_a, b, f_b)
     least = 0.5 * tolerance(at, data)
     to_middle = half(a, b)
     narrow = jnp.abs(to_middle) <= least
     part = jnp.abs(to_middle) * jnp.clip(_fraction(a, b, c, f_a, f_b, f_c, to_middle), 0.0, 1.0)
     part = jnp.copysign(jnp.clip(part, 0.5 * least, jnp.abs(to_middle) - 0.5 * least), to_middle)
     x = jnp.where(first, data.b, a + part + part)  # the whole step may be longer than the largest number
-    status = outcome(answer, data, first, second & ~crossed, narrow, at, f_at, top)
-    return Told(ChandrupatlaState(x, a, f_a, b, f_b, top), status, ~(first | second))
+    status = outcome(answer, data, first, second & ~crossed, narrow, at)
+    return Told(ChandrupatlaState(x, a, f_a, b, f_b), status, ~(first | second))
 
 
 def _fraction(a: Array, b: Array, c: Array, f_a: Array, f_b: Array, f_c: Array, to_middle: Array) -> Array:
@@ -85,4 +84,4 @@ def _report(s: ChandrupatlaState, data: BracketData) -> dict[str, Array]:
     return {"x": x[None], "fun": fun}
 
 
-CHANDRUPATLA = Method("chandrupatla", Need.VALUE, _init, _ask, _tell, _report, root, zero=True)
+CHANDRUPATLA = Method("chandrupatla", Need.VALUE, _init, _ask, _tell, _report, root, certificate=zero, zero=True)

@@ -4,14 +4,23 @@
     halley:  step = -(f / f') / (1 - f f'' / (2 f'^2))     where the second term is below 1     (2)
 
 (Traub, Iterative Methods for the Solution of Equations, 1964, sections 1.2 and 5.2; orders 2 and 3.) A lane without a
-bracket ends by the rule of the secant method: two short steps, the second one shorter, so that f at the point that is
-returned has been seen. A derivative of zero ends it as numerical difficulties.
+bracket ends by the rules of the secant method, (2) and (3) there, so that f at the point that is returned has been seen. A
+derivative of zero ends it as numerical difficulties.
+
+Two steps shorter than sqrt(eps) |x|, of which the second is not half of the first, may follow the rounding of f at a root;
+they may also be a cycle of a function that varies over such distances, as (x - c)^3 - 2 (x - c) + 2 does from a large c.
+They are rounding only where f changes its sign between the two points and |f| has fallen to sqrt(eps) of its largest value:
+the lane ends at working precision.
 
 With a bracket (Press et al., Numerical Recipes, section 9.4) both ends are evaluated, and every point takes the place of
 the end with its sign. A step that would leave the bracket, or that is longer than half of the one before it, is replaced by
 one to the middle: every turn at least halves the step or the bracket. The lane ends where such a step would be as short as
-asked, or where the bracket is narrow, and claims no root where |f| has grown (`scalar/bracket.py`). Steps shorter than
-sqrt(eps) |x| may follow the rounding of f: they are not halved but taken, until one turns back, at working precision.
+asked, and a secant's no longer than four times that (the slope at x may be that of x alone), or where the bracket is
+narrow, and in both cases only if the slope at x, an end of the bracket now, has the sign that
+leads from the negative end to the positive one. Toward a pole it has the other sign: Newton's step points out of the bracket
+there, however short it is. Steps shorter than sqrt(eps) |x| that do not halve may follow the rounding of f at one side of a
+root. The middle of the bracket would lead far away from it; FARTHER such steps lead across it, or out of what rounding
+makes, as they grow.
 """
 
 import functools
@@ -22,11 +31,13 @@ from jax import Array
 
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
-from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING, is_success
 from jaxopt_lite.core.stopping import OPEN_XTOL, value_resolution
 from jaxopt_lite.scalar import bracket, secant
 from jaxopt_lite.scalar.bracket import BracketData, differ, half, middle, outcome, tolerance
 from jaxopt_lite.scalar.secant import contracting
+
+FARTHER = 4.0  # times the last step, see above: 13 of them lead from a rounding of float64 to sqrt(eps)
 
 
 class OpenData(NamedTuple):
@@ -37,11 +48,12 @@ class OpenData(NamedTuple):
 
 
 class OpenState(NamedTuple):
-    """One point."""
+    """Two points; `pre` is the last one that was evaluated. Nothing depends on the status: a turn would reckon it again."""
 
-    x: Array  # () point asked for; of a lane that has ended, the last one evaluated
-    fx: Array  # () at the point before it, or of a lane that has ended at x
-    step: Array  # () that led to x; inf at the start
+    x: Array  # () point asked for
+    pre: Array  # () point before it; inf at the start
+    f_pre: Array  # () there
+    top: Array  # () largest |f|
 
 
 class SafeData(NamedTuple):
@@ -56,10 +68,9 @@ class SafeState(NamedTuple):
 
     x: Array  # () point asked for; of a lane that has ended, the last one evaluated
     fx: Array  # () at the point before it, or of a lane that has ended at x; inf while nothing is known
-    step: Array  # () that led to x
+    step: Array  # () that led to x; inf while the ends are not known
     negative: Array  # () end where f < 0
     positive: Array  # () end where f > 0
-    top: Array  # () largest |f| of the two given ends; inf while they are not known
 
 
 OPTIONS = secant.OPTIONS | {
@@ -96,59 +107,70 @@ def _step(answer: Answer) -> tuple[Array, Array]:
 
 def _open_init(x0: Array, data: OpenData) -> OpenState:
     inf = jnp.full((), jnp.inf, x0.dtype)
-    return OpenState(x0[0], inf, inf)
+    return OpenState(x0[0], inf, inf, jnp.zeros_like(inf))
 
 
 def _open_tell(s: OpenState, query: Query, answer: Answer, data: OpenData) -> Told:
     step, flat = _step(answer)
-    status = jnp.where(flat, NUMERICAL, contracting(s.x, s.step, step, data))
-    status = jnp.where(answer.finite, jnp.where(answer.fun == 0, CONVERGED, status), NOT_FINITE)
-    x = jnp.where(status == RUNNING, s.x + step, s.x)
-    return Told(OpenState(x, answer.fun, step), status, ~jnp.isinf(s.step))
+    x, fx, last, small = s.x, answer.fun, s.x - s.pre, value_resolution(s.x.dtype)
+    fallen = (jnp.abs(fx) <= small * s.top) & differ(fx, s.f_pre)
+    lost = fallen & (2 * jnp.abs(step) > jnp.abs(last)) & (jnp.abs(step) <= small * jnp.abs(x))
+    status = jnp.where(lost, PRECISION, contracting(x, last, step, data))
+    status = jnp.where(flat, NUMERICAL, status)
+    status = jnp.where(answer.finite, jnp.where(fx == 0, CONVERGED, status), NOT_FINITE)
+    return Told(OpenState(x + step, x, fx, jnp.maximum(s.top, jnp.abs(fx))), status, ~jnp.isinf(s.pre))
 
 
 def _safe_init(x0: Array, data: SafeData) -> SafeState:
     a, inf = data.ends.a, jnp.full_like(data.ends.a, jnp.inf)
-    return SafeState(a, inf, inf, a, a, inf)
+    return SafeState(a, inf, inf, a, a)
 
 
 def _safe_tell(s: SafeState, query: Query, answer: Answer, data: SafeData) -> Told:
     x, fx, ends = s.x, answer.fun, data.ends
     first = jnp.isinf(s.fx)
-    second = jnp.isinf(s.top) & ~first
+    second = jnp.isinf(s.step) & ~first
     below = fx < 0
     negative, positive = jnp.where(below, x, s.negative), jnp.where(below, s.positive, x)
-    top = jnp.where(second, jnp.maximum(jnp.abs(s.fx), jnp.abs(fx)), s.top)
     low, high = jnp.minimum(negative, positive), jnp.maximum(negative, positive)
 
     step, flat = _step(answer)
     halved = (jnp.abs(step) <= 0.5 * jnp.abs(s.step)) & ~(second | flat)
     tol, noise = tolerance(x, ends), value_resolution(x.dtype) * jnp.abs(x)
     lost = (jnp.maximum(jnp.abs(step), jnp.abs(s.step)) <= noise) & ~(halved | second | flat)
+    across = FARTHER * jnp.where(x == low, jnp.abs(s.step), -jnp.abs(s.step))
+    step = jnp.where(lost, across, step)
     taken = (halved | lost) & (low < x + step) & (x + step < high)
-    rounding = lost & ((step < 0) != (s.step < 0))
-    narrow = (jnp.abs(half(low, high)) <= 0.5 * tol) | (halved & (jnp.abs(step) <= tol))
-    status = outcome(answer, ends, first, second & ~differ(fx, s.fx), narrow | rounding, x, fx, top)
-    status = jnp.where((status == CONVERGED) & ~narrow & (fx != 0), PRECISION, status)
+    rising = flat | ((answer.jacobian[0, 0] > 0) == (negative < positive))
+    closed = jnp.abs(half(low, high)) <= 0.5 * tol
+    secant = jnp.abs(s.step) * jnp.abs(fx / (fx - s.fx))
+    narrow = closed | (halved & rising & (jnp.abs(step) <= tol) & (secant <= 4 * tol))
+    status = outcome(answer, ends, first, second & ~differ(fx, s.fx), narrow, x)
+    status = jnp.where(is_success(status) & (fx != 0) & ~rising, NOT_FINITE, status)
 
     start = jnp.where((low < data.start) & (data.start < high), data.start, middle(low, high))
     ahead = jnp.where(second, start, jnp.where(taken, x + step, middle(low, high)))
     ahead = jnp.where(first, ends.b, ahead)
     new = jnp.where(status == RUNNING, ahead, x)
+    most = jnp.finfo(x.dtype).max
     # After the ends the bracket itself is the step that the next one must halve.
-    return Told(
-        SafeState(new, fx, jnp.where(second, high - low, ahead - x), negative, positive, top), status, ~(first | second)
-    )
+    led = jnp.where(first, jnp.inf, jnp.clip(jnp.where(second, high - low, ahead - x), -most, most))
+    return Told(SafeState(new, fx, led, negative, positive), status, ~(first | second))
 
 
-def _report(s: Any, data: Any) -> dict[str, Array]:
+def _open_report(s: OpenState, data: OpenData) -> dict[str, Array]:
+    return {"x": s.pre[None], "fun": s.f_pre}
+
+
+def _safe_report(s: SafeState, data: SafeData) -> dict[str, Array]:
     return {"x": s.x[None], "fun": s.fx}
 
 
 @functools.cache
 def _method(name: str, needs: Need, bracketed: bool) -> Method:
-    init, tell = (_safe_init, _safe_tell) if bracketed else (_open_init, _open_tell)
-    return Method(name, needs, init, _ask, tell, _report, root, zero=True)
+    if bracketed:
+        return Method(name, needs, _safe_init, _ask, _safe_tell, _safe_report, root, zero=True)
+    return Method(name, needs, _open_init, _ask, _open_tell, _open_report, root, zero=True)
 
 
 def newton(options: dict[str, Any]) -> Method:

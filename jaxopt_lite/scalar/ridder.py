@@ -17,6 +17,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.certificate import zero
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.scalar.bracket import BracketData, differ, half, middle, nearer, outcome, tolerance
@@ -30,12 +31,11 @@ class RidderState(NamedTuple):
     f_a: Array  # ()
     f_b: Array  # ()
     f_m: Array  # () at the middle; inf: it is asked for next
-    top: Array  # () largest |f| of the two given ends; inf while they are not known
 
 
 def _init(x0: Array, data: BracketData) -> RidderState:
     inf = jnp.full_like(data.a, jnp.inf)
-    return RidderState(data.a, data.b, inf, inf, inf, inf)
+    return RidderState(data.a, data.b, inf, inf, inf)
 
 
 def _ask(s: RidderState, data: BracketData) -> Query:
@@ -67,12 +67,11 @@ def _tell(s: RidderState, query: Query, answer: Answer, data: BracketData) -> To
         jnp.where(end_b, x, jnp.where(between & ~crossed, m, s.b)),
         jnp.where(end_b, fx, jnp.where(between & ~crossed, s.f_m, s.f_b)),
     )
-    top = jnp.where(second, jnp.maximum(jnp.abs(s.f_a), jnp.abs(fx)), s.top)
-    at, f_at = nearer(a, f_a, b, f_b)
+    at, _ = nearer(a, f_a, b, f_b)
     narrow = (jnp.abs(half(a, b)) <= 0.5 * tolerance(at, data)) & ~at_middle
-    status = outcome(answer, data, first, second & ~crossed, narrow, at, f_at, top)
+    status = outcome(answer, data, first, second & ~crossed, narrow, at)
     f_m = jnp.where(at_middle, fx, jnp.inf)
-    return Told(RidderState(a, b, f_a, f_b, f_m, top), status, ~(first | second | at_middle))
+    return Told(RidderState(a, b, f_a, f_b, f_m), status, ~(first | second | at_middle))
 
 
 def _report(s: RidderState, data: BracketData) -> dict[str, Array]:
@@ -80,4 +79,4 @@ def _report(s: RidderState, data: BracketData) -> dict[str, Array]:
     return {"x": x[None], "fun": fun}
 
 
-RIDDER = Method("ridder", Need.VALUE, _init, _ask, _tell, _report, root, zero=True)
+RIDDER = Method("ridder", Need.VALUE, _init, _ask, _tell, _report, root, certificate=zero, zero=True)

@@ -6,10 +6,20 @@ With u = pre - x, where `pre` is the point before x, and the ratio r of the smal
 
 (Dahlquist and Bjorck, Numerical Methods, 1974, section 6.4; the order is 1.62.) There is no bracket and no promise.
 
-The lane ends where the step that led to x and the one that leads on are both as short as asked and the second is the
-shorter: a sequence that contracts. Points that flee from a pole take short steps too, but longer and longer ones. Where two
-steps shorter than sqrt(eps) |x| change sign without contracting, they follow the rounding of f on both sides of a root:
-working precision. f is known at the point that is returned.
+The lane ends where the step that led to x and the one that leads on are both as short as asked and the second one turns back
+or is no more than half of the first,
+
+    |step| <= tol,  |last| <= tol,  |step| <= |last| / 2                                        (2)
+
+or, for a root of multiplicity above two, where the steps keep a ratio 1 - 1/m and the way left is m steps,
+
+    |step| <= SHORT tol,  |last| <= tol,  |step| <= SLOWEST |last|                              (3)
+
+Points that flee from a pole take short steps too, but longer and longer ones, and points that flee to infinity along a tail
+take steps of about the same length. f is known at the point that is returned. No step is shorter than two roundings of x:
+one that is rounded away beside an enormous value would find the same point again; the next one tells the slope there.
+
+Two equal values have no secant: numerical difficulties. They may be the rounding of f at a root, or a minimum of |f|.
 """
 
 from typing import Any, NamedTuple
@@ -20,11 +30,12 @@ from jax import Array
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
-from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING
-from jaxopt_lite.core.stopping import OPEN_XTOL, value_resolution
+from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, NUMERICAL, RUNNING
+from jaxopt_lite.core.stopping import OPEN_XTOL
 from jaxopt_lite.scalar.bracket import resolution, success, tolerance
 
 APART = 1e-4  # of the two starts, where one is given: SciPy's
+SHORT, SLOWEST = 0.4, 0.9  # of (3): so that the way left is 4 tol at most; 0.9 is the ratio at a root of multiplicity ten
 
 
 class SecantData(NamedTuple):
@@ -73,21 +84,22 @@ def _tell(s: SecantState, query: Query, answer: Answer, data: SecantData) -> Tol
     falls = jnp.abs(fx) < jnp.abs(s.f_pre)
     r = jnp.where(falls, fx, s.f_pre) / jnp.where(falls, s.f_pre, fx)
     step = jnp.where(falls, last * r, last) / jnp.where(falls, 1 - r, r - 1)
-    flat = jnp.where(jnp.abs(last) <= resolution(x), PRECISION, NUMERICAL)
-    status = jnp.where(fx == s.f_pre, flat, contracting(x, last, step, data))
+    status = jnp.where(fx == s.f_pre, NUMERICAL, contracting(x, last, step, data))
     status = jnp.where(data.x0 == data.x1, BAD_INPUT, jnp.where(first, RUNNING, status))
     status = jnp.where(answer.finite, jnp.where(fx == 0, CONVERGED, status), NOT_FINITE)
     second = (s.pre == data.x0) & (x == data.x1)
+    least = 0.5 * resolution(x)
+    step = jnp.where(jnp.abs(step) < least, jnp.copysign(least, step), step)
     return Told(SecantState(jnp.where(first, data.x1, x + step), x, fx), status, ~(first | second))
 
 
 def contracting(x: Array, last: Array, step: Array, data: Any) -> Array:
-    """How an open method stands at x, where the step `last` led and `step` leads on."""
-    tol, noise = tolerance(x, data), value_resolution(x.dtype) * jnp.abs(x)
-    shorter = (jnp.abs(step) < jnp.abs(last)) | (x + step == x)
-    both = jnp.maximum(jnp.abs(step), jnp.abs(last))
-    rounding = (both <= noise) & ~shorter & ((step < 0) != (last < 0))
-    return jnp.where((both <= tol) & shorter, success(x, data), jnp.where(rounding, PRECISION, RUNNING))
+    """How an open method stands at x, where the step `last` led and `step` leads on: (2), (3)."""
+    size, before, tol = jnp.abs(step), jnp.abs(last), tolerance(x, data)
+    slower = (size <= SHORT * tol) & (size <= SLOWEST * before)
+    turned = (step < 0) != (last < 0)
+    ends = (jnp.maximum(size, before) <= tol) & ((2 * size <= before) | slower | turned | (x + step == x))
+    return jnp.where(ends, success(x, data), RUNNING)
 
 
 def _report(s: SecantState, data: SecantData) -> dict[str, Array]:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.certificate import zero
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.options import STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
@@ -49,7 +50,6 @@ class TomsState(NamedTuple):
     e: Array  # () and before that
     f_e: Array  # ()
     width: Array  # () of the bracket at the start of the iteration
-    top: Array  # () largest |f| of the two given ends
     phase: Array  # () int32: what x is
 
 
@@ -58,7 +58,7 @@ OPTIONS = bracket.OPTIONS | {"k": Option(1, STATIC, "Interpolations an iteration
 
 def _init(x0: Array, data: BracketData) -> TomsState:
     a, b, inf = data.a, data.b, jnp.full_like(data.a, jnp.inf)
-    return TomsState(a, a, inf, b, inf, a, inf, a, inf, inf, inf, jnp.full((), END_A, jnp.int32))
+    return TomsState(a, a, inf, b, inf, a, inf, a, inf, inf, jnp.full((), END_A, jnp.int32))
 
 
 def _ask(s: TomsState, data: BracketData) -> Query:
@@ -77,16 +77,15 @@ def _tell(s: TomsState, query: Query, answer: Answer, data: BracketData, k: int)
     e, f_e = pick(s.d, s.e), pick(s.f_d, s.f_e)
     a, f_a = jnp.where(to_a, x, s.a), jnp.where(to_a, fx, s.f_a)
     b, f_b = jnp.where(to_a, s.b, x), jnp.where(to_a, s.f_b, fx)
-    top = jnp.where(second, jnp.maximum(jnp.abs(s.f_a), jnp.abs(fx)), s.top)
-    at, f_at = nearer(a, f_a, b, f_b)
+    at, _ = nearer(a, f_a, b, f_b)
     width = jnp.abs(half(a, b))
     narrow = width <= 0.5 * tolerance(at, data)
-    status = outcome(answer, data, first, second & ~crossed, narrow, at, f_at, top)
+    status = outcome(answer, data, first, second & ~crossed, narrow, at)
 
     too_wide = (phase == k + 1) & (width > 0.5 * s.width)
     over = (phase == SECANT) | ((phase == k + 1) & ~too_wide) | (phase == k + 2)
     phase = jnp.where(over, INTERPOLATE, phase + 1)
-    points = TomsState(x, a, f_a, b, f_b, d, f_d, e, f_e, jnp.where(over, width, s.width), top, phase)
+    points = TomsState(x, a, f_a, b, f_b, d, f_d, e, f_e, jnp.where(over, width, s.width), phase)
     x = jnp.where(phase == SECANT, _secant(points), jnp.where(phase <= k, _interpolated(points, k), _double(points, data)))
     inside = (jnp.minimum(a, b) < x) & (x < jnp.maximum(a, b)) & (phase != k + 2)
     x = jnp.where(first, data.b, jnp.where(inside, x, middle(a, b)))
@@ -148,4 +147,6 @@ def toms748(k: int) -> Method:
     """One method for each k."""
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:
         raise ValueError(f"option 'k' is {k!r}; give an integer >= 1.")
-    return Method("toms748", Need.VALUE, _init, _ask, functools.partial(_tell, k=k), _report, root, zero=True)
+    return Method(
+        "toms748", Need.VALUE, _init, _ask, functools.partial(_tell, k=k), _report, root, certificate=zero, zero=True
+    )

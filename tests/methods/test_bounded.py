@@ -60,6 +60,9 @@ def test_the_iterates_are_scipys(problem):
     same = 2 * (np.finfo(float).eps ** 0.5 * abs(reference.x) + 1e-5 / 3) * 1.01
     np.testing.assert_allclose(asked, wanted, rtol=tolerance(np.float64, "x from values"), atol=same)
     np.testing.assert_allclose(asked[:3], wanted[:3], rtol=tolerance(np.float64, "rounding"))
+    if "flat" in problem.tags:  # SciPy claims a minimum where all values are equal
+        assert int(result.status) == 4
+        return
     assert abs(float(result.x) - reference.x) <= same
     assert bool(result.success) == reference.success
 
@@ -82,10 +85,10 @@ def test_no_point_at_or_outside_of_the_bounds(problem, dtype):
     assert np.all(asked < upper)
 
 
-# another minimum than the least may be found; in float32 the plain around the narrow well is all rounding
-FOUND = [
-    (p, d) for p in SCALAR for d in DTYPES if not p.tags & ({"multimodal", "narrow"} if d == np.float32 else {"multimodal"})
-]
+# another minimum than the least may be found; in float32 the plain around the narrow well is all rounding; of equal values
+# none is a minimum
+NOT_FOUND = {np.float32: {"multimodal", "flat", "narrow"}, np.float64: {"multimodal", "flat"}}
+FOUND = [(p, d) for p in SCALAR for d in DTYPES if not p.tags & NOT_FOUND[d]]
 
 
 @pytest.mark.parametrize(("problem", "dtype"), FOUND, ids=[f"{p.name}-{d.__name__}" for p, d in FOUND])
@@ -93,9 +96,6 @@ def test_the_minimum_is_found_as_well_as_values_tell(problem, dtype):
     _, result = drive(host(problem), problem.bounds, dtype)
     assert int(result.status) in SUCCESS
     assert result.x.dtype == result.fun.dtype == dtype
-    if problem.x_star is None:
-        assert float(result.fun) == problem.fun_star
-        return
     # xatol, what values can tell, and the flat bottom of (x - 1)^4, whose values vanish below eps^(1/4)
     near = 2e-5 + 4 * np.finfo(dtype).eps ** 0.5 * max(abs(problem.x_star), 1.0)
     near = max(near, 2 * np.finfo(dtype).eps ** 0.25) if "singular" in problem.tags else near
