@@ -77,7 +77,7 @@ def felt(x: Array, at: Measured, x0: Array) -> Array:
     sizes = jax.lax.stop_gradient(lengths(at.jacobian))
     known = jnp.maximum(jnp.abs(x), jnp.abs(x0))
     effect = sizes * known
-    left, eps = jnp.sqrt(2.0 * at.cost), certificate.NOISE * jnp.finfo(x.dtype).eps
+    left, eps = jnp.sqrt(2.0 * at.cost), certificate.ROUNDINGS * jnp.finfo(x.dtype).eps
     begun = eps * norm(effect, 2)
     noise = jnp.where(left <= begun, begun, eps * (left + norm(sizes * x, 2)))
     return jax.lax.stop_gradient(jnp.where((effect > noise) | (known == 0), 1.0, 0.0))

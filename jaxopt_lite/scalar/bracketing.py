@@ -44,9 +44,7 @@ from jaxopt_lite.core.stopping import value_resolution
 
 GROWTH = 1.618034  # the golden ratio: what it brackets, a golden section cuts in its own proportion
 LIMIT = 110.0  # a parabola is trusted up to so many times the last step: SciPy's number (Numerical Recipes: 100)
-OVER = (
-    10.0  # a level is left behind in 300 steps where it has no end, and few wells with it: 110 lost 2 % of those in a plain
-)
+OVER = 10.0  # a level without an end is left behind in 300 steps, and few wells with it (110 lost 2 % of those in a plain)
 FLOOR = 1e-3  # see (3)
 
 
