@@ -19,24 +19,7 @@ the way from x0. On a plateau that underflows all decrements are rounding, and n
 the same in all units and, but for the last term, under all rotations. A kink is seen, for H does not know it and the slope
 stays; so is a saddle, by its sign.
 
-*How far H can be trusted.* Across a stiff valley the smallest eigenvalue of H as a matrix is rounding from a condition of
-1 / eps on. But its product with a vector is exact to the last digits *of that product*: a direction along the valley has a
-small one. So H is made diagonal twice. With the columns of V as coordinates,
-
-    M = V'(H V),   A = D M D with D = |diag M|^(-1/2),   A = U'S U,   V <- V D U^-1                 (3)
-
-by elimination (U is unit upper triangular, S diagonal; a pivot that is rounding eliminates nothing), first from V = 1 and
-then again from what came out, by products with H along these directions. The second A is nearly diagonal, its diagonal
-+-1: every curvature is known to its own last digits, as long as the condition is below 1 / eps^2. In these coordinates (1)
-is the sum of y_i^2 / (2 M_ii), y = V'g. A slope y_i within the rounding of its own sum is none. Where there is a slope and
-no positive curvature the claim is refused.
-
-For many variables conjugate gradients on products solve H p = -g, as far as needed; negative curvature, and a system that
-they do not solve, refuse.
-
-*In a box* a variable at its bound must be pushed against it. Across a stiff valley the sign of its own gradient is rounding
-too; what counts is the slope of f along the direction in which it leaves the bound and the free variables follow, made
-conjugate to theirs in (3): a slope that leads inside counts in (1) like that of a free one.
+*How far H can be trusted*, and how bounds are taken into account: `newton_step.py`.
 
 **A short step.** What claims by the length of its steps (`xrtol`) is judged by the length of the exact Newton step
 instead.
@@ -79,8 +62,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import dot, norm
+from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.newton_step import Stops, free_slope, newton_step
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, decided, is_success
 
@@ -93,24 +77,7 @@ ROUNDINGS = 4.0  # that (5) allows; well-determined peaks in float32 then end wi
 NOISE = 16.0  # values closer than so many eps |f| do not say which is lower: a sum of some hundred terms
 NEAR = 1 / 3  # a Newton step is near if it is so many powers of eps long, of the size of x or of the way from x0
 FALLS = 0.25  # a decrement that falls by less than this is rounding: Newton's steps square it
-DENSE = 128  # up to here (3); beyond, conjugate gradients
-MOST_PRODUCTS = 500  # of conjugate gradients; what they do not solve by then is refused
 NOT_DERIVED = (TypeError, ValueError, NotImplementedError)  # what JAX raises for functions without the derivative asked for
-
-
-class Newton(NamedTuple):
-    """The Newton step at a point."""
-
-    decrement: Array  # () (1); inf where there is slope without positive curvature
-    step: Array  # (n,)
-    bend: Array  # () |x|'|H||x|, or what is known of it
-
-
-class Stops(NamedTuple):
-    """Which variables a bound stops, each (n,) bool; both, where the bounds meet."""
-
-    down: Array
-    up: Array
 
 
 class Finish(NamedTuple):
@@ -146,7 +113,7 @@ def minimum(order: float = jnp.inf) -> Certificate:
             fun, grad, times = oracle.second_order(at.trial, t)
             unseen = eps * jnp.abs(fun)
             stops = _stops(at.trial, grad, data, unseen)
-            newton = (_dense if x.shape[0] <= DENSE else _large)(at.trial, grad, stops, times)
+            newton = newton_step(at.trial, grad, stops, times)
             of_x = eps**2 * newton.bend
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
             better = jnp.where(at.proved, falls, falls | (fun < at.fun)) | (at.made == 0)
@@ -171,7 +138,7 @@ def minimum(order: float = jnp.inf) -> Certificate:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
             return {"status": decided(claim)}
-        slope = _free_slope(end.grad, _stops(end.x, end.grad, data, jnp.zeros((), x.dtype)))
+        slope = free_slope(end.grad, _stops(end.x, end.grad, data, jnp.zeros((), x.dtype)))
         reached = (end.proved & (norm(slope, order) <= data.gtol)) | (by_step & end.short)
         refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
         status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused)).astype(jnp.int32)
@@ -196,77 +163,6 @@ def _stops(x: Array, grad: Array, data: Any, unseen: Array) -> Stops | None:
     at_lower = (down <= 0) | ((grad > 0) & (jnp.where(jnp.isfinite(down), down, 1.0) * grad <= unseen) & jnp.isfinite(down))
     at_upper = (up <= 0) | ((grad < 0) & (jnp.where(jnp.isfinite(up), up, 1.0) * -grad <= unseen) & jnp.isfinite(up))
     return Stops(at_lower, at_upper)
-
-
-def _free_slope(slope: Array, stops: Stops | None) -> Array:
-    """Slopes (n,) without those that push against a bound."""
-    if stops is None:
-        return slope
-    return jnp.where((stops.down & (slope > 0)) | (stops.up & (slope < 0)), 0.0, slope)
-
-
-def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
-    """By (3), with the free directions first: those of variables at a bound are made conjugate to them, and to no other."""
-    n, eps = x.shape[0], float(jnp.finfo(x.dtype).eps)
-    own, index = jnp.eye(n, dtype=x.dtype), jnp.arange(n, dtype=jnp.int32)
-    held = jnp.zeros(n, bool) if stops is None else stops.down | stops.up
-
-    def eliminate(k: Array, S: Array) -> Array:
-        """[M; V] with the directions after k made conjugate to direction k, unless its curvature is rounding."""
-        column, row = S[:, k], S[k]
-        sure = (jnp.abs(row[k]) > n * eps) & ~held[k]
-        share = jnp.where(sure & ((index > k) | held), row / jnp.where(sure, row[k], 1.0), 0.0)
-        return S - column[:, None] * share[None, :]
-
-    def again(k: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
-        S, H = at
-        V = S[n:]
-        HV = times(V)
-        M = jnp.sum(V[:, :, None] * HV[:, None, :], axis=0)
-        size = jnp.abs(jnp.diagonal(M))
-        D = jnp.where(size > 0, lax.rsqrt(jnp.where(size > 0, size, 1.0)), 1.0)
-        S = jnp.concatenate([M * D[:, None], V]) * D[None, :]
-        return lax.fori_loop(0, n, eliminate, S), jnp.where(k == 0, HV, H)
-
-    S, H = lax.fori_loop(0, 2, again, (jnp.concatenate([own, own]), own))
-    V, curvature = S[n:], jnp.diagonal(S[:n])
-    parts = V * g[:, None]
-    y = jnp.sum(parts, axis=0)
-    y = _free_slope(jnp.where(jnp.abs(y) <= n * eps * jnp.sum(jnp.abs(parts), axis=0), 0.0, y), stops)
-    terms = jnp.sum(jnp.abs(V[:, None, :] * H[:, :, None] * V[None, :, :]), axis=(0, 1))
-    curved = curvature > 4 * n * eps
-    saddle = ~held & (curvature < -4 * n * eps * jnp.maximum(terms, 1.0))
-    along = y / jnp.where(curved, curvature, 1.0)
-    lost = jnp.any((~curved & (y != 0)) | saddle)
-    bend = jnp.sum(jnp.abs(x[:, None] * H * x[None, :]))
-    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), -jnp.sum(V * along[None, :], axis=1), bend)
-
-
-def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
-    """By conjugate gradients (Nocedal & Wright 2006, algorithm 5.2) on the variables that may move."""
-    eps = jnp.finfo(x.dtype).eps
-    moves = None if stops is None else ~((stops.down & (g >= 0)) | (stops.up & (g <= 0)))
-    free = (lambda v: v) if moves is None else (lambda v: jnp.where(moves, v, 0.0))
-    g, product = free(g), lambda p: free(times(free(p)[:, None])[:, 0])
-    enough = float(eps) * dot(g, g)  # |r| <= eps^(1/2) |g|
-
-    def goes_on(at: Any) -> Array:
-        _, _, r, curvature, k = at
-        return (dot(r, r) > enough) & (curvature > 0) & (k < MOST_PRODUCTS)
-
-    def one(at: Any) -> Any:
-        p, v, r, _, k = at
-        Hv, rr = product(v), dot(r, r)
-        curvature = dot(v, Hv)
-        alpha = jnp.where(curvature > 0, rr / jnp.where(curvature > 0, curvature, 1.0), 0.0)
-        r = r - alpha * Hv
-        return p + alpha * v, r + (dot(r, r) / rr) * v, r, curvature, k + 1
-
-    start = (jnp.zeros_like(x), -g, -g, jnp.ones((), x.dtype), jnp.zeros((), jnp.int32))
-    p, _, r, curvature, _ = lax.while_loop(goes_on, one, start)
-    solved = (dot(r, r) <= enough) & (curvature > 0)
-    bend = dot(jnp.abs(x), jnp.abs(times(x[:, None])[:, 0]))
-    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend)
 
 
 def zero(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:

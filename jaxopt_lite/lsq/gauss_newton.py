@@ -100,7 +100,7 @@ class FitState(NamedTuple):
     normal: Array  # (n, n + 1) [J'J | J'r] there
     scale: Array  # (n,) squares of the column scales; 0 for a column that was always 0
     p: Array  # (n,) trial step
-    numbers: Array  # (5,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|
+    numbers: Array  # (6,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|, cost at x0
 
 
 class GeodesicState(NamedTuple):
@@ -115,7 +115,7 @@ def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
 
     def init(x0: Array, data: Any) -> FitState:
         n = x0.shape[0]
-        numbers = jnp.zeros(5, x0.dtype).at[0].set(jnp.inf)
+        numbers = jnp.zeros(6, x0.dtype).at[0].set(jnp.inf)
         return FitState(
             rule.start(x0, data), jnp.zeros((n, n + 1), x0.dtype), jnp.zeros_like(x0), jnp.zeros_like(x0), numbers
         )
@@ -127,7 +127,7 @@ def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
         return _tell(rule, s, query, answer, data)
 
     def report(s: FitState, data: Any) -> dict[str, Array]:
-        return {"x": s.x}
+        return {"x": s.x, "_start": s.numbers[5]}
 
     return Method(name, Need.JACOBIAN, init, ask, tell, report, implicit)
 
@@ -168,7 +168,7 @@ def _bent(s: FitState, answer: Answer) -> Array:
 
 def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> Told:
     n, eps = s.x.shape[0], jnp.finfo(s.x.dtype).eps
-    cost, promise, radius, note, stride = s.numbers
+    cost, promise, radius, note, stride, start = s.numbers
     fresh, f = jnp.isinf(cost), answer.fun
     there = _normal(answer.jacobian, answer.residual)
     finite = answer.finite & jnp.all(jnp.isfinite(there))  # the squares of a finite Jacobian may overflow
@@ -212,7 +212,8 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     status = jnp.where(known, status, NUMERICAL)
     status = jnp.where(accepted & (near | by_cost | by_step | by_slope | (size <= noise)), CONVERGED, status)
     status = status if data.lower is None else jnp.where(jnp.all(data.lower <= data.upper), status, BAD_INPUT)
-    numbers = jnp.stack([f_new, gain, radius, proposal.note, proposal.stride * size])
+    start = jnp.where(fresh & finite, f, start)
+    numbers = jnp.stack([f_new, gain, radius, proposal.note, proposal.stride * size, start])
     return Told(FitState(x, normal, scale, step, numbers), status, moved)
 
 

@@ -9,7 +9,10 @@ from jaxopt_lite.core import certificate
 from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Measured, Oracle
+from jaxopt_lite.core.status import NUMERICAL, is_success
 from jaxopt_lite.lsq.orthogonal import Factor, factor, lengths
+
+RAN_AWAY = 100.0  # times the size of its start: a parameter so far from it that nothing feels is on a plateau
 
 
 def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
@@ -29,7 +32,9 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         "grad": grad,
         "optimality": norm(scaled),
         "active_mask": mask,
-        "status": certified(solved["status"], x, at, grad, data, at.residual.shape[0], f, pushed, jnp.ones_like(x)),
+        "status": certified(
+            solved["status"], x, at, grad, data, at.residual.shape[0], f, pushed, jnp.ones_like(x), operands.x0
+        ),
     }
 
 
@@ -60,11 +65,13 @@ def certified(
     f: Factor,
     pushed: Pushed,
     felt: Array,
+    x0: Array,
 ) -> Array:
     """The status that the certificate gives the point; `m` data count, and `f` is the factorization that J has there.
 
     A column that `f` leaves out because its parameter is not `felt` (0.0) counts by its own projection: what has lost its
-    slope on a plateau is not thereby at rest.
+    slope on a plateau is not thereby at rest. Nor is one that has run away from its start until the residuals ceased to feel
+    it, unless nothing is left to fit: anything looks stationary where an exponential has decayed before the first datum.
     """
     J = at.jacobian
     sizes = lengths(J)
@@ -80,7 +87,11 @@ def certified(
         slope=norm(cosines) / jnp.where(size > 0, size, 1.0),
         freedom=m - x.shape[0],
     )
-    return certificate.fit(status, promise, certificate.Asked(data.errors, data.ftol, data.xtol, data.gtol))
+    noise = certificate.ROUNDINGS * jnp.finfo(x.dtype).eps * (size + norm(promise.moved, 2))
+    away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
+    plateau = jnp.any(away & (jnp.abs(promise.moved) <= noise)) & (size > noise)
+    judged = certificate.fit(status, promise, certificate.Asked(data.errors, data.ftol, data.xtol, data.gtol))
+    return jnp.where(plateau & is_success(judged), NUMERICAL, judged).astype(jnp.int32)
 
 
 def distance(x: Array, grad: Array, lower: Array, upper: Array) -> Array:

@@ -38,14 +38,14 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         at = oracle.measured(x, operands.function)
         grad = matvec(at.jacobian.T, at.weighed)
         pushed = bounds_that_hold(x, at, grad, data)
-        feels = felt(x, at, operands.x0)
+        feels = felt(x, at, operands.x0, solved.get("_start", at.cost))
         f = factor(at.jacobian * feels[None, :], at.weighed)
         judged, held = f, jnp.zeros((), bool)
         if data.lower is not None:
             judged = factor(at.jacobian * jnp.where(pushed.held, 0.0, feels)[None, :], at.weighed)
             held = jnp.any(active(x, data.lower, data.upper) != 0)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
-        status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels)
+        status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels, operands.x0)
         status = jnp.where(m < _unknowns(x, data), BAD_INPUT, status).astype(jnp.int32)  # no fit, whatever was found
         inverse, rank = covariance(f)
         freedom = (m - x.shape[0]).astype(x.dtype)
@@ -66,18 +66,19 @@ def _unknowns(x: Array, data: Any) -> Array | int:
     return n if data.lower is None else n - jnp.sum(data.lower == data.upper)
 
 
-def felt(x: Array, at: Measured, x0: Array) -> Array:
+def felt(x: Array, at: Measured, x0: Array, start: Array) -> Array:
     """1.0 for parameters that the model feels, (n,); 0.0 where all that one contributes is rounding of the residual.
 
     A width without a height: its column is rounding, and has a direction all the same. What counts is the column times
     the parameter, now or at the start, so that no unit has a part in it; one that is and was 0 has no size of its own,
-    and is felt where it has a slope. Where the residuals have become zero to rounding of what the start was worth, that
-    rounding counts: of data without a signal the height goes to zero, and takes the slope of the width with it.
+    and is felt where it has a slope. Where the residuals have become zero to rounding of what they were at the start (of
+    cost `start`), and of what the parameters were worth there, that rounding counts: of data without a signal the height
+    goes to zero, and takes the slope of the width with it.
     """
     sizes = jax.lax.stop_gradient(lengths(at.jacobian))
     known = jnp.maximum(jnp.abs(x), jnp.abs(x0))
     effect = sizes * known
     left, eps = jnp.sqrt(2.0 * at.cost), certificate.ROUNDINGS * jnp.finfo(x.dtype).eps
-    begun = eps * norm(effect, 2)
+    begun = eps * jnp.minimum(norm(effect, 2), jnp.sqrt(2.0 * start))
     noise = jnp.where(left <= begun, begun, eps * (left + norm(sizes * x, 2)))
     return jax.lax.stop_gradient(jnp.where((effect > noise) | (known == 0), 1.0, 0.0))

@@ -35,6 +35,7 @@ class Case:
     tol_name: str  # the option that tol sets
     bad_start_status: int  # of a start that is not a number
     shape: tuple[int, ...]  # of x in the model problem
+    certified: bool = True  # its claims are decided after the loop, with one more evaluation of the function
     with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
     known: float = 0.75  # x of the model problem is known to this power of eps, under a tight tolerance
     forks: tuple[float, float] = (

@@ -55,6 +55,7 @@ def _row(name: str) -> Case:
         solve=solve,
         stepper=step,
         with_gradient=name == "newton",
+        certified=not is_open,
         model=rise,
         starts=starts,
         thetas=lambda rng, k: rng.uniform(0.5, 1.5, (k, 2)),

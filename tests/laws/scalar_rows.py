@@ -56,6 +56,7 @@ BOUNDED = Case(
     solve=_bounded,
     stepper=_bounded_stepper,
     with_gradient=False,
+    certified=False,
     model=well,
     starts=lambda rng, k: np.stack([rng.uniform(-3.0, 0.0, k), rng.uniform(2.0, 4.0, k)], -1),
     thetas=lambda rng, k: rng.uniform(0.5, 1.5, (k, 2)),

@@ -274,7 +274,7 @@ def test_same_text_with_another_derivative_rule_is_another_function(case):
 @all_cases
 @pytest.mark.parametrize("batched", [False, True], ids=["one", "vmap"])
 def test_one_call_site_of_the_function(case, batched):
-    """The objective's own operation (atan, in no derivative of itself) is written once in the whole program."""
+    """The objective's own operation (atan, in no derivative of itself): once in the loop, once in the certificate."""
     starts, thetas = batch(case, np.float64, 3)
 
     def solve(start, theta):
@@ -283,5 +283,6 @@ def test_one_call_site_of_the_function(case, batched):
     program = jax.make_jaxpr(jax.vmap(solve) if batched else solve)(
         *((starts, thetas) if batched else (starts[0], thetas[0]))
     )
-    assert occurrences(program, "atan") == 1
-    assert occurrences(program, "while") == 1
+    assert occurrences(program, "atan") == 1 + case.certified
+    if not case.certified:
+        assert occurrences(program, "while") == 1
