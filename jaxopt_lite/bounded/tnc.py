@@ -35,7 +35,7 @@ from jaxopt_lite.bounded import box, search
 from jaxopt_lite.bounded.search import C2, Path
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.certificate import minimum
-from jaxopt_lite.core.dense import dot, norm
+from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.options import COUNT, FRACTION, IGNORED, POSITIVE_OR_ZERO, SIZE, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import RUNNING
@@ -164,7 +164,7 @@ def _conjugate(
     curvature, rr, vv = dot(s.v, Hv), dot(s.r, s.r), dot(s.v, s.v)
     length, change = norm(_unscaled(s.path.d, data), 2), norm(g + s.r, 2)
     rounding = jnp.where(length > 0, RESOLVED * jnp.finfo(rr.dtype).eps * change * vv, 0.0)
-    flat = ~((curvature > 0) & (curvature * length >= rounding))
+    flat = settled((~((curvature > 0) & (curvature * length >= rounding)))[None], rr.dtype)[0]
     size = jnp.where(curvature == 0, 1.0, jnp.abs(curvature))
     most = jnp.maximum(1.0, length) / jnp.maximum(jnp.sqrt(vv), jnp.finfo(rr.dtype).tiny)
     alpha = jnp.where(flat, jnp.where(curvature == 0, most, jnp.minimum(rr / size, most)), rr / size)
