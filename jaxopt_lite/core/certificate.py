@@ -112,14 +112,14 @@ def minimum(order: float = jnp.inf) -> Certificate:
         def one(at: Finish) -> Finish:
             fun, grad, times = oracle.second_order(at.trial, t)
             unseen = eps * jnp.abs(fun)
-            stops = _stops(at.trial, grad, data, unseen)
+            size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
+            stops = _stops(at.trial, grad, data, unseen, eps**NEAR * size)
             newton = newton_step(at.trial, grad, stops, times)
             of_x = eps**2 * newton.bend
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
             better = jnp.where(at.proved, falls, falls | (fun < at.fun)) | (at.made == 0)
             better &= jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad))
             done = (newton.decrement <= TRUSTED * of_x) & jnp.isfinite(newton.bend)  # what overflows bounds nothing
-            size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
             near = norm(newton.step) <= eps**NEAR * size
             proved = done | ((newton.decrement <= TRUSTED * (unseen + of_x)) & near & jnp.isfinite(newton.bend))
             short = (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(at.trial)))
@@ -138,7 +138,7 @@ def minimum(order: float = jnp.inf) -> Certificate:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
             return {"status": decided(claim)}
-        slope = free_slope(end.grad, _stops(end.x, end.grad, data, jnp.zeros((), x.dtype)))
+        slope = free_slope(end.grad, _stops(end.x, end.grad, data, *jnp.zeros(2, x.dtype)))
         reached = (end.proved & (norm(slope, order) <= data.gtol)) | (by_step & end.short)
         refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
         status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused)).astype(jnp.int32)
@@ -154,14 +154,14 @@ def _inside(x: Array, data: Any) -> Array:
     return x if lower is None else jnp.clip(x, lower, data.upper)
 
 
-def _stops(x: Array, grad: Array, data: Any, unseen: Array) -> Stops | None:
-    """Which variables cannot go down, and up: at a bound, or so near that the way there gains less than `unseen`."""
+def _stops(x: Array, grad: Array, data: Any, unseen: Array, near: Array) -> Stops | None:
+    """Which variables cannot go down, and up: at a bound, or as `near` to it and the way there gains less than `unseen`."""
     lower = getattr(data, "lower", None)
     if lower is None:
         return None
     down, up = x - lower, data.upper - x
-    at_lower = (down <= 0) | ((grad > 0) & (jnp.where(jnp.isfinite(down), down, 1.0) * grad <= unseen) & jnp.isfinite(down))
-    at_upper = (up <= 0) | ((grad < 0) & (jnp.where(jnp.isfinite(up), up, 1.0) * -grad <= unseen) & jnp.isfinite(up))
+    at_lower = (down <= 0) | ((grad > 0) & (down <= near) & (down * grad <= unseen))
+    at_upper = (up <= 0) | ((grad < 0) & (up <= near) & (up * -grad <= unseen))
     return Stops(at_lower, at_upper)
 
 
