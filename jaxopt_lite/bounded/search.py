@@ -11,9 +11,9 @@ at a bend the slope jumps, and a point where it is flat need not exist. Shorter 
 number of variables to their bounds at once. Every point of the path is inside of the box exactly, and what has arrived at
 a bound is at it exactly.
 
-When a search fails, a method forgets what it knows and tries steepest descent; when that fails too, the run has ended: at
-working precision where every component of the projected gradient is within gtol or explained by the rounding of x (the rule
-of `line_search/descent.py`), else with numerical difficulties.
+When a search fails, a method forgets what it knows and tries steepest descent; when that fails too, the run has ended. It
+claims working precision where every component of the projected gradient is within gtol or explained by the rounding of x
+(the rule of `line_search/descent.py`), else it gives up; the certificate decides.
 """
 
 from typing import Any, NamedTuple

@@ -27,7 +27,7 @@ instead.
 **A fit** is judged by the full Gauss-Newton step p = -J^+ r at the point, from an orthogonal factorization of J. With
 Q an orthonormal basis of the columns, the step promises to reduce the sum of squares |r|^2 by
 
-    decrement^2 = |Q'r|^2,   and   distance^2 = decrement^2 / s^2,   s^2 = |r|^2 / (m - n),           (4)
+    decrement^2 = |Q'r|^2,   and   distance^2 = decrement^2 / s^2,   s^2 = |r|^2 / (m - n),           (3)
 
 is the squared distance to the solution in standard errors of the parameters: p' C^{-1} p with their covariance
 C = s^2 (J'J)^{-1} (Bates & Watts 1988, section 2.2.3). It does not depend on the units of the data or of the parameters,
@@ -36,7 +36,7 @@ nor on how the model is parametrized. A step of a millionth of a standard error 
 What a computer can tell is the other limit: no residual is known better than to a few roundings of the model's values
 and of the parameters, and no decrement better than
 
-    noise = ROUNDINGS eps (|r| + (sum_j |J_j|^2 x_j^2)^(1/2))                                      (5)
+    noise = ROUNDINGS eps (|r| + (sum_j |J_j|^2 x_j^2)^(1/2))                                      (4)
 
 where the second term is how far x, rounded to its dtype, moves the residuals: of a linear model, the size of its values.
 Where no freedom is left (m <= n) s^2 is taken as |r|^2: a step that changes nothing of a residual that stays.
@@ -45,7 +45,7 @@ Where no freedom is left (m <= n) s^2 is taken as |r|^2: a step that changes not
 is as small as at a zero, but f' has the other sign: Newton's step leads out of the bracket. So the method's own point x, an
 end of its last bracket, is a zero where
 
-    f'(x) (f(b) - f(a)) (b - a) > 0  and  |f / f'| <= 2 tol(x)                                           (6)
+    f'(x) (f(b) - f(a)) (b - a) > 0  and  |f / f'| <= 2 tol(x)                                           (5)
 
 with the bracket that was given, for the direction of the change of sign is the same in all, and the accuracy that was asked.
 A slope of zero is that of a jump over zero, which counts. A method without a bracket proves its zeros in the turn, from the
@@ -73,7 +73,7 @@ Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (o
 TRUSTED = 1.0  # C of (2): where x is rounded to half a unit, its own rounding makes an eighth of the last term
 MOST_STEPS = 50  # evaluations of a claim at most: Newton's steps along a curved valley are some 30
 SHORTER = 0.25  # of a Newton step that did not descend
-ROUNDINGS = 4.0  # that (5) allows; well-determined peaks in float32 then end within 4e-5 standard errors (8: 5e-5)
+ROUNDINGS = 4.0  # that (4) allows; well-determined peaks in float32 then end within 4e-5 standard errors (8: 5e-5)
 NOISE = 16.0  # values closer than so many eps |f| do not say which is lower: a sum of some hundred terms
 NEAR = 1 / 3  # a Newton step is near if it is so many powers of eps long, of the size of x or of the way from x0
 FALLS = 0.25  # a decrement that falls by less than this is rounding: Newton's steps square it
@@ -166,7 +166,7 @@ def _stops(x: Array, grad: Array, data: Any, unseen: Array, near: Array) -> Stop
 
 
 def zero(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
-    """The status of a zero that a method in a bracket claims at its own point `_x`, decided by (6), and the point."""
+    """The status of a zero that a method in a bracket claims at its own point `_x`, decided by (5), and the point."""
     x, t, data = fields["_x"], operands.function, operands.data
     affordable = fields["turns"] + 2 <= operands.budget.maxturns
     along = lambda x: jax.jvp(lambda x: oracle.merit(x, t), (x,), (jnp.ones_like(x),))
@@ -191,7 +191,7 @@ def zero(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str
 class Promise(NamedTuple):
     """What a full Gauss-Newton step at the claimed point of a fit would still do."""
 
-    decrement: Array  # () |Q'r| of the parameters that are free, (4)
+    decrement: Array  # () |Q'r| of the parameters that are free, (3)
     step: Array  # (n,) the step
     x: Array  # (n,) the point
     moved: Array  # (n,) |J_j| |x_j|: how far each parameter, as large as it is, moves the residuals

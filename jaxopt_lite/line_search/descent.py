@@ -3,9 +3,10 @@
 `descent(direction)` composes a `Direction` (how the accepted points shape the next direction) with the search of
 `line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
 is spent, the direction is reset to steepest descent; when that is no better, the lane ends with numerical difficulties.
-It ends at working precision as soon as a search fails, or is down to what the large components of x resolve, or gains
-nothing, where every component of the gradient is within the tolerance or within a few times its own change over the last
-trial step, scaled down to two roundings of x. A trial that is not finite tells nothing about rounding.
+It claims working precision, for the certificate to decide, as soon as a search fails, or is down to what the large
+components of x resolve, or gains nothing, where every component of the gradient is within the tolerance or
+within a few times its own change over the last trial step, scaled down to two roundings of x. A trial that is not
+finite tells nothing about rounding.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
 phase of the state, so that lanes in different phases never wait for each other.
@@ -104,7 +105,7 @@ def resolved_steps(x: Array, d: Array) -> tuple[Array, Array]:
 
 
 def is_rounding(x: Array, grad: Array, step: Array, grad_change: Array, gtol: Array) -> Array:
-    """() bool: is all of the gradient at x within gtol or what the rounding of x makes of it?
+    """() bool: does all of the gradient at x look like gtol, or like what the rounding of x makes of it? No proof: a claim.
 
     `grad_change` (n,) is what the gradient changed by over a trial `step` (n,) from x.
     """
