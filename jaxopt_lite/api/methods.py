@@ -163,7 +163,7 @@ _FIT = functools.partial(
 )
 LEAST_SQUARES = (
     _FIT(name="trf", build=trf.build),
-    _FIT(name="dogbox", build=lambda options: dogbox.dogbox(), prepare=dogbox.prepare),
+    _FIT(name="dogbox", build=dogbox.build),
     _FIT(name="lm", build=lm.build, options=lm.ACCELERATED, takes=frozenset({"jac"})),
 )
 

@@ -33,7 +33,9 @@ without a slope (the angle of a round peak) stays where it is.
 **Scales remember, and forget.** The radius is measured by the largest column norms seen (Moré), which keep a parameter that
 lost its slope from running away. But [J'J | J'r] relative to a scale that is eps^(-1/2) too large is rounding: a growth
 e^(kt) that starts at k = 1 has a column of 1e19, and ends with one of 1e2. So a scale forgets what is beyond
-1 / (64 eps) of the square of the column that is there now.
+1 / (64 eps) of the square of the column that is there now, but only where that column still matters: |J_j x_j| is at least
+a tenth of |r|. A rate that runs away loses its column because nothing depends on it any more, and there the memory is all
+that holds it (NIST's MGH17 from its first start; a scale that always forgot let it go).
 
 **The secant.** Where residuals are large, full Gauss-Newton steps converge linearly, for J'J lacks the second derivatives
 of r. Along the last step p they are known: the slope changed by p.(g+ - g), where the model had p'J'J p. The next full step
@@ -64,6 +66,7 @@ ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliv
 NOISE = 16.0  # differences of costs below this many eps f are rounding: a sum of some hundred terms
 EARLY = 1e-3  # an offset so far below ftol needs no last step to prove it
 SURE = 0.9  # of a tolerance: the certificate computes the same numbers by other ways
+MATTERS = 0.1  # a column matters if its parameter, as large as it is, moves the residuals by this share of them
 FORGET = 64.0  # a scale forgets what is so many roundings of the square of its column larger: J'J would lose the column
 NEAR = 0.01  # offset from which on the secant (3) corrects full steps; far from the solution it led astray
 TRUST = 5.0  # and by which factor at most
@@ -181,7 +184,7 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     accepted = finite & (fresh | good)
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, f_new, normal = pick(query.x, s.x), pick(f, cost), pick(there, s.normal)
-    scale = pick(_remembered(jnp.diagonal(there), s.scale), s.scale) if data.scale is None else data.scale
+    scale = pick(_remembered(jnp.diagonal(there), s.scale, query.x, f), s.scale) if data.scale is None else data.scale
     size = jnp.sqrt(2.0 * jnp.where(jnp.isfinite(f_new), f_new, 0.0))
     ratio = jnp.where(accepted, actual / jnp.where(promised > 0, promised, jnp.inf), -1.0)
     radius = jnp.where(fresh, rule.radius(data, x, scale, size), rule.adjust(radius, ratio, stride))
@@ -217,10 +220,11 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
     return Told(FitState(x, normal, scale, step, numbers), status, moved)
 
 
-def _remembered(now: Array, before: Array) -> Array:
-    """The squares of the column scales: the largest seen, for as long as what is there now is no rounding beside them."""
-    most = now / (FORGET * jnp.finfo(now.dtype).eps)
-    return jnp.where(now > 0, jnp.minimum(jnp.maximum(now, before), most), before)
+def _remembered(now: Array, before: Array, x: Array, f: Array) -> Array:
+    """The squares of the column scales: the largest seen; a column that matters now is not to be rounding beside it."""
+    largest = jnp.maximum(now, before)
+    matters = (now > 0) & (now * x * x >= MATTERS**2 * 2.0 * f)
+    return jnp.where(matters, jnp.minimum(largest, now / (FORGET * jnp.finfo(now.dtype).eps)), largest)
 
 
 def _secant(p: Array, g: Array, there: Array, use: Array) -> tuple[Array, Array]:

@@ -63,6 +63,12 @@ def room(x: Array, m: Model, data: FitData) -> tuple[Array, Array]:
     return (data.lower - x) / unit, (data.upper - x) / unit
 
 
+def until(y: Array, down: Array, up: Array) -> Array:
+    """The share of y after which it leaves [down, up], a number >= 0; inf where it never does."""
+    way = jnp.where(y < 0, down, up) / jnp.where(y == 0, 1.0, y)
+    return jnp.min(jnp.where(y == 0, jnp.inf, way))
+
+
 def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Proposal:
     down, up = room(x, m, data)
     ahead = jnp.where(m.c > 0, -down, jnp.where(m.c < 0, up, jnp.inf))
@@ -78,8 +84,7 @@ def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Pro
     arrives = (ahead > 0) & worth & (ahead <= jnp.abs(m.c))
     to_bound = jnp.where(m.c > 0, down, up)
     stopped = jnp.where(arrives, to_bound, jnp.clip(y, inside * down, inside * up))
-    way = jnp.where(y < 0, down, up) / jnp.where(y == 0, 1.0, y)
-    way = jnp.min(jnp.where(y == 0, jnp.inf, way))
+    way = until(y, down, up)
     cut = y * jnp.where(way <= 1.0, inside * way, 1.0)
     gains = m.reduction(stopped), m.reduction(cut)
     better = jnp.any(arrives) | (gains[0] >= gains[1])

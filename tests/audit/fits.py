@@ -2,6 +2,7 @@
 
     families(rng, lanes)            models, data and starts of NumPy and JAX alone
     judge(family, points, dtype)    how far each point is from the minimum below it, in float64
+    audit(row, lanes, dtype, seed)  the claims of `curve_fit` by a method over all of them
 
 The judge goes down from a point by a Levenberg-Marquardt method of its own (NumPy, float64, Householder's QR of the
 Jacobian) until nothing is gained, and compares the costs: with the least cost f* below x,
@@ -19,6 +20,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_lite import curve_fit
+from tests.audit import Outcome
+
+ROWS = ("lm", "trf", "dogbox")
+QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}  # a quarter of the time to compile
 ROUNDINGS = 32.0  # roundings of model and parameters that excuse a distance
 CLOSE = 1e-3  # standard errors: a claim farther away than this, and than rounding, is false
 STEPS = 300  # of the judge; most lanes take a dozen
@@ -333,3 +339,29 @@ def judge(family: Family, points: np.ndarray, dtype: Any) -> Verdict:
         moved = np.linalg.norm(np.linalg.norm(J, axis=1) * best, axis=1)
         rounding = ROUNDINGS * np.finfo(dtype).eps * (np.linalg.norm(y, axis=1) + np.linalg.norm(r, axis=1) + moved)
         return Verdict(np.where(defined, excess / s, np.inf), rounding / s, cost, least, best)
+
+
+def fit(family: Family, method: str, dtype: Any) -> tuple[np.ndarray, dict[str, Any]]:
+    """popt (lanes, n) and infodict of `curve_fit`."""
+    x, starts, y = (part.astype(dtype) for part in (family.x, family.starts, family.y))
+    how: dict[str, Any] = {"method": method} if family.loss == "linear" else {"method": method, "loss": family.loss}
+    how |= {} if family.box is None else {"bounds": tuple(side.astype(dtype) for side in family.box)}
+    one = lambda p0, y: curve_fit(family.model, x, y, p0, full_output=True, **how)[::2]
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(one), compiler_options=QUICK)(starts, y)[:2])
+
+
+def audit(row: str, lanes: int, dtype: str, seed: int) -> dict[str, Outcome]:
+    """All families that the method takes: 'lm' has neither bounds nor losses."""
+    drawn = [*families(np.random.default_rng([seed, 0]), lanes)]
+    drawn += [] if row == "lm" else [*bounded(np.random.default_rng([seed, 1]), lanes)]
+    return {family.name: _outcome(family, row, np.dtype(dtype)) for family in drawn}
+
+
+def _outcome(family: Family, method: str, dtype: Any) -> Outcome:
+    popt, info = fit(family, method, dtype)
+    verdict = judge(family, popt, dtype)
+    show = lambda lane: (
+        f"lane {lane}: status {info['status'][lane]} at {popt[lane]}, {verdict.distance[lane]:.1e} standard errors "
+        f"(noise {verdict.noise[lane]:.1e}) from {verdict.x[lane]}; start {family.starts[lane]}"
+    )
+    return Outcome(info["success"], verdict.near, show)

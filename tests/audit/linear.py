@@ -2,6 +2,7 @@
 
     families(rng, lanes)            programs of one shape, in small integers and then in other units, in NumPy alone
     judge(family, claim, tol)       which claims are false, in float64, on the program in small integers
+    audit(row, lanes, dtype, seed)  the claims of `linprog` by a method over all of them
 
 A program is made from its proof, so that the verdict is exact:
 
@@ -18,8 +19,16 @@ to 10^6, as a power of two: nothing is rounded, in float32 neither, and the judg
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from jaxopt_lite import linprog
+from tests.audit import Outcome
+
+ROWS = ("interior-point", "simplex")
+TOL = {("interior-point", np.float64): 1e-8, ("simplex", np.float64): 1e-8}
+TOL |= {("interior-point", np.float32): 1e-4, ("simplex", np.float32): 1e-5}  # the defaults
+ASKED = {np.float64: (1e-4, 22), np.float32: (1e-2, 14)}  # tolerances, and k: programs fail by 2^-k, a hundredth of them
 INF = np.inf
 VARIABLES, INEQUALITIES, EQUATIONS = 7, 4, 3
 OPTIMAL, INFEASIBLE, UNBOUNDED, BAD = 0, 2, 3, 7
@@ -310,3 +319,22 @@ def judge(family: Family, status: np.ndarray, x: np.ndarray, fun: np.ndarray, to
     else:
         true = np.where(success, (base.status == OPTIMAL) & feasible & least, status == base.status)
     return Verdict(claimed, claimed & ~true, claimed & true)
+
+
+def audit(row: str, lanes: int, dtype: str, seed: int) -> dict[str, Outcome]:
+    """All families, and those that fail by less than the tolerance excuses; one program."""
+    rng, kind = np.random.default_rng(seed), np.dtype(dtype).type
+    asked, k = ASKED[kind]
+    given = [(family, TOL[row, kind]) for family in families(rng, lanes)]
+    given += [(family, asked) for family in near(rng, lanes, k)]
+    solve = jax.jit(jax.vmap(lambda *a: linprog(*a[:-1], method=row, options={"tol": a[-1]})))
+    found = {}
+    for family, tol in given:
+        res = solve(*family.operands(kind), np.full(lanes, tol, kind))
+        status, x = np.asarray(res.status), np.asarray(res.x)
+        verdict = judge(family, status, x, np.asarray(res.fun), tol, kind)
+        show = lambda lane, family=family, status=status, x=x: (
+            f"lane {lane}: status {status[lane]}, by construction {family.base.status[lane]}; x {x[lane]}"
+        )
+        found[family.name] = Outcome(verdict.claimed, ~verdict.false, show)
+    return found

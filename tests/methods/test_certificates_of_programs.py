@@ -17,9 +17,6 @@ from jaxopt_lite.linear.program import LinearProgram, Ranged
 from tests.audit import linear as audit
 
 LANES = 40
-TOL = {("interior-point", np.float64): 1e-8, ("simplex", np.float64): 1e-8}
-TOL |= {("interior-point", np.float32): 1e-4, ("simplex", np.float32): 1e-5}  # the defaults
-ASKED = {np.float64: (1e-4, 22), np.float32: (1e-2, 14)}  # tolerances, and k: programs fail by 2^-k, a hundredth of them
 SOLVED = {np.float64: 0.99, np.float32: 0.97}  # measured: 99.9 % or more, 98.5 %
 SOLVED_NEAR = 0.97  # measured: 98.6 % or more
 
@@ -50,7 +47,7 @@ def families(k):
 @functools.cache
 def claims(method, dtype):
     """[(family or None, tol, (status, x, fun) of its lanes)]: families, near ones, and the example, as one batch."""
-    tol, (asked, k) = TOL[method, dtype], ASKED[dtype]
+    tol, (asked, k) = audit.TOL[method, dtype], audit.ASKED[dtype]
     parts = [(family, family.operands(dtype), asked if family.near else tol) for family in families(k)]
     example = tuple(np.stack(part).astype(dtype) for part in zip(*map(small_rows, UNITS_OF_ROWS), strict=True))
     parts += [(None, example, tol)]

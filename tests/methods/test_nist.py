@@ -1,6 +1,6 @@
 """NIST's certified problems: sixteen fits from both official starts, to the certified digits; in float32, honestly.
 
-Programs are compiled without LLVM's optimizations, in a third of the time (last digits change), and equal ones once.
+Programs are compiled in a quarter of the time, less optimized (last digits change), and equal ones once.
 """
 
 import functools
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from jaxopt_lite import curve_fit
+from tests.audit.fits import QUICK as QUICK_TO_COMPILE
 from tests.tolerances import eps
 
 FILE = Path(__file__).parents[2] / "examples" / "data" / "nist_strd" / "nist_strd.json"
@@ -23,7 +24,6 @@ TIGHT, DEFAULT = 1e-15, 1e-8
 LENIENT, NOISE = 10.0, 16.0  # the package's own words for what it may call a success
 
 FOUR_DIGITS = 1e-4
-BY_DEFAULT = ("ENSO", "Rat43")  # the slowest to converge; the others by `make test-slow` alone
 QUICK = ("BoxBOD", "DanWood", "MGH10", "MGH17", "Misra1a", "Rat43")  # the others by `make test-slow` alone, but for lm
 slow = lambda name, way: [pytest.mark.slow] if way == "trf in bounds" and name not in QUICK else []
 
@@ -53,7 +53,7 @@ def box(name):
 
 @functools.cache
 def compiled(program):
-    return program.lowered.compile(compiler_options={"xla_backend_optimization_level": 0})
+    return program.lowered.compile(compiler_options=QUICK_TO_COMPILE)
 
 
 class Program:
@@ -137,9 +137,12 @@ def test_default_tolerances_claim_no_false_success(name, way):
             assert info["cov_status"][lane] == 3
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in BY_DEFAULT else pytest.mark.slow) for n in PROBLEMS])
+@problems
 def test_a_call_without_tolerances_gives_four_digits_from_both_starts(name):
-    """Of parameters and of deviations; ENSO's full steps converge by a factor of two each, and gave three."""
+    """Of parameters and of deviations; ENSO's full steps converge by a factor of two each, and gave three.
+
+    MGH17's first start is lost where a scale forgets a column that nothing depends on any more.
+    """
     (x, y), starts = data(name, np.float64)
     fit = lambda p0: curve_fit(model(name), x, y, p0, full_output=True)[:3]
     popt, pcov, info = compiled(Program(jax.jit(jax.vmap(fit)).lower(starts)))(starts)
