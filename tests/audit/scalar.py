@@ -193,7 +193,8 @@ def _judged(kind: Kind, row: str, d: Drawn, x: np.ndarray, tol: np.ndarray) -> n
     near[:, 0] = x
     f = kind.fun(near.astype(LONG), p, np)
     noise = np.abs(kind.fun(near, d.p[:, None], np).astype(LONG) - f)
-    noise = np.where(np.isfinite(noise), noise, 0).max(1) + np.finfo(x.dtype).tiny
+    flushed = np.finfo(x.dtype).tiny * (1 + np.abs(d.p).max(1))  # XLA flushes what is below tiny, a square times p too
+    noise = np.where(np.isfinite(noise), noise, 0).max(1) + flushed
     size = eps * np.abs(f[:, 0])
     sides = [
         _side(kind, d.p, x, f[:, 0], sign, first, room, 2 * size + noise, 100 * size + 2 * noise)
