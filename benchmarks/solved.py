@@ -108,7 +108,7 @@ def _flat(g: np.ndarray, H: np.ndarray, x: np.ndarray, low: np.ndarray, high: np
         return True
     free = ~(((x <= low) & (g > 0)) | ((x >= high) & (g < 0)))
     H, g = H[np.ix_(free, free)], g[free]
-    if not np.all(np.isfinite(H)) or np.linalg.eigvalsh(H)[0] <= 0:
+    if not np.all(np.isfinite(H)) or not np.all(np.linalg.eigvalsh(H) > 1e-14 * np.max(np.abs(H), initial=0.0)):
         return False
     return bool(np.all(np.abs(np.linalg.solve(H, g)) <= 4 * np.finfo(dtype).eps * np.max(np.abs(x))))
 
