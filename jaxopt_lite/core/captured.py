@@ -1,134 +1,362 @@
-"""Has a function changed since it was traced? A snapshot of what it captures.
+"""Would a function, traced again, give what it gave? A snapshot of all that it reads.
 
-A second call with the same function must not trace again; but a script that rebinds a global or a closed-over variable
-between two calls expects the new value, as it would get from SciPy. So a traced function is remembered together with what
-it read: closure cells, globals of its own module, defaults, attributes of a bound instance, and so on for the functions
-of the same module that it calls. JAX arrays and other values are compared by identity; NumPy arrays, which can change in
-place, by content. What is hidden deeper (inside a list, behind two attributes) is not seen: pass such data through
-`args`.
+A second call with the same function should not trace again; but a script that changes `params["k"]` between two calls
+expects the new answer, as it would get from SciPy. So a traced function is remembered only if all that it can read is
+known: `walk` goes through closure cells, globals, defaults, attributes, containers and the functions that it calls, and
+what it finds is compared at the next call. Numbers and strings are compared by value, NumPy arrays by content (some
+0.2 ms a megabyte; one copy is kept), JAX arrays, which nobody can change, by identity. Where the walk meets what may change
+unseen (a random generator, a table of another library, an open file, a name looked up by `globals()`), or more than `MOST`
+things, the function is not remembered: it is traced at every call, in some milliseconds, and its program is found by its
+text (`function.py`).
+
+Not walked: modules of JAX and NumPy and the functions in them, which are taken for constant; `numpy.random`, of course, is
+not. Not compared: what the function assigns, or only appends to. Those are counters and records, and no input.
 """
 
-import contextlib
 import dis
+import enum
 import functools
+import threading
+import types
 import weakref
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, MethodType
-from typing import Any
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
+from jax.core import Tracer
 
-Snapshot = tuple["_Seen", ...]
+MOST = 2000  # things that a function may read and still be remembered
+FUNCTIONS, KEYS = 1024, 32  # functions remembered, and calls of different kinds of each
+CHUNK = 1 << 16  # words of an array that are compared at a time
+CONSTANT = frozenset(
+    {"jax", "jaxlib", "jaxopt_lite", "numpy", "math", "cmath", "operator", "functools", "itertools", "typing"}
+)
+PLAIN = frozenset({int, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range, slice, np.dtype})
+UNSEEN = frozenset(
+    {"eval", "exec", "globals", "locals", "vars", "open", "input", "next", "iter", "id", "__import__", "compile"}
+)
+AS_ONE = (jax.Array, Tracer, np.generic, np.ufunc, np.dtype, enum.Enum)  # nothing inside of them changes
+DESCRIPTORS = (
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+)
+MAKING = frozenset({"__init__", "__new__", "__post_init__", "__repr__", "__str__", "__init_subclass__", "__class_getitem__"})
+
+
+class Opaque(Exception):
+    """A function reads what may change unseen."""
 
 
 class _Seen:
-    """A captured value as it was: referred to weakly where that is possible, so that a memo keeps no function alive."""
+    """One thing as it was. Objects are referred to weakly, so that a memo keeps no function alive."""
 
-    __slots__ = ("content", "value", "weak")
+    __slots__ = ("kind", "value")
 
     def __init__(self, value: Any) -> None:
-        self.content = value.tobytes() if isinstance(value, np.ndarray) else None
-        try:
-            self.value, self.weak = weakref.ref(value), True
-        except TypeError:
-            self.value, self.weak = value, False
+        self.kind, self.value = type(value), value
+        if isinstance(value, np.ndarray):
+            self.value = value.copy()
+        elif not (self.kind in PLAIN or isinstance(value, float | np.generic | tuple)):
+            try:
+                self.value = weakref.ref(value)
+            except TypeError:
+                self.kind = _BY_IDENTITY
 
-    def same_as(self, other: "_Seen") -> bool:
-        mine, theirs = (s.value() if s.weak else s.value for s in (self, other))
-        return mine is theirs and self.content == other.content and not (self.weak and mine is None)
-
-
-def snapshot(fun: Callable) -> Snapshot:
-    """What `fun` captures now; take it after tracing, so that a counter that the trace moved is seen as it stands."""
-    found: list[_Seen] = []
-    _collect(fun, found, set())
-    return tuple(found[1:])  # the first is the function itself
-
-
-def unchanged(before: Snapshot, after: Snapshot) -> bool:
-    """Is everything captured as it was?"""
-    return len(before) == len(after) and all(a.same_as(b) for a, b in zip(before, after, strict=True))
-
-
-def names_read(code: CodeType) -> Iterator[str]:
-    """Names that a function may read from its globals, those of the functions inside of it too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from names_read(constant)
+    def is_still(self, value: Any) -> bool:
+        mine = self.value
+        if self.kind is _BY_IDENTITY:
+            return mine is value
+        if self.kind is not type(value):
+            return False
+        if isinstance(value, np.ndarray):
+            return _same_array(mine, value)
+        if isinstance(value, float | np.generic):
+            return mine is value or repr(mine) == repr(value)
+        if isinstance(mine, weakref.ref):
+            return mine() is value
+        return bool(mine == value)
 
 
-@functools.lru_cache
-def _names_written(code: CodeType) -> frozenset[str]:
-    """Outer variables that a function assigns: counters and records, not what its value depends on."""
-    written = {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_DEREF", "STORE_GLOBAL")}
-    return frozenset(written - set(code.co_cellvars))
+Snapshot = tuple[_Seen, ...]
+_BY_IDENTITY = object
 
 
-def _collect(value: Any, found: list[_Seen], seen: set[int]) -> None:
+def snapshot(fun: Callable) -> Snapshot | None:
+    """What `fun` reads now, or None where that cannot be known; take it after tracing, which may move a counter."""
+    try:
+        return tuple(map(_Seen, walk(fun)))
+    except Opaque:
+        return None
+
+
+def unchanged(before: Snapshot, fun: Callable) -> bool:
+    """Does `fun` read what it read?"""
+    try:
+        now = walk(fun)
+        return all(seen.is_still(value) for seen, value in zip(before, now, strict=True))
+    except (Opaque, ValueError):  # of zip: there are more things, or fewer
+        return False
+
+
+def walk(fun: Callable) -> Iterator[Any]:
+    """All that a function reads, itself first, in an order that depends on nothing else.
+
+    Raises
+    ------
+    Opaque
+        Where it meets something that may change unseen.
+    """
+    seen: dict[Any, Any] = {}  # keeps alive what it names by its id
+    for count, value in enumerate(_walk(fun, seen)):
+        if count == MOST:
+            raise Opaque
+        yield value
+
+
+class _Names(NamedTuple):
+    """What a function reads by name, the functions inside of it too."""
+
+    of_globals: tuple[str, ...]
+    attributes: frozenset[str]
+    records: frozenset[str]  # outer names that it assigns, or only appends to
+    imports: bool  # of a module whose contents are not known to be constant
+
+
+def names_read(code: CodeType) -> tuple[str, ...]:
+    """Names that a function reads from its globals, those of the functions inside of it too."""
+    return _names(code).of_globals
+
+
+@functools.lru_cache(maxsize=4096)
+def _names(code: CodeType) -> _Names:
+    loads: list[str] = []
+    attributes, written, appended, read = (set[str]() for _ in range(4))
+    imports, todo = False, [code]
+    while todo:
+        inner = todo.pop()
+        todo += [constant for constant in inner.co_consts if isinstance(constant, CodeType)]
+        steps = [i for i in dis.get_instructions(inner) if i.opname not in ("CACHE", "PRECALL", "PUSH_NULL")]
+        for at, step in enumerate(steps):
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF"):
+                after = steps[at + 1] if at + 1 < len(steps) else step
+                (appended if after.argval == "append" and after.opname.startswith("LOAD_") else read).add(step.argval)
+                if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                    loads.append(step.argval)
+            elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
+                attributes.add(step.argval)
+            elif step.opname in ("STORE_DEREF", "STORE_GLOBAL") and step.argval not in inner.co_cellvars:
+                written.add(step.argval)
+            elif step.opname == "IMPORT_NAME":
+                imports |= step.argval.split(".")[0] not in CONSTANT
+    return _Names(tuple(dict.fromkeys(loads)), frozenset(attributes), frozenset(written | (appended - read)), imports)
+
+
+def _is_constant(name: Any) -> bool:
+    """Is a module of this name one whose contents nobody changes?"""
+    return isinstance(name, str) and name.split(".")[0] in CONSTANT and not name.startswith("numpy.random")
+
+
+def _walk(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
+    kind = type(value)
+    if kind in PLAIN or kind is float:
+        yield value
+        return
     if id(value) in seen:
         return
-    seen.add(id(value))
-    found.append(_Seen(value))
-    for part in _parts(value):
-        _collect(part, found, seen)
+    seen[id(value)] = value
+    if isinstance(value, AS_ONE):
+        yield value
+    elif isinstance(value, np.ndarray):
+        if value.dtype.hasobject:
+            yield kind, value.shape
+            yield from _each(value.ravel().tolist(), seen)
+        else:
+            yield value
+    elif kind in (list, tuple, set, frozenset, deque) or (isinstance(value, tuple) and hasattr(value, "_fields")):
+        yield kind, len(value)
+        yield from _each(value, seen)
+    elif isinstance(value, dict):
+        yield kind, len(value)
+        yield from _each(value.keys(), seen)
+        yield from _each(value.values(), seen)
+    else:
+        if not isinstance(value, MethodType):  # made anew at every access
+            yield value
+        yield from _parts(value, seen)
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    """What a function, a bound method, a partial or a callable instance holds."""
+def _each(values: Any, seen: dict[Any, Any]) -> Iterator[Any]:
+    for value in values:
+        yield from _walk(value, seen)
+
+
+def _parts(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
+    """What a function, a bound method, a class or an instance holds."""
     if isinstance(value, FunctionType):
-        counters = _names_written(value.__code__)
-        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            with contextlib.suppress(ValueError):  # a cell that is not filled yet
-                if name not in counters:
-                    yield cell.cell_contents
-        for name in names_read(value.__code__):
-            if name in counters:
-                continue
-            inner = value.__globals__.get(name, _NOTHING)
-            if inner is not _NOTHING and getattr(inner, "__globals__", value.__globals__) is value.__globals__:
-                yield inner
-        yield from value.__defaults__ or ()
-        yield from (value.__kwdefaults__ or {}).values()
+        if not _is_constant(value.__module__):
+            yield from _of_function(value, seen)
     elif isinstance(value, MethodType):
-        yield value.__func__
-        yield from vars(value.__self__).values() if hasattr(value.__self__, "__dict__") else ()
+        yield from _each((value.__func__, value.__self__), seen)
     elif isinstance(value, functools.partial):
-        yield from (value.func, *value.args, *value.keywords.values())
-    elif "__call__" in vars(type(value)) and isinstance(vars(type(value))["__call__"], FunctionType):
-        yield vars(type(value))["__call__"]
-        yield from list(getattr(value, "__dict__", {}).values())
+        yield from _each((value.func, value.args, value.keywords), seen)
+    elif isinstance(value, types.BuiltinFunctionType):
+        owner = value.__self__
+        if owner is None or isinstance(owner, ModuleType):
+            if not _is_constant(value.__module__ or getattr(owner, "__name__", None)) and value.__module__ != "builtins":
+                raise Opaque
+        else:
+            yield from _walk(owner, seen)
+    elif isinstance(value, ModuleType):  # captured whole: which of its names are read is not known here
+        if not _is_constant(value.__name__):
+            raise Opaque
+    elif isinstance(value, type):
+        yield from _of_class(value, seen)
+    elif isinstance(value, property):
+        yield from _walk(value.fget, seen)
+    elif isinstance(value, staticmethod | classmethod) or hasattr(value, "__wrapped__"):  # jit, lru_cache, NumPy's functions
+        yield from _walk(value.__wrapped__, seen)
+        yield from _each(getattr(value, "__dict__", {}).values(), seen)
+    elif not isinstance(value, DESCRIPTORS):
+        yield from _of_instance(value, seen)
 
 
-_NOTHING = object()
+def _of_function(fun: FunctionType, seen: dict[Any, Any]) -> Iterator[Any]:
+    names = _names(fun.__code__)
+    if names.imports:
+        raise Opaque
+    for name, cell in zip(fun.__code__.co_freevars, fun.__closure__ or (), strict=True):
+        if name in names.records:
+            continue
+        try:
+            held = cell.cell_contents
+        except ValueError:  # not filled yet
+            yield "unfilled", name
+        else:
+            yield from _captured(held, names, seen)
+    for name in names.of_globals:
+        if name in names.records:
+            continue
+        if name in fun.__globals__:
+            yield from _captured(fun.__globals__[name], names, seen)
+        elif name in UNSEEN:
+            raise Opaque
+        else:
+            yield "builtin", name
+    yield from _each(fun.__defaults__ or (), seen)
+    for name, held in (fun.__kwdefaults__ or {}).items():
+        yield name
+        yield from _walk(held, seen)
+
+
+def _captured(value: Any, names: _Names, seen: dict[Any, Any]) -> Iterator[Any]:
+    """A value that a function names; of a module, what it may read there."""
+    if not isinstance(value, ModuleType):
+        yield from _walk(value, seen)
+        return
+    yield value
+    if value.__name__.startswith("numpy") and "random" in names.attributes:
+        raise Opaque
+    if _is_constant(value.__name__) or (id(value), id(names)) in seen:
+        return
+    seen[id(value), id(names)] = value, names
+    if hasattr(value, "__getattr__"):
+        raise Opaque
+    for name in sorted(names.attributes):
+        if name in vars(value):
+            yield name
+            yield from _captured(vars(value)[name], names, seen)
+
+
+def _of_class(kind: type, seen: dict[Any, Any]) -> Iterator[Any]:
+    """The methods of a class and its bases, and the values that it holds."""
+    for base in kind.__mro__:
+        if base is object or base.__module__ in ("builtins", "abc", "enum", "types") or _is_constant(base.__module__):
+            continue
+        for name, held in list(vars(base).items()):
+            special = name.startswith("__") and name.endswith("__")
+            if name in MAKING or name == "_abc_impl" or (special and not isinstance(held, FunctionType | property)):
+                continue
+            yield name
+            yield from _walk(held, seen)
+
+
+def _of_instance(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
+    """The attributes of an instance, and its class."""
+    kind = type(value)
+    slots = [name for base in kind.__mro__ for name, d in vars(base).items() if isinstance(d, types.MemberDescriptorType)]
+    if not (hasattr(value, "__dict__") or slots) or isinstance(value, ModuleType):
+        raise Opaque  # a generator, a file, something written in C
+    yield from _walk(kind, seen)
+    if hasattr(value, "__dict__"):
+        yield from _walk(vars(value), seen)
+    for name in slots:
+        yield name
+        if hasattr(value, name):
+            yield from _walk(getattr(value, name), seen)
+
+
+def _same_array(one: np.ndarray, other: np.ndarray) -> bool:
+    """Equal bits of equal shape and dtype."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    one, other = (np.ascontiguousarray(a).reshape(-1).view(np.uint8) for a in (one, other))
+    whole = len(one) - len(one) % 8
+    a, b = one[:whole].view(np.uint64), other[:whole].view(np.uint64)
+    parts = (slice(at, at + CHUNK) for at in range(0, whole // 8, CHUNK))
+    return all(np.array_equal(a[part], b[part]) for part in parts) and np.array_equal(one[whole:], other[whole:])
 
 
 class Memo:
-    """What was made from a function, as long as the function lives and is unchanged."""
+    """What was made from a function, as long as the function lives and reads what it read. Bounded; safe in threads."""
 
     def __init__(self) -> None:
-        self._of: dict[int, tuple[Any, dict[Any, tuple[Snapshot, Any]]]] = {}
+        self._of: OrderedDict[int, tuple[Any, OrderedDict[Any, tuple[Snapshot | None, Any]]]] = OrderedDict()
+        self._lock = threading.RLock()  # entered again where a collection inside of it ends the life of a function
 
     def get(self, fun: Callable, key: Any) -> Any:
         """The value stored for this function and key, or None."""
         owner, part = _owner(fun)
-        entry = self._of.get(id(owner))
-        stored = entry[1].get((part, key)) if entry else None
-        if stored is None or not unchanged(stored[0], snapshot(fun)):
+        with self._lock:
+            entry = self._of.get(id(owner))
+            stored = entry[1].get((part, key)) if entry else None
+        if stored is None or stored[0] is None or not unchanged(stored[0], fun):
             return None
         return stored[1]
 
     def put(self, fun: Callable, key: Any, value: Any) -> None:
-        """Store; forgotten when the function dies. A function without weak references is not stored."""
+        """Store, if all that the function reads is known; forgotten when it dies."""
         owner, part = _owner(fun)
         identity = id(owner)
-        if identity not in self._of:
-            try:
-                reference = weakref.ref(owner, lambda _: self._of.pop(identity, None))
-            except TypeError:
-                return
-            self._of[identity] = (reference, {})
-        self._of[identity][1][part, key] = (snapshot(fun), value)
+        with self._lock:
+            entry = self._of.get(identity)
+            if entry and (part, key) in entry[1] and entry[1][part, key][0] is None:
+                return  # opaque once, and not walked again
+        seen = snapshot(fun)
+        with self._lock:
+            if identity not in self._of:
+                try:
+                    reference = weakref.ref(owner, lambda _: self._forget(identity))
+                except TypeError:  # without weak references its end would not be known
+                    return
+                self._of[identity] = (reference, OrderedDict())
+            entries = self._of[identity][1]
+            entries[part, key] = (seen, None if seen is None else value)
+            _shorten(entries, KEYS)
+            _shorten(self._of, FUNCTIONS)
+
+    def _forget(self, identity: int) -> None:
+        with self._lock:
+            self._of.pop(identity, None)
+
+
+def _shorten(table: OrderedDict, most: int) -> None:
+    while len(table) > most:
+        table.popitem(last=False)
 
 
 def _owner(fun: Callable) -> tuple[Any, Any]:
