@@ -92,7 +92,8 @@ def _solve(problem: Any, method: str, dtype: str, x0: Any, bounds: Any = None) -
     x = np.asarray(res.x, np.float64)
     sides = (-np.inf, np.inf) if bounds is None else (bounds.lb, bounds.ub)
     low, high = (np.broadcast_to(np.asarray(side, np.float64), x.shape) for side in sides)
-    return x, bool(res.success), _flat(*map(np.asarray, _derivatives(problem.n)(x, which)), x, low, high, dtype)
+    g, H = map(np.asarray, _derivatives(problem.n)(x, which))
+    return x, bool(res.success), _flat(g, H, x, float(res.fun), low, high, dtype)
 
 
 @functools.cache
@@ -102,15 +103,16 @@ def _derivatives(n: int) -> Callable[..., Any]:
     return jax.jit(lambda x, which: (jax.grad(fun)(x, which), jax.hessian(fun)(x, which)))
 
 
-def _flat(g: np.ndarray, H: np.ndarray, x: np.ndarray, low: np.ndarray, high: np.ndarray, dtype: str) -> bool:
-    """Is the projected gradient within gtol, or Newton's step to a minimum within 4 roundings of the largest variable?"""
+def _flat(g: np.ndarray, H: np.ndarray, x: np.ndarray, f: float, low: np.ndarray, high: np.ndarray, dtype: str) -> bool:
+    """Is the projected gradient within gtol, or Newton's step to a minimum within 4 roundings of x, or worth one of f?"""
     if np.max(np.abs(np.clip(x - g, low, high) - x)) <= 1.1 * GTOL[dtype]:
         return True
     free = ~(((x <= low) & (g > 0)) | ((x >= high) & (g < 0)))
     H, g = H[np.ix_(free, free)], g[free]
     if not np.all(np.isfinite(H)) or not np.all(np.linalg.eigvalsh(H) > 1e-14 * np.max(np.abs(H), initial=0.0)):
         return False
-    return bool(np.all(np.abs(np.linalg.solve(H, g)) <= 4 * np.finfo(dtype).eps * np.max(np.abs(x))))
+    step, eps = np.linalg.solve(H, g), np.finfo(dtype).eps
+    return bool(np.all(np.abs(step) <= 4 * eps * np.max(np.abs(x))) or 0.5 * np.dot(step, g) <= eps * abs(f))
 
 
 def _minima(sets: tuple[str, ...], method: str, dtype: str) -> Iterator[Line]:
