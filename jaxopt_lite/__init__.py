@@ -12,10 +12,12 @@ from jaxopt_lite.api.root_scalar import root_scalar
 from jaxopt_lite.api.show_options import show_options
 from jaxopt_lite.api.stepping import Stepper, stepper
 from jaxopt_lite.core.program import compiler_options
+from jaxopt_lite.core.warn import OptimizeWarning
 
 __all__ = [
     "Bounds",
     "OptimizeResult",
+    "OptimizeWarning",
     "RootResults",
     "Stepper",
     "compiler_options",

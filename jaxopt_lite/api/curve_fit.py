@@ -12,7 +12,8 @@ from jaxopt_lite.api import methods
 from jaxopt_lite.api.bounds import read_box
 from jaxopt_lite.api.fit_data import array, covered, enough, known, read_mask, read_xdata, refuse, residuals, spread, start
 from jaxopt_lite.api.least_squares import Asked, plan_call
-from jaxopt_lite.api.result import in_short, in_words
+from jaxopt_lite.api.result import in_short, in_words, make_result
+from jaxopt_lite.api.telling import check_on_failure, failed, message_of, show, told_of_narrowing
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.program import run
 from jaxopt_lite.core.status import BUDGET, PRECISION, is_success
@@ -29,7 +30,7 @@ class Message:
     status: Any
 
     def __str__(self) -> str:
-        return in_short(in_words(self.status))
+        return self.__dict__.get("_message") or in_short(in_words(self.status))
 
 
 def curve_fit(
@@ -47,6 +48,7 @@ def curve_fit(
     full_output: bool = False,
     nan_policy: str | None = None,
     mask: Any = None,
+    on_failure: str = "best",
     **kwargs: Any,
 ) -> Any:
     """Fit a model to data by least squares, and estimate the covariance of its parameters.
@@ -85,6 +87,10 @@ def curve_fit(
     mask : (m,) bool, optional
         False for data that do not count, whatever they hold, so that data sets of different lengths share a
         compilation. Traced.
+    on_failure : str
+        What popt is where the fit did not succeed: 'best', the best parameters that were seen; 'nan', so that no map of popt
+        shows plausible numbers where nothing was found; or 'raise', a RuntimeError as in SciPy, for an eager call of one
+        problem. With the first two such a call warns (`OptimizeWarning`).
     kwargs : keywords
         ftol, xtol, gtol, max_nfev (or maxfev), x_scale, loss, f_scale, diff_step and options of `least_squares`.
 
@@ -115,11 +121,11 @@ def curve_fit(
 
     Notes
     -----
-    Nothing is raised and nobody is warned where a fit fails: pcov is infinite there, and infodict says why. SciPy raises
-    RuntimeError. A lane in which fewer data count than there are parameters is no fit: status 7, with the best parameters
-    found, and pcov infinite. Without tolerances a fit ends within 1e-5 standard errors of its solution, or at the
-    rounding of the dtype (status 8, ier 4): popt then has five digits of all that the data can tell; `least_squares` says
-    what else ends it.
+    Where a fit fails pcov is infinite, and infodict says why. An eager call of one problem warns too, and raises nothing
+    unless it is asked to (`on_failure`); SciPy raises RuntimeError. A lane in which fewer data count than there are
+    parameters is no fit: status 7, with the best parameters found, and pcov infinite. Without tolerances a fit ends within
+    1e-5 standard errors of its solution, or at the rounding of the dtype (status 8, ier 4): popt then has five digits of all
+    that the data can tell; `least_squares` says what else ends it.
 
     References
     ----------
@@ -146,6 +152,8 @@ def curve_fit(
     unknown = sorted(set(kwargs) - set(KEYWORDS))
     if unknown:
         raise TypeError(f"unknown keyword {unknown[0]!r}; curve_fit takes {', '.join(KEYWORDS)} beside its own.")
+    check_on_failure(on_failure)
+    told_of_narrowing(xdata=xdata, ydata=ydata, p0=p0, sigma=sigma)
     if nan_policy not in (None, "raise", "omit"):
         raise ValueError(f"nan_policy is {nan_policy!r}; give 'raise', 'omit' or None.")
     ydata, xdata = array(ydata, "ydata"), read_xdata(xdata)
@@ -179,9 +187,16 @@ def curve_fit(
         too_few=TypeError,
     )
     fields = run(plan, call)
+    status, success = fields["status"], is_success(fields["status"])
+    if (kwargs.get("options") or {}).get("disp"):
+        show(make_result({"fun": None} | fields), call)
+    failed("curve_fit", plan, call, status, on_failure)
+    if on_failure == "nan":
+        fields = fields | {"x": jnp.where(success, fields["x"], jnp.nan)}
     if not full_output:
         return fields["x"], fields["pcov"]
-    status = fields["status"]
     info = {name: fields[name] for name in ("nfev", "nit", "fvec", "cost", "status", "success", "cov_status", "rank")}
-    ier = jnp.where(status == PRECISION, 4, jnp.where(is_success(status), 1, jnp.where(status == BUDGET, 5, 0)))
-    return fields["x"], fields["pcov"], info, Message(status), ier.astype(jnp.int32)
+    ier = jnp.where(status == PRECISION, 4, jnp.where(success, 1, jnp.where(status == BUDGET, 5, 0)))
+    message = Message(status)
+    object.__setattr__(message, "_message", message_of(plan, call, status))
+    return fields["x"], fields["pcov"], info, message, ier.astype(jnp.int32)

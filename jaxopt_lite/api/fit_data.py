@@ -67,7 +67,10 @@ def start(f: Callable, p0: Any, bounds: Any, ydata: Any) -> Any:
         raise ValueError("the number of parameters cannot be read from f; give p0.") from error
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters) or len(parameters) < 2:
         raise ValueError("the number of parameters cannot be read from the signature of f; give p0.")
-    n = len(parameters) - 1
+    needed = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if needed:
+        raise ValueError(f"f needs the keyword {needed[0]!r}, which no fit passes; bind it, by functools.partial.")
+    n = sum(p.kind is not p.KEYWORD_ONLY for p in parameters) - 1  # a keyword with a default is no parameter of the fit
     pair = pair_of(bounds)
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(pair)):
         raise ValueError("p0 is not given, and cannot be chosen inside of bounds that are traced; give p0.")

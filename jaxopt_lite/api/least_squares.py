@@ -11,8 +11,10 @@ from jaxopt_lite.api.bounds import read_box
 from jaxopt_lite.api.close import close_loss, residual_oracle
 from jaxopt_lite.api.minimize import solve
 from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.api.telling import failed, is_alone, told_of_narrowing
+from jaxopt_lite.api.watch import with_lines
 from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, number, read
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, evaluations, number, read
 from jaxopt_lite.core.options import traced as traced_options
 from jaxopt_lite.core.program import Call, Plan
 from jaxopt_lite.lsq import losses, solution
@@ -81,7 +83,7 @@ def least_squares(
         Most evaluations of fun, those for finite differences and the last one at x included, so that 2 turns' worth is the
         least. Default 200 (n + 1) turns.
     verbose : int
-        1 or 2: print a summary when an eager call ends.
+        1: print a summary when an eager call ends; 2: and a line an iteration, of an eager call of one problem.
     args : tuple
         More arguments of `fun` and `jac`, any pytrees. Numbers and arrays are traced.
     kwargs : dict, optional
@@ -90,7 +92,7 @@ def least_squares(
         As for `minimize`; eager calls only.
     options : dict, optional
         `factor` (first radius of the trust region in units of the scaled length of x0, 1.0), `geodesic` (acceleration, for
-        'lm'), `maxiter`, `lanes` and `turns_per_refill`.
+        'lm'), `maxiter`, `maxfev` (max_nfev by another name), `disp` (verbose=1), `lanes` and `turns_per_refill`.
 
     Returns
     -------
@@ -153,7 +155,7 @@ def least_squares(
      [1. 1.]]
     """
     for name, given in (("tr_options", tr_options), ("jac_sparsity", jac_sparsity), ("workers", workers)):
-        if given:
+        if given is not None and not (isinstance(given, dict) and not given):
             raise ValueError(f"{name} is given, but the equations of a lane are dense and solved in place; leave it out.")
     if tr_solver not in (None, "exact"):
         raise ValueError(f"tr_solver is {tr_solver!r}; only 'exact' is there: leave it out.")
@@ -161,8 +163,13 @@ def least_squares(
     leaves, layout = parse(x0)
     box = read_box(bounds, leaves, layout)
     asked = Asked(ftol, xtol, gtol, x_scale, max_nfev, diff_step, loss, f_scale, options)
+    told_of_narrowing(x0=x0, args=args, kwargs=kwargs, bounds=bounds)
     plan, call = plan_call(row, fun, leaves, layout, args, jac, box, asked, kwargs)
-    return solve(plan, call, {"disp": bool(verbose)}, callback)
+    if verbose == 2 and is_alone(call):
+        callback = with_lines(callback)
+    result = solve(plan, call, {"disp": verbose or (options or {}).get("disp")}, callback)
+    failed("least_squares", plan, call, result.status)
+    return result
 
 
 class Asked(NamedTuple):
@@ -198,7 +205,8 @@ def plan_call(
         raise ValueError(f"method {row.name!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.")
     n = layout.size
     tolerances = {name: _tolerance(getattr(asked, name), name) for name in ("ftol", "xtol", "gtol")}
-    values = read((asked.options or {}) | tolerances, row.options, row.name, n)
+    given = asked.options if isinstance(asked.options, dict) else None  # what is no dict is refused there
+    values = read(tolerances | given if given else asked.options or tolerances, row.options, row.name, n)
     method = row.build(values | {"bounded": box is not None})
     args = args if isinstance(args, tuple) else (args,)
     oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, asked.diff_step)
@@ -210,7 +218,11 @@ def plan_call(
     oracle, traced = oracle._replace(loss=measure), traced._replace(loss=captured)
     numbers = traced_options(values, row.options)
     numbers |= {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
-    most = asked.max_nfev
+    most = evaluations(values)
+    if asked.max_nfev is not None:
+        if most is not None:
+            raise ValueError("max_nfev and option 'maxfev' are the same; give one of them.")
+        most = asked.max_nfev
     most = 200 * (n + 1) * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
     maxiter = row.maxiter(n) if values["maxiter"] is None else values["maxiter"]
     plan = Plan(method, row.prepare, oracle, layout, row.schedule(values), derived)

@@ -10,12 +10,13 @@ from jax.core import Tracer
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.read_program import read_program, read_sparse
 from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.api.telling import show, told_of_narrowing
 from jaxopt_lite.api.watch import watch
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.options import read
 from jaxopt_lite.core.options import traced as traced_options
 from jaxopt_lite.core.oracle import NO_FUNCTIONS
-from jaxopt_lite.core.program import Call, Plan, is_plain, run
+from jaxopt_lite.core.program import Call, Plan, run
 from jaxopt_lite.linear import highs
 from jaxopt_lite.linear.program import LinearProgram
 from jaxopt_lite.linear.solution import following
@@ -125,6 +126,7 @@ def linprog(
     >>> print(res.status, res.fun.round(3))
     [0 0 0] [-22. -32. -15.]
     """
+    told_of_narrowing(c=c, A_ub=A_ub, b_ub=b_ub, A_eq=A_eq, b_eq=b_eq, bounds=bounds)
     if str(method).lower() in highs.SOLVERS:
         return _on_host(str(method).lower(), c, A_ub, b_ub, A_eq, b_eq, bounds, callback, options, x0, integrality)
     row = methods.find(methods.LINPROG, method, "linprog", (*highs.SOLVERS,))
@@ -137,8 +139,8 @@ def linprog(
     watched = callback is not None
     fields = _as_fields(watch(plan, call, callback, False, _show)) if watched else run(plan, call)
     result = _result(fields)
-    if (options or {}).get("disp") and is_plain(call):
-        print(result)
+    if (options or {}).get("disp"):
+        show(result, call)
     return result
 
 

@@ -7,11 +7,12 @@ from jaxopt_lite.api import methods
 from jaxopt_lite.api.bounds import read_bounds
 from jaxopt_lite.api.close import scalar_oracle
 from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.api.telling import Starts, explained, show, told_of_narrowing
 from jaxopt_lite.api.watch import watch
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, number, read
 from jaxopt_lite.core.options import traced as traced_options
-from jaxopt_lite.core.program import Call, Plan, is_plain, run
+from jaxopt_lite.core.program import Call, Plan, run
 from jaxopt_lite.core.protocol import Need
 
 
@@ -127,12 +128,15 @@ def minimize(
     for name, given in (("hess", hess), ("hessp", hessp)):
         if given is not None and name not in row.takes:
             raise ValueError(f"{name} is given, but method {row.name!r} does not use it; leave it out.")
+    told_of_narrowing(x0=x0, args=args, bounds=bounds)
     plan, call = plan_call(row, fun, x0, args, jac, hess, hessp, tol, options, bounds)
     return solve(plan, call, options, callback)
 
 
-def solve(plan: Plan, call: Call, options: dict[str, Any] | None, callback: Callable | None = None) -> OptimizeResult:
-    """Run a call; from the host where somebody watches."""
+def solve(
+    plan: Plan, call: Call, options: dict[str, Any] | None, callback: Callable | None = None, starts: Starts = ()
+) -> OptimizeResult:
+    """Run a call; from the host where somebody watches. `starts` are its first points, if they are not x0."""
     options = options or {}
     keep_all = bool(options.get("return_all"))
     watched = callback is not None or keep_all
@@ -143,8 +147,9 @@ def solve(plan: Plan, call: Call, options: dict[str, Any] | None, callback: Call
         if plan.oracle.needs is not Need.HVP or plan.oracle.hess is not None or plan.oracle.hessp is not None or watched:
             raise
         raise TypeError(f"fun has no second derivatives in JAX; give hess or hessp. JAX says: {error}") from error
-    if options.get("disp") and is_plain(call):
-        print(result)
+    result = explained(result, plan, call, starts)
+    if options.get("disp"):
+        show(result, call)
     return result
 
 

@@ -11,6 +11,7 @@ from jax.core import Tracer
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.minimize import plan_call, solve
 from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.api.telling import told_of_narrowing
 
 
 def minimize_scalar(
@@ -106,8 +107,9 @@ def minimize_scalar(
         method = "brent" if bounds is None else "bounded"
     row = methods.find(methods.MINIMIZE_SCALAR, method, "minimize_scalar")
     points = interval_or_bracket(row, bounds, bracket)
+    told_of_narrowing(args=args, bounds=bounds, bracket=bracket)
     plan, call = plan_call(row, fun, start_of(points), args, None, None, None, tol, options, extra=points)
-    return solve(plan, call, options)
+    return solve(plan, call, options, starts=next(iter(points.values())))
 
 
 def interval_or_bracket(row: methods.Row, bounds: Any, bracket: Any) -> dict[str, tuple[Any, ...]]:

@@ -68,7 +68,7 @@ class OptimizeResult:
         """The status in words: a sentence, or a nested list of sentences for a batch."""
         if isinstance(self.status, Tracer):
             raise TypeError("message is looked up on the host: read it outside of jit and vmap, or use status inside.")
-        return in_words(self.status)
+        return self.__dict__.get("_message") or in_words(self.status)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or "extra" not in self.__dict__:

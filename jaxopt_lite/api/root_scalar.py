@@ -1,5 +1,6 @@
 """`root_scalar`: SciPy's front door to a zero of a function of one variable."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,11 @@ from jaxopt_lite.api import methods
 from jaxopt_lite.api.close import root_oracle
 from jaxopt_lite.api.minimize import solve
 from jaxopt_lite.api.result import RootResults, as_root
+from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, told_of_narrowing
 from jaxopt_lite.core.layout import is_weak, parse
 from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, evaluations, number, read
 from jaxopt_lite.core.options import traced as traced_options
-from jaxopt_lite.core.program import Call, Plan, is_plain
+from jaxopt_lite.core.program import Call, Plan
 
 
 def root_scalar(
@@ -31,6 +33,7 @@ def root_scalar(
     rtol: Any = None,
     maxiter: Any = None,
     options: dict[str, Any] | None = None,
+    on_failure: str = "best",
 ) -> RootResults:
     """Find a zero of a scalar function of one variable.
 
@@ -63,6 +66,9 @@ def root_scalar(
     options : dict, optional
         xtol, rtol and maxiter again (these go first), `k` of 'toms748' (interpolations an iteration, 1), `maxfev`, `disp`,
         `lanes`, `turns_per_refill`.
+    on_failure : str
+        What `root` is where no zero was found: 'best', the point of the least |f|; 'nan'; or 'raise', a RuntimeError, for an
+        eager call of one problem. With the first two such a call warns (`OptimizeWarning`).
 
     Returns
     -------
@@ -90,7 +96,7 @@ def root_scalar(
     zero as zero. Where |f| has grown in a bracket, the slope at x tells a pole from a zero: two more evaluations, of f and
     its derivative by autodiff, in these lanes alone. 'newton' and 'halley' in a bracket know the slope.
 
-    Without success x is the point with the least |f| that was evaluated.
+    Without success x is the point with the least |f| that was evaluated, or NaN (`on_failure`).
 
     Differs from SciPy: nothing is raised for a bracket without a change of sign, it is status 7; derivatives by autodiff
     where SciPy takes differences; 'newton', 'halley' and 'secant' evaluate f at the point that they return (one evaluation
@@ -117,6 +123,8 @@ def root_scalar(
     >>> print(jax.vmap(root)(jnp.array([0.0, 6.0])).round(4), jax.vmap(jax.grad(root))(jnp.array([0.0, 6.0])).round(4))
     [1. 2.] [0.5    0.0909]
     """
+    check_on_failure(on_failure)
+    told_of_narrowing(args=args, bracket=bracket, x0=x0, x1=x1)
     fprime, fprime2 = (None if given is False else given for given in (fprime, fprime2))
     row = _choose(method, bracket, fprime, fprime2, x0, x1)
     points = {"bracket": bracket if "bracket" in row.takes else None}
@@ -136,10 +144,20 @@ def root_scalar(
     numbers = traced_options(values, row.options) | points
     plan = Plan(built, row.prepare, oracle, layout, row.schedule(values))
     call = Call(leaves, numbers, most, evaluations(values), traced)
-    result = as_root(solve(plan, call, None))
-    if values["disp"] and is_plain(call):
-        print(result)
+    starts = [point for point in (*(points["bracket"] or ()), points["x0"]) if point is not None]
+    result = unless_found(as_root(solve(plan, call, None)), on_failure)
+    result = explained(result, plan, call, starts)
+    if values["disp"]:
+        show(result, call)
+    failed("root_scalar", plan, call, result.status, on_failure, starts)
     return result
+
+
+def unless_found(result: RootResults, on_failure: str) -> RootResults:
+    """The result, with NaN for the root of a lane without one where that is asked for."""
+    if on_failure != "nan":
+        return result
+    return dataclasses.replace(result, x=jnp.where(result.success, result.x, jnp.nan))
 
 
 def _choose(method: Any, bracket: Any, fprime: Any, fprime2: Any, x0: Any, x1: Any) -> methods.Row:

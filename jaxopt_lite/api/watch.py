@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite.api.result import OptimizeResult, make_result
@@ -21,6 +22,22 @@ def show_point(callback: Callable, shown: dict[str, Any]) -> None:
         callback(intermediate_result=OptimizeResult(x=shown["x"], fun=shown["fun"], success=None, status=None))
     else:
         callback(shown["x"])
+
+
+def with_lines(callback: Callable | None) -> Callable:
+    """A callback that prints a line an iteration, and then calls the given one."""
+    print(f"{'iteration':>9s} {'cost':>15s} {'step':>10s}")
+    seen: list[np.ndarray] = []
+
+    def line(intermediate_result: OptimizeResult) -> None:
+        x = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(intermediate_result.x)])
+        step = f"{np.linalg.norm(x - seen[-1]):10.2e}" if seen else " " * 10
+        seen.append(x)
+        print(f"{len(seen):9d} {float(intermediate_result.fun):15.8e} {step}")
+        if callback is not None:
+            show_point(callback, {"x": intermediate_result.x, "fun": intermediate_result.fun})
+
+    return line
 
 
 def watch(plan: Plan, call: Call, callback: Callable | None, keep_all: bool, show: Show = show_point) -> OptimizeResult:

@@ -41,7 +41,7 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import RUNNING
 from jaxopt_lite.line_search.descent import unit_step
 
-_PLAIN = "Accepted, of no effect: nothing here depends on "
+_PLAIN = "Of no effect, a warning says so: nothing here depends on "
 OPTIONS = {
     "maxCGit": Option(None, COUNT, "Most products of the Hessian for one direction. Default: min(n, 50)."),
     "scale": Option(

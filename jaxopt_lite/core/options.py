@@ -12,13 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxopt_lite.core.warn import warn
+
 STATIC = "static"
 POSITIVE_OR_ZERO = "a number >= 0"
 FRACTION = "a number between 0 and 1"
 COUNT = "an integer >= 0"
 STEP = "a number > 0, or one for each variable (n,)"
 SIZE = "a size > 0, or one for each variable (n,)"
-IGNORED = "anything"  # taken for SciPy's sake, of no effect: its line says why
+IGNORED = "anything"  # taken for SciPy's sake, of no effect: a warning says why
 MATRIX = "a symmetric positive definite matrix (n, n)"
 
 
@@ -89,6 +91,7 @@ def _checked(value: Any, name: str, option: Option, n: int) -> Any:
     if option.kind in (STEP, SIZE):
         return _sizes(value, name, option.kind, n)
     if option.kind == IGNORED:
+        warn(f"option {name!r} is given. {option.doc}")
         return None
     return number(value, name, option.kind)
 

@@ -24,7 +24,7 @@ from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone
 from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.loop import Budget, Derive, Lane, Operands, Run, lane, result_of
 from jaxopt_lite.core.oracle import Oracle, Traced
-from jaxopt_lite.core.protocol import Method, Need
+from jaxopt_lite.core.protocol import Answer, Method, Need, Query
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, decided, is_claim, is_success
 
 LIKE_X = ("x", "jac", "grad", "active_mask")  # fields that have the structure of x where they are vectors (n,)
@@ -209,6 +209,23 @@ def _program(plan: Plan) -> Program:
     return Program(plain, None if later is None else jax.jit(decide_call, compiler_options=options), solution)
 
 
+def evaluated(plan: Plan, call: Call, x: Any = None) -> Answer:
+    """What the user's functions give at a known point, x0 if none is named; nothing is compiled for it."""
+    x, function = _at(plan, call, x)
+    return plan.oracle.evaluate(Query(x, jnp.zeros_like(x)), function)
+
+
+def sum_of_slopes(plan: Plan, call: Call, x: Any = None) -> Array:
+    """The derivative (n,) of the sum of all residuals there, in reverse mode: what one argument spoils, no other shows."""
+    x, function = _at(plan, call, x)
+    return jax.grad(lambda x: jnp.sum(plan.oracle.value(x, function)))(x)
+
+
+def _at(plan: Plan, call: Call, x: Any) -> tuple[Array, Any]:
+    operands = operands_of(plan, call)
+    return operands.x0 if x is None else jnp.ravel(jnp.asarray(x, operands.x0.dtype)), operands.function
+
+
 @functools.lru_cache(maxsize=PROGRAMS)
 def steps(plan: Plan) -> tuple[Callable, ...]:
     """The same run, turn by turn from the host: begin, turn, point and fields, each compiled by itself.
@@ -241,16 +258,16 @@ def is_plain(call: Call) -> bool:
     It would cost a quarter of a millisecond a call. Whatever is not recognized counts as differentiable.
     """
 
-    known = lambda leaf: not isinstance(_unbatched(leaf), Tracer)
+    known = lambda leaf: not isinstance(unbatched(leaf), Tracer)
     return not _under_jit() and all(map(known, jax.tree.leaves(call)))
 
 
 def _any_claim(status: Any) -> bool:
     """Does any lane of known statuses claim something?"""
-    return bool(np.any(np.asarray(is_claim(_unbatched(status)))))
+    return bool(np.any(np.asarray(is_claim(unbatched(status)))))
 
 
-def _unbatched(leaf: Any) -> Any:
+def unbatched(leaf: Any) -> Any:
     """The whole batch behind the tracer of an eager vmap."""
     while type(leaf).__name__ == "BatchTracer" and hasattr(leaf, "val"):
         leaf = leaf.val

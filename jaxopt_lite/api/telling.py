@@ -1,0 +1,169 @@
+"""What a call says besides its result: that it failed, which value was not finite, that data lost digits.
+
+Nothing is said from inside a program. An eager call of one problem is looked at when it has ended; a batch and a program
+under somebody's jit say all in their statuses.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.core.layout import Layout
+from jaxopt_lite.core.program import Call, Plan, evaluated, is_plain, sum_of_slopes, unbatched
+from jaxopt_lite.core.status import CONVERGED, MESSAGES, NOT_FINITE, PRECISION
+from jaxopt_lite.core.warn import warn
+
+Starts = Sequence[Any]  # known points, scalars or vectors
+Result = TypeVar("Result", bound=OptimizeResult)
+
+ON_FAILURE = ("best", "nan", "raise")
+FEW = 100  # roundings between two neighbors of an argument, below which a model cannot tell them apart well
+OFFSET = 0.1  # what spreads over more of its size than this has no offset, and may be dense
+LOOKED_AT = 1 << 20  # numbers of an array that are looked at
+SHOWN = 5  # entries that a sentence names
+
+_told_of_float32 = False
+
+
+def is_alone(call: Call) -> bool:
+    """Is this an eager call of one problem, which can be looked at when it has ended?"""
+    return is_plain(call) and not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(call))
+
+
+def check_on_failure(on_failure: Any) -> None:
+    """Raises ValueError where it is none of the three words."""
+    if on_failure not in ON_FAILURE:
+        raise ValueError(f"on_failure is {on_failure!r}; give 'best', 'nan' or 'raise'.")
+
+
+def failed(door: str, plan: Plan, call: Call, status: Any, on_failure: str = "best", starts: Starts = ()) -> None:
+    """Warn, or raise, where an eager call of one problem has failed; `starts` are its first points, if not x0."""
+    if not is_alone(call):
+        if on_failure == "raise":
+            raise ValueError("on_failure='raise' needs an eager call of one problem; use 'nan', or look at the status.")
+        return
+    if int(status) in (CONVERGED, PRECISION):
+        return
+    sentence = f"{door} found no solution. {reason(plan, call, status, starts)}"
+    if on_failure == "raise":
+        raise RuntimeError(sentence)
+    what = "NaN, as on_failure='nan' asks" if on_failure == "nan" else "the best point that was seen"
+    warn(f"{sentence} What is returned is {what}.")
+
+
+def reason(plan: Plan, call: Call, status: Any, starts: Starts = ()) -> str:
+    """A known status in words; of one that is not finite, what was not, at the start."""
+    sentence = MESSAGES[int(status)]
+    if int(status) != NOT_FINITE:
+        return sentence
+    found = (_not_finite(plan, call, x) for x in starts or (None,))
+    return " ".join((sentence, *(next(filter(None, found), ()))))
+
+
+def _not_finite(plan: Plan, call: Call, x: Any) -> tuple[str, ...]:
+    """A sentence that says what is not finite at a point, or none."""
+    answer = evaluated(plan, call, x)
+    for name, value in (("residuals", answer.residual), ("value", answer.fun)):
+        if value is not None and not np.all(np.isfinite(value)):
+            return (f"At the start {_which(name, value)} not finite.",)
+    for name, derivative in (("gradient", answer.grad), ("Jacobian", answer.jacobian), ("Hessian", answer.hess)):
+        if derivative is None or np.all(np.isfinite(derivative)):
+            continue
+        bad = ~np.isfinite(np.asarray(derivative))
+        bad = bad.reshape(-1, bad.shape[-1]).any(axis=0)
+        if name == "Jacobian":  # by columns zero times infinity is NaN in all of them
+            bad = np.asarray(~np.isfinite(sum_of_slopes(plan, call, x))) if np.all(bad) else bad
+        names = _entries(plan.layout)
+        entries = ", ".join(names[i] for i in np.flatnonzero(bad)[:SHOWN])
+        return (f"At the start the function is finite, but its {name} is not: the derivative by {entries}.",)
+    return ()
+
+
+def _which(name: str, value: Any) -> str:
+    value = np.asarray(value)
+    if value.size == 1:
+        return f"the value is {value.item()}, which is"
+    bad = np.flatnonzero(~np.isfinite(value))
+    return f"{bad.size} of {value.size} {name} (number {', '.join(map(str, bad[:SHOWN]))}) are"
+
+
+def _entries(layout: Layout) -> list[str]:
+    """The names of the entries of x: x[0], x['rate'][1]."""
+    names = []
+    paths = jax.tree_util.tree_flatten_with_path(jax.tree.unflatten(layout.structure, layout.shapes), _is_shape)[0]
+    for path, shape in paths:
+        own = "x" + jax.tree_util.keystr(path)
+        names += [own + (f"[{', '.join(map(str, index))}]" if index else "") for index in np.ndindex(*shape)]
+    return names
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(size, int) for size in value)
+
+
+def message_of(plan: Plan, call: Call, status: Any, starts: Starts = ()) -> str | None:
+    """The message of an eager call of one problem, where it is more than the status in words; else None."""
+    return reason(plan, call, status, starts) if is_alone(call) and int(status) == NOT_FINITE else None
+
+
+def explained(result: Result, plan: Plan, call: Call, starts: Starts = ()) -> Result:
+    """The result of an eager call of one problem, its message with the reason where something was not finite."""
+    more = message_of(plan, call, result.status, starts)
+    if more is not None:
+        object.__setattr__(result, "_message", more)
+    return result
+
+
+def show(result: OptimizeResult, call: Call) -> None:
+    """Print the summary of an eager call; of an eager vmap that of the whole batch."""
+    if is_plain(call):
+        print(result if is_alone(call) else jax.tree.map(unbatched, result))
+
+
+def told_of_narrowing(**arguments: Any) -> None:
+    """Warn where float64 data are about to become float32: once a process, and by name where numbers collapse.
+
+    Only concrete NumPy arrays and numbers are data in float64; a Python number has the dtype that JAX gives it.
+    """
+    global _told_of_float32
+    if jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        return
+    for name, value in arguments.items():
+        for path, leaf in jax.tree_util.tree_flatten_with_path(value)[0]:
+            if not isinstance(leaf, np.ndarray | np.generic) or leaf.dtype != np.float64 or leaf.size == 0:
+                continue
+            if not _told_of_float32:
+                _told_of_float32 = True
+                warn(
+                    f"{name} holds float64, and is narrowed to float32, JAX's default: seven digits are left. For float64 "
+                    "run jax.config.update('jax_enable_x64', True) before anything else. (Said once a process.)"
+                )
+            lost = _lost(np.ravel(leaf)[:LOOKED_AT])
+            if lost:
+                warn(
+                    f"{name}{jax.tree_util.keystr(path)} loses what tells its values apart in float32: {lost}. Subtract an "
+                    "offset, or run jax.config.update('jax_enable_x64', True) before anything else."
+                )
+
+
+def _lost(data: np.ndarray) -> str:
+    """What is lost of these numbers in float32, in words; empty where they stay apart.
+
+    A tenth of them may become one: of many random numbers some do, which harms nobody.
+    """
+    known = np.unique(data[np.isfinite(data)])
+    if known.size < 2:
+        return ""
+    with np.errstate(over="ignore"):
+        left = np.unique(known.astype(np.float32)).size
+    if left < 0.9 * known.size:
+        return f"{known.size} different numbers become {left}"
+    size = np.max(np.abs(known))
+    spacing, rounding = float(np.median(np.diff(known))), float(np.finfo(np.float32).eps) * size
+    if spacing < FEW * rounding and known[-1] - known[0] <= OFFSET * size:
+        return f"their spacing, {spacing:.3g}, is {spacing / rounding:.0f} roundings"
+    return ""
