@@ -25,6 +25,7 @@ PUBLIC = {
     *(
         "Bounds",
         "OptimizeResult",
+        "OptimizeWarning",
         "RootResults",
         "Stepper",
         "compiler_options",

@@ -18,7 +18,7 @@ from jax.core import Tracer
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from jaxopt_lite.core.canonical import jaxpr_key, without_floats
-from jaxopt_lite.core.captured import Memo
+from jaxopt_lite.core.memo import Memo
 
 KEPT = 1024  # canonical functions remembered; the least recently used goes first
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion")  # a trace depends on these

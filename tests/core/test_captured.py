@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite.core.captured import Memo, snapshot, unchanged
+from jaxopt_lite.core.captured import snapshot, unchanged
+from jaxopt_lite.core.memo import Memo
 
 NUMBER = 1.0
 TABLE = np.ones(3)
