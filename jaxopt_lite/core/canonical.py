@@ -16,7 +16,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
 from jax.tree_util import PyTreeDef
 
-from jaxopt_lite.core.captured import names_read
+from jaxopt_lite.core.names import names_read
 
 IMPLIED = ("out_trees",)  # parameters that follow from the others, and hold a memo that never compares equal
 DEPTH = 12  # of functions within functions; deeper ones are compared by identity

@@ -13,25 +13,23 @@ Not walked: modules of JAX and NumPy and the functions in them, which are taken 
 not. Not compared: what the function assigns, or only appends to. Those are counters and records, and no input.
 """
 
-import dis
 import enum
 import functools
 import types
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
 
 import jax
 import numpy as np
 from jax.core import Tracer
 
+from jaxopt_lite.core.names import CONSTANT, Names, names_of
+
 MOST = 2000  # things that a function may read and still be remembered
 CHUNK = 1 << 16  # words of an array that are compared at a time
-CONSTANT = frozenset(
-    {"jax", "jaxlib", "jaxopt_lite", "numpy", "math", "cmath", "operator", "functools", "itertools", "typing"}
-)
 PLAIN = frozenset({int, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range, slice, np.dtype})
 UNSEEN = frozenset(
     {"eval", "exec", "globals", "locals", "vars", "open", "input", "next", "iter", "id", "__import__", "compile"}
@@ -116,44 +114,6 @@ def walk(fun: Callable) -> Iterator[Any]:
         yield value
 
 
-class _Names(NamedTuple):
-    """What a function reads by name, the functions inside of it too."""
-
-    of_globals: tuple[str, ...]
-    attributes: frozenset[str]
-    records: frozenset[str]  # outer names that it assigns, or only appends to
-    imports: bool  # of a module whose contents are not known to be constant
-
-
-def names_read(code: CodeType) -> tuple[str, ...]:
-    """Names that a function reads from its globals, those of the functions inside of it too."""
-    return _names(code).of_globals
-
-
-@functools.lru_cache(maxsize=4096)
-def _names(code: CodeType) -> _Names:
-    loads: list[str] = []
-    attributes, written, appended, read = (set[str]() for _ in range(4))
-    imports, todo = False, [code]
-    while todo:
-        inner = todo.pop()
-        todo += [constant for constant in inner.co_consts if isinstance(constant, CodeType)]
-        steps = [i for i in dis.get_instructions(inner) if i.opname not in ("CACHE", "PRECALL", "PUSH_NULL")]
-        for at, step in enumerate(steps):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF"):
-                after = steps[at + 1] if at + 1 < len(steps) else step
-                (appended if after.argval == "append" and after.opname.startswith("LOAD_") else read).add(step.argval)
-                if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                    loads.append(step.argval)
-            elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
-                attributes.add(step.argval)
-            elif step.opname in ("STORE_DEREF", "STORE_GLOBAL") and step.argval not in inner.co_cellvars:
-                written.add(step.argval)
-            elif step.opname == "IMPORT_NAME":
-                imports |= step.argval.split(".")[0] not in CONSTANT
-    return _Names(tuple(dict.fromkeys(loads)), frozenset(attributes), frozenset(written | (appended - read)), imports)
-
-
 def _is_constant(name: Any) -> bool:
     """Is a module of this name one whose contents nobody changes?"""
     return isinstance(name, str) and name.split(".")[0] in CONSTANT and not name.startswith("numpy.random")
@@ -224,7 +184,7 @@ def _parts(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
 
 
 def _of_function(fun: FunctionType, seen: dict[Any, Any]) -> Iterator[Any]:
-    names = _names(fun.__code__)
+    names = names_of(fun.__code__)
     if names.imports:
         raise Opaque
     for name, cell in zip(fun.__code__.co_freevars, fun.__closure__ or (), strict=True):
@@ -251,7 +211,7 @@ def _of_function(fun: FunctionType, seen: dict[Any, Any]) -> Iterator[Any]:
         yield from _walk(held, seen)
 
 
-def _captured(value: Any, names: _Names, seen: dict[Any, Any]) -> Iterator[Any]:
+def _captured(value: Any, names: Names, seen: dict[Any, Any]) -> Iterator[Any]:
     """A value that a function names; of a module, what it may read there."""
     if not isinstance(value, ModuleType):
         yield from _walk(value, seen)

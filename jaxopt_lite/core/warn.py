@@ -8,7 +8,13 @@ _PACKAGE = __name__.split(".")[0]
 
 
 class OptimizeWarning(UserWarning):
-    """An eager call failed, an option has no effect, or data lost digits; the sentence says which, and what to do."""
+    """An eager call failed, an option has no effect, or data lost digits.
+
+    Attributes
+    ----------
+    args : tuple of str
+        The sentence: what happened, and what to do about it.
+    """
 
 
 def warn(sentence: str) -> None:
