@@ -42,11 +42,12 @@ def check_on_failure(on_failure: Any) -> None:
 
 def failed(door: str, plan: Plan, call: Call, status: Any, on_failure: str = "best", starts: Starts = ()) -> None:
     """Warn, or raise, where an eager call of one problem has failed; `starts` are its first points, if not x0."""
-    if not is_alone(call):
+    known = not isinstance(status, Tracer)
+    if known and int(status) in (CONVERGED, PRECISION):
+        return
+    if not known or not is_alone(call):
         if on_failure == "raise":
             raise ValueError("on_failure='raise' needs an eager call of one problem; use 'nan', or look at the status.")
-        return
-    if int(status) in (CONVERGED, PRECISION):
         return
     sentence = f"{door} found no solution. {reason(plan, call, status, starts)}"
     if on_failure == "raise":
@@ -107,7 +108,9 @@ def _is_shape(value: Any) -> bool:
 
 def message_of(plan: Plan, call: Call, status: Any, starts: Starts = ()) -> str | None:
     """The message of an eager call of one problem, where it is more than the status in words; else None."""
-    return reason(plan, call, status, starts) if is_alone(call) and int(status) == NOT_FINITE else None
+    if isinstance(status, Tracer) or int(status) != NOT_FINITE or not is_alone(call):
+        return None
+    return reason(plan, call, status, starts)
 
 
 def explained(result: Result, plan: Plan, call: Call, starts: Starts = ()) -> Result:

@@ -264,7 +264,7 @@ def is_plain(call: Call) -> bool:
 
 def _any_claim(status: Any) -> bool:
     """Does any lane of known statuses claim something?"""
-    return bool(np.any(np.asarray(is_claim(unbatched(status)))))
+    return bool(np.any(is_claim(np.asarray(unbatched(status)))))  # on the host: a comparison by JAX takes 40 us
 
 
 def unbatched(leaf: Any) -> Any:

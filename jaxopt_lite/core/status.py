@@ -6,6 +6,8 @@ A method that believes something which it cannot prove by the tolerance that was
 loop a certificate (`core/certificate.py`) decides between that status and NUMERICAL; no result ever shows a claim.
 """
 
+from typing import Any
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -27,7 +29,7 @@ def is_success(status: Array) -> Array:
     return (status == CONVERGED) | (status == PRECISION)
 
 
-def is_claim(status: Array) -> Array:
+def is_claim(status: Any) -> Any:
     """() bool: has a certificate to decide?"""
     return status >= CLAIM
 
