@@ -158,15 +158,19 @@ def _conjugate(
 ) -> tuple[Array, Array, Array, Array]:
     """An iteration of conjugate gradients: d, r, v, and whether they have come to an end.
 
-    A curvature is flat where it is no more than the rounding of the largest that is known: of the way so far, H d = -g - r.
+    A curvature is flat where it is no more than its rounding. How large the rows of H are is known from the way so far,
+    H d = -g - r: of row i no more than |H d|_i / |d_i|, and not more than |H d| / |d|. A variable whose own curvature is
+    1e12 times smaller than another's is thereby not called flat (Brown's badly scaled function).
     """
     Hv = _scaled(Hv if free is None else jnp.where(free, Hv, 0.0), data)
     curvature, rr, vv = dot(s.v, Hv), dot(s.r, s.r), dot(s.v, s.v)
-    length, change = norm(_unscaled(s.path.d, data), 2), norm(g + s.r, 2)
-    rounding = jnp.where(length > 0, RESOLVED * jnp.finfo(rr.dtype).eps * change * vv, 0.0)
-    flat = settled((~((curvature > 0) & (curvature * length >= rounding)))[None], rr.dtype)[0]
+    way, change, tiny = jnp.abs(_unscaled(s.path.d, data)), jnp.abs(g + s.r), jnp.finfo(rr.dtype).tiny
+    length = norm(way, 2)
+    rows = jnp.minimum(change / jnp.maximum(way, tiny), norm(change, 2) / jnp.maximum(length, tiny))
+    rounding = jnp.where(length > 0, RESOLVED * jnp.finfo(rr.dtype).eps * dot(s.v * s.v, rows), 0.0)
+    flat = settled((~((curvature > 0) & (curvature >= rounding)))[None], rr.dtype)[0]
     size = jnp.where(curvature == 0, 1.0, jnp.abs(curvature))
-    most = jnp.maximum(1.0, length) / jnp.maximum(jnp.sqrt(vv), jnp.finfo(rr.dtype).tiny)
+    most = jnp.maximum(1.0, length) / jnp.maximum(jnp.sqrt(vv), tiny)
     alpha = jnp.where(flat, jnp.where(curvature == 0, most, jnp.minimum(rr / size, most)), rr / size)
     r = s.r - alpha * Hv
     new = dot(r, r)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite import Bounds, minimize, rosen, stepper
+from jaxopt_lite import Bounds, OptimizeWarning, minimize, rosen, stepper
 from tests import tolerances
 
 
@@ -118,7 +118,8 @@ def test_xtol_ends_a_run_without_calling_it_a_success():
 @pytest.mark.parametrize("name", ["offset", "rescale", "minfev", "accuracy"])
 def test_options_of_no_effect_change_nothing(name):
     plain = minimize(rosen, np.zeros(4), method="TNC")
-    given = minimize(rosen, np.zeros(4), method="TNC", options={name: 1.5})
+    with pytest.warns(OptimizeWarning, match=f"option '{name}' is given. Of no effect"):
+        given = minimize(rosen, np.zeros(4), method="TNC", options={name: 1.5})
     assert (given.nfev, given.status) == (plain.nfev, plain.status)
     np.testing.assert_array_equal(given.x, plain.x)
 
