@@ -19,7 +19,7 @@ from jax.core import Tracer
 
 from jaxopt_lite.core.canonical import jaxpr_key
 from jaxopt_lite.core.captured import Memo
-from jaxopt_lite.core.jax_internals import ClosedJaxpr, Jaxpr, jaxpr_as_fun, size, without_floats
+from jaxopt_lite.core.jax_internals import ClosedJaxpr, Jaxpr, alone, jaxpr_as_fun, size, without_floats
 
 KEPT = 1024  # canonical functions remembered; the least recently used goes first
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion")  # a trace depends on these
@@ -97,7 +97,10 @@ def close(
     found = _MEMO.get(fun, key) if key is not None else None
     if found is not None:
         return found
-    closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(*inputs, *args.dynamic)
+    with alone():
+        closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(
+            *inputs, *args.dynamic
+        )
     traced = any(isinstance(c, Tracer) for c in closed.consts)
     with jax.ensure_compile_time_eval():  # arrays, not tracers of somebody's jit: they are remembered
         consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]

@@ -5,7 +5,9 @@ program is compiled once more, or its loops wait for XLA's threads), and none fa
 each of them away and solves a problem all the same.
 """
 
+import contextlib
 import functools
+from collections.abc import Callable
 from types import CellType, FunctionType
 from typing import Any
 
@@ -44,6 +46,96 @@ def unbatched(leaf: Any) -> Any:
     while type(leaf).__name__ == BATCHED and hasattr(leaf, "val"):
         leaf = leaf.val
     return leaf
+
+
+# Inside of a `shard_map`.
+
+
+def axes_of(tree: Any) -> frozenset[Any]:
+    """The axes of a mesh along which any leaf varies, as `shard_map` with `check_vma` knows it."""
+    return frozenset().union(*(_axes(jax.typeof(leaf)) for leaf in jax.tree.leaves(tree)))
+
+
+def _axes(aval: Any) -> frozenset[Any]:
+    kind = getattr(aval, "manual_axis_type", None)  # jax 0.10; before that `vma`
+    return frozenset(getattr(kind, "varying", None) or getattr(aval, "vma", None) or ())
+
+
+def varying(tree: Any, axes: frozenset[Any]) -> Any:
+    """The same values, said to vary along these axes; where they come from, derivatives of all devices are summed."""
+
+    def one(leaf: Any) -> Any:
+        missing = axes - axes_of(leaf)
+        if not missing or getattr(leaf, "dtype", None) == jax.dtypes.float0:
+            return leaf
+        return jax.lax.pcast(jnp.asarray(leaf), tuple(sorted(missing, key=str)), to="varying")
+
+    return jax.tree.map(one, tree)
+
+
+def alone() -> contextlib.AbstractContextManager:
+    """A context in which what is traced knows of no axes of a `shard_map`: what it makes varies along none."""
+    try:
+        from jax._src import config
+
+        return config._check_vma(False)
+    except (ImportError, AttributeError, TypeError):
+        return contextlib.nullcontext()
+
+
+def local(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose operands all vary along the same axes, traced as that of one device, which knows of no others.
+
+    A loop that starts from zeros is refused by `shard_map`, because zeros are the same on all devices and what follows is
+    not. What runs on one device alone need not be told: it is traced without the axes, and the floating numbers that come
+    out vary along all of them. Integers are left to the caller: JAX has no tangent for one that varies.
+    """
+
+    def call(*operands: Any) -> Any:
+        varied = [a for a in jax.tree.leaves(operands) if axes_of(a)]
+        if not varied or _retype is None:
+            return function(*operands)
+        own = _kind(jax.typeof(varied[0]))
+        inside = jax.tree.map(lambda a: _retype(a, _kind(jax.typeof(a)), _nowhere()) if axes_of(a) else a, operands)
+        with alone():
+            made = function(*inside)
+        floating = lambda a: jnp.issubdtype(a.dtype, jnp.floating)
+        return jax.tree.map(lambda a: _retype(a, _nowhere(), own) if floating(a) else a, made)
+
+    return call
+
+
+def _kind(aval: Any) -> Any:
+    """How an array varies along the axes of a mesh, in JAX's words."""
+    return getattr(aval, KIND)
+
+
+def _nowhere() -> Any:
+    return _kind(jax.typeof(np.zeros((), np.float32)))
+
+
+KIND = next((name for name in ("manual_axis_type", "vma") if hasattr(jax.typeof(np.zeros((), np.float32)), name)), "")
+
+
+def _make_retype() -> Callable[[Any, Any, Any], Any] | None:
+    """An operation that does nothing but say that an array varies as `new` where it varied as `old`; and back in reverse."""
+    try:
+        from jax.extend.core import Primitive
+        from jax.interpreters import ad, batching, mlir
+
+        same = Primitive("jaxopt_lite_varies")
+        bind = lambda x, old, new: same.bind(x, old=old, new=new)
+        same.def_impl(lambda x, old, new: x)
+        same.def_abstract_eval(lambda aval, old, new: aval.update(**{KIND: new}))
+        ad.deflinear2(same, lambda cotangent, x, old, new: [bind(cotangent, new, old)])
+        batching.defvectorized(same)
+        mlir.register_lowering(same, lambda context, x, old, new: [x])
+    except (ImportError, AttributeError, TypeError):
+        return None
+    return bind if KIND else None
+
+
+_retype = _make_retype()
 
 
 # What the compiler takes.

@@ -22,7 +22,7 @@ from jax.core import Tracer
 from jaxopt_lite.core.apart import LARGE
 from jaxopt_lite.core.batching import Schedule, batchable, decidable
 from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone
-from jaxopt_lite.core.jax_internals import known_options, unbatched, under_jit
+from jaxopt_lite.core.jax_internals import axes_of, known_options, local, unbatched, under_jit, varying
 from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.loop import Budget, Derive, Lane, Operands, Run, lane, result_of
 from jaxopt_lite.core.once import Compiled, kept
@@ -59,7 +59,8 @@ def run(plan: Plan, call: Call) -> dict[str, Any]:
     """The fields of the result: `x` and `jac` in the structure of x0."""
     program = _program(plan)
     if not is_plain(call):
-        return program.differentiable(call)
+        axes = axes_of(call)
+        return varying(program.differentiable(varying(call, axes)), axes)
     fields = program.plain(call)
     if program.decide is None:
         return fields
@@ -215,10 +216,10 @@ def _program(plan: Plan) -> Program:
     nested = jax.jit(solving(parted))
     outermost = Compiled(solving(plan), of_certificate if plan.method.certificate else options)
     plain = outermost if later is None else Compiled(named(solve_plain), options)
-    tangents_of = jax.jit(tangents_of)
+    tangents_of = local(jax.jit(tangents_of))
 
     def bare(call: Call) -> dict[str, Any]:
-        return (nested if under_jit() else outermost)(call)
+        return local(nested)(call) if under_jit() or axes_of(call) else outermost(call)
 
     solution = jax.custom_jvp(bare)
 
