@@ -12,6 +12,7 @@ from jax import Array
 from jax.core import Tracer
 
 from jaxopt_lite.api.bounds import pair_of
+from jaxopt_lite.core.once import kept
 
 
 def array(value: Any, name: str) -> Any:
@@ -170,7 +171,7 @@ def _floating(leaf: Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
-@functools.cache
+@kept()
 def residuals(weighted: bool, masked: bool) -> tuple[Callable, Callable]:
     """How the model, and its Jacobian, become weighted residuals: `(user's function, p (n,), args) -> array`."""
 

@@ -12,8 +12,9 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.core.jax_internals import unbatched
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.program import Call, Plan, evaluated, is_plain, sum_of_slopes, unbatched
+from jaxopt_lite.core.program import Call, Plan, evaluated, is_plain, sum_of_slopes
 from jaxopt_lite.core.status import CONVERGED, MESSAGES, NOT_FINITE, PRECISION
 from jaxopt_lite.core.warn import warn
 

@@ -27,6 +27,7 @@ from jaxopt_lite.bounded.inverse import InverseHessian
 from jaxopt_lite.bounded.search import BoxData, Path
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.certificate import minimum
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.line_search.descent import unit_step
@@ -84,7 +85,7 @@ def build(options: dict[str, Any]) -> Method:
     return lbfgsb(m, options.get("bounded", False))
 
 
-@functools.lru_cache
+@kept()
 def lbfgsb(m: int, bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary

@@ -25,7 +25,6 @@ Source: S. G. Nash, Newton-type minimization via the Lanczos method, SIAM J. Num
 Projected Newton methods for optimization problems with simple constraints, SIAM J. Control 20 (1982) 221, for the box.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -36,6 +35,7 @@ from jaxopt_lite.bounded.search import C2, Path
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.dense import dot, norm, settled
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import COUNT, FRACTION, IGNORED, POSITIVE_OR_ZERO, SIZE, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import RUNNING
@@ -187,7 +187,7 @@ def build(options: dict[str, Any]) -> Method:
     return tnc(options.get("bounded", False))
 
 
-@functools.lru_cache
+@kept()
 def tnc(bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary

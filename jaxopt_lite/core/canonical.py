@@ -8,14 +8,20 @@ by value is compared by identity, which may compile once too often but never han
 """
 
 from collections.abc import Hashable
-from types import CellType, CodeType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
-import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, Var
-from jax.tree_util import PyTreeDef
 
+from jaxopt_lite.core.jax_internals import (
+    ClosedJaxpr,
+    Jaxpr,
+    Literal,
+    Var,
+    contents,
+    derivative_rule,
+    is_function_of_jax,
+)
 from jaxopt_lite.core.names import names_read
 
 IMPLIED = ("out_trees",)  # parameters that follow from the others, and hold a memo that never compares equal
@@ -91,72 +97,10 @@ def _by_value(kind: type) -> bool:
 def _function_parts(value: Any) -> tuple | None:
     """A function as its code and all that it captured; jax's wrapper of a derivative rule as the rule inside."""
     if isinstance(value, FunctionType):
-        cells = tuple(_cell(c) for c in value.__closure__ or ())
+        cells = tuple(contents(c) for c in value.__closure__ or ())
         read = tuple((name, value.__globals__[name]) for name in names_read(value.__code__) if name in value.__globals__)
         return value.__code__, cells, value.__defaults__, tuple((value.__kwdefaults__ or {}).items()), read
-    if type(value).__name__ == "WrappedFun":
-        rule = _find_rule(value)
+    if is_function_of_jax(value):
+        rule = derivative_rule(value)
         return None if rule is None else (rule,)
     return None
-
-
-def _cell(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return None
-
-
-def _find_rule(wrapped: Any) -> tuple | None:
-    """The user's derivative rule behind what jax puts into a jaxpr, or None where it is not recognized.
-
-    A wrapped function with transformations is the rule itself. One without is a thunk, in whose closure the rule waits;
-    what else is there (avals, a trace) follows from the equation.
-    """
-    seen: set[int] = set()
-    todo = [wrapped]
-    while todo and len(seen) < 64:
-        item = todo.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if type(item).__name__ == "WrappedFun":
-            transforms = getattr(item, "transforms", ())
-            if transforms:
-                parameters = [
-                    getattr(p, "val", p) for _, of_one in transforms for p in _flat(of_one) if not _is_bookkeeping(p)
-                ]
-                return item.f, tuple(str(p) if isinstance(p, PyTreeDef) else p for p in parameters)
-            todo.append(item.f)
-        elif isinstance(item, FunctionType):
-            todo.extend(c for c in map(_cell, item.__closure__ or ()) if c is not None)
-    return None
-
-
-def _flat(parameters: Any) -> list[Any]:
-    return [q for p in parameters for q in (_flat(p) if type(p) in (tuple, list) else [p])]
-
-
-def _is_bookkeeping(parameter: Any) -> bool:
-    """Parameters of jax's transformations that say nothing about the rule: debug records and stores of trees."""
-    return type(parameter).__name__ == "DebugInfo" or getattr(parameter, "__module__", "") == "jax._src.linear_util"
-
-
-def without_floats(jaxpr: Jaxpr) -> tuple[Jaxpr, list[np.ndarray]]:
-    """The same function with its outermost floating constants as leading constvars, and their values.
-
-    A Python or NumPy number in a closure is a constant of the jaxpr; as an operand it may change without compiling anew.
-    Integers stay: they are indices and sizes, which XLA uses.
-    """
-    variables: list[Var] = []
-    values: list[np.ndarray] = []
-
-    def hoisted(a: Any) -> Any:
-        if not isinstance(a, Literal) or jax.typeof(a.val).dtype.kind != "f":
-            return a
-        variables.append(Var(a.aval))
-        values.append(np.asarray(a.val, jax.typeof(a.val).dtype))
-        return variables[-1]
-
-    equations = [e.replace(invars=[hoisted(a) for a in e.invars]) for e in jaxpr.eqns]
-    return jaxpr.replace(constvars=[*variables, *jaxpr.constvars], eqns=equations), values

@@ -54,7 +54,6 @@ exact Newton step or from values on both sides, and claims none.
 A function that JAX cannot derive (twice) has no certificate, and its claims end as numerical difficulties.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -65,6 +64,7 @@ from jax import Array, lax
 from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.newton_step import Stops, free_slope, newton_step
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, decided, is_success
 
@@ -95,7 +95,7 @@ class Finish(NamedTuple):
     made: Array  # () int32: evaluations
 
 
-@functools.lru_cache
+@kept()
 def minimum(order: float = jnp.inf) -> Certificate:
     """The certificate of a minimizer that is claimed, or given up at; `order` is the norm of the gradient that gtol bounds.
 
@@ -110,7 +110,7 @@ def minimum(order: float = jnp.inf) -> Certificate:
         xrtol, by_step = getattr(data, "xrtol", 0.0), claim == CLAIM + CONVERGED
 
         def one(at: Finish) -> Finish:
-            fun, grad, times = oracle.second_order(at.trial, t)
+            fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)
             unseen = eps * jnp.abs(fun)
             size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
             stops = _stops(at.trial, grad, data, unseen, eps**NEAR * size)

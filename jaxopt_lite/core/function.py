@@ -6,6 +6,7 @@ What is left is a jaxpr. Equal jaxprs (`core/canonical.py`) become one `Function
 for it are found again by a fresh lambda of the same code.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -15,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.core import Tracer
-from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
-from jaxopt_lite.core.canonical import jaxpr_key, without_floats
+from jaxopt_lite.core.canonical import jaxpr_key
+from jaxopt_lite.core.jax_internals import ClosedJaxpr, Jaxpr, alone, jaxpr_as_fun, size, without_floats
 from jaxopt_lite.core.memo import Memo
 
 KEPT = 1024  # canonical functions remembered; the least recently used goes first
@@ -29,6 +30,7 @@ class Function:
 
     def __init__(self, jaxpr: Jaxpr) -> None:
         self._jaxpr = jaxpr
+        self.size = size(jaxpr)  # equations
 
     def __call__(self, consts: list[Array], *inputs: Any) -> Any:
         """Outputs of the traced function, a list of arrays, at these inputs (flat leaves)."""
@@ -67,6 +69,7 @@ class _StandIn:
 _STAND_IN = _StandIn()
 _MEMO = Memo()
 _CANONICAL: OrderedDict[Hashable, Function] = OrderedDict()
+_CANONICAL_LOCK = threading.RLock()  # entered again where a collection inside of it compares keys
 
 
 def is_traceable(leaf: Any) -> bool:
@@ -87,14 +90,17 @@ def close(
     (with all that it depends on) for the memo.
     """
     try:
-        key = (role, inputs, args.signature(), *(getattr(jax.config, name) for name in SETTINGS))
+        key = (role, inputs, args.signature(), *(getattr(jax.config, name, None) for name in SETTINGS))
         hash(key)
     except TypeError:
         key = None
     found = _MEMO.get(fun, key) if key is not None else None
     if found is not None:
         return found
-    closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(*inputs, *args.dynamic)
+    with alone():
+        closed = jax.make_jaxpr(lambda *a: flat(*a[: len(inputs)], args.rebuild(list(a[len(inputs) :]))))(
+            *inputs, *args.dynamic
+        )
     traced = any(isinstance(c, Tracer) for c in closed.consts)
     with jax.ensure_compile_time_eval():  # arrays, not tracers of somebody's jit: they are remembered
         consts = [c if isinstance(c, jax.Array | Tracer) else jnp.asarray(np.asarray(c)) for c in closed.consts]
@@ -107,8 +113,9 @@ def close(
 
 def _canonical(jaxpr: Jaxpr) -> Function:
     key = jaxpr_key(jaxpr)
-    function = _CANONICAL.pop(key, None) or Function(jaxpr)
-    _CANONICAL[key] = function
-    while len(_CANONICAL) > KEPT:
-        _CANONICAL.popitem(last=False)
+    with _CANONICAL_LOCK:
+        function = _CANONICAL.pop(key, None) or Function(jaxpr)
+        _CANONICAL[key] = function
+        while len(_CANONICAL) > KEPT:
+            _CANONICAL.popitem(last=False)
     return function

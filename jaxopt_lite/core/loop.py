@@ -116,15 +116,19 @@ class Lane(NamedTuple):
 
 def lane(
     method: Method,
-    evaluate: Callable[[Query, Any], Answer],
+    evaluate: Callable[..., Answer],
     decide: Derive | None = None,
     derive: Derive | None = None,
+    told: bool = False,
 ) -> Lane:
-    """The lane of a method; `evaluate(query, function)` is the only call site of the user's function in the loop."""
+    """The lane of a method; `evaluate(query, function)` is the only call site of the user's function in the loop.
+
+    `told` says that it takes a third argument: is the lane still at work?
+    """
 
     def turn(run: Run, operands: Operands, freeze: bool = True) -> Run:
         query = method.ask(run.state, operands.data)
-        answer = evaluate(query, operands.function)
+        answer = evaluate(query, operands.function, *((run.status == RUNNING,) if told else ()))
         return tell(method, run, query, answer, operands.data, operands.budget, freeze)
 
     return Lane(

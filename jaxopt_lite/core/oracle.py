@@ -16,12 +16,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite.core.apart import in_parts
 from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.function import Function
 from jaxopt_lite.core.protocol import Answer, Need, Query
 
 HIGHEST = jax.lax.Precision.HIGHEST
 SCHEMES = ("2-point", "3-point", "cs")
+EQUATIONS = {Need.NOTHING: 0, Need.VALUE: 1, Need.RESIDUAL: 1, Need.GRADIENT: 3, Need.JACOBIAN: 3}  # those of fun are 1
 RESIDUALS = (Need.RESIDUAL, Need.JACOBIAN, Need.CURVATURE)
 
 
@@ -66,6 +68,12 @@ class Oracle(NamedTuple):
     paired: bool = False  # fun returns the value and its derivative
     scheme: str | None = None  # finite differences instead of autodiff
     loss: Loss | None = None  # how a residual is measured; None: half its sum of squares
+    apart: bool = False  # is it so large that XLA has to be given it in parts? (`core/apart.py`)
+
+    def size(self, needs: Need) -> int:
+        """Equations of what so much `needs`, by and large: each derivative takes about three times what it is taken of."""
+        given = (self.fun, self.jac, self.hess, self.hessp)
+        return EQUATIONS.get(needs, 9) * sum(0 if f is None else f.size for f in given)
 
     def evaluations(self, n: int) -> int:
         """Values of fun that one turn takes."""
@@ -128,8 +136,15 @@ class Oracle(NamedTuple):
             return jnp.dot(self.hess(t.hess, x, *t.args)[0], p, precision=HIGHEST)
         return jax.jvp(lambda x: self.derivative(x, t), (x,), (p,))[1]
 
-    def second_order(self, x: Array, t: Traced) -> tuple[Array, Array, Callable[[Array], Array]]:
-        """The merit, its gradient, and the product of the Hessian with columns (n, k); never by finite differences."""
+    def second_order(self, x: Array, t: Traced, going: Array | None = None) -> tuple[Array, Array, Callable[[Array], Array]]:
+        """The merit, its gradient, and the product of the Hessian with columns (n, k); never by finite differences.
+
+        Of an oracle that is taken apart all are zero where `going` is false in all lanes.
+        """
+        if self.apart and going is not None:
+            fun, grad = in_parts(self._merit_and_derivative, going)(x, t)
+            product = in_parts(self.hessian_product, going)
+            return fun, grad, jax.vmap(lambda p: product(x, p, t), in_axes=1, out_axes=1)
         if self.hess is not None:
             hess = self.hess(t.hess, x, *t.args)[0]
             return self.merit(x, t), self.derivative(x, t), lambda V: jnp.dot(hess, V, precision=HIGHEST)
@@ -139,8 +154,10 @@ class Oracle(NamedTuple):
         (fun, grad), tangent = jax.linearize(lambda x: self._merit_and_derivative(x, t), x)
         return fun, grad, jax.vmap(lambda p: tangent(p)[1], in_axes=1, out_axes=1)
 
-    def evaluate(self, query: Query, t: Traced) -> Answer:
-        """The answer to a query; the call site of everything that the user gave."""
+    def evaluate(self, query: Query, t: Traced, going: Array | None = None) -> Answer:
+        """The answer to a query; the call site of everything that the user gave. No lane `going`: it may be anything."""
+        if self.apart and going is not None:
+            return in_parts(self.evaluate, going)(query, t)
         x = query.x
         if self.needs is Need.NOTHING:
             return Answer()

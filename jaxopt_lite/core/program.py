@@ -19,10 +19,13 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
+from jaxopt_lite.core.apart import LARGE
 from jaxopt_lite.core.batching import Schedule, batchable, decidable
 from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone
+from jaxopt_lite.core.jax_internals import axes_of, known_options, local, unbatched, under_jit, varying
 from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.loop import Budget, Derive, Lane, Operands, Run, lane, result_of
+from jaxopt_lite.core.once import Compiled, kept
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, decided, is_claim, is_success
@@ -56,7 +59,8 @@ def run(plan: Plan, call: Call) -> dict[str, Any]:
     """The fields of the result: `x` and `jac` in the structure of x0."""
     program = _program(plan)
     if not is_plain(call):
-        return program.differentiable(call)
+        axes = axes_of(call)
+        return varying(program.differentiable(varying(call, axes)), axes)
     fields = program.plain(call)
     if program.decide is None:
         return fields
@@ -65,7 +69,7 @@ def run(plan: Plan, call: Call) -> dict[str, Any]:
     return public(fields)
 
 
-@functools.cache
+@kept()
 def compiler_options() -> dict[str, Any]:
     """The compiler options that suit these programs on the default backend, for a `jax.jit` of your own.
 
@@ -82,7 +86,14 @@ def compiler_options() -> dict[str, Any]:
     >>> from jaxopt_lite import compiler_options, minimize, rosen
     >>> solve = jax.jit(jax.vmap(lambda x0: minimize(rosen, x0).x), compiler_options=compiler_options())
     """
-    return {"xla_cpu_multi_thread_eigen": False} if jax.default_backend() == "cpu" else {}
+    return known_options(**_wanted_options())
+
+
+def _wanted_options(size: int = 0) -> dict[str, Any]:
+    """The compiler options that suit a program with so many equations of the user's, whether or not there are such."""
+    if jax.default_backend() != "cpu":
+        return {}
+    return {"xla_cpu_multi_thread_eigen": False} | ({"xla_cpu_use_fusion_emitters": False} if size > LARGE else {})
 
 
 def operands_of(plan: Plan, call: Call) -> Operands:
@@ -136,7 +147,7 @@ def lane_of(plan: Plan, decides: bool = True) -> Lane:
         return public(fields) | follow(plan.oracle, fields, operands)
 
     decide = _certificate(plan) if decides else None
-    return lane(plan.method, plan.oracle.evaluate, decide, None if follow is None else derive)
+    return lane(plan.method, plan.oracle.evaluate, decide, None if follow is None else derive, told=plan.oracle.apart)
 
 
 def _certificate(plan: Plan) -> Derive | None:
@@ -153,7 +164,7 @@ class Program(NamedTuple):
     differentiable: Callable[[Call], dict[str, Any]]  # wherever it is called; decides in the same program
 
 
-@functools.lru_cache(maxsize=PROGRAMS)
+@kept(PROGRAMS)
 def _program(plan: Plan) -> Program:
     """The programs of a plan.
 
@@ -163,12 +174,26 @@ def _program(plan: Plan) -> Program:
     The derivative rule stands outside of the jit: reverse mode would otherwise carry the compiler options into a nested
     jit, where they are not allowed; and `custom_vmap` inside has no reverse mode of its own.
     """
-    solve, undecided = (batchable(lane_of(plan, decides), plan.schedule) for decides in (True, False))
+    size = plan.oracle.size(plan.method.needs)
+    options, of_certificate = (_wanted_options(s) for s in (size, plan.oracle.size(Need.HESSIAN)))
+    parted = _apart(plan)
+    plan = parted if not options else plan  # no options, no other cure
     later = _certificate(plan) if plan.derived is None else None
 
-    def solve_call(call: Call) -> dict[str, Any]:
-        fields = solve(operands_of(plan, call))
-        return public(_shown(plan, fields | {"status": decided(fields["status"])}))
+    def solving(plan: Plan) -> Callable[[Call], dict[str, Any]]:
+        solve = batchable(lane_of(plan), plan.schedule)
+
+        def solve_call(call: Call) -> dict[str, Any]:
+            fields = solve(operands_of(plan, call))
+            return public(_shown(plan, fields | {"status": decided(fields["status"])}))
+
+        return named(solve_call)
+
+    def named(solve: Callable) -> Callable:
+        solve.__name__ = f"jaxopt_lite_{plan.method.name.lower()}"
+        return solve
+
+    undecided = batchable(lane_of(plan, decides=False), plan.schedule)
 
     def solve_plain(call: Call) -> dict[str, Any]:
         fields = undecided(operands_of(plan, call))
@@ -188,15 +213,13 @@ def _program(plan: Plan) -> Program:
         moved = tangents(plan.oracle, plan.method.implicit, follow, at, operands, d_operands)
         return _like_x(plan.layout, moved)
 
-    solve_call.__name__ = solve_plain.__name__ = f"jaxopt_lite_{plan.method.name.lower()}"
-    options = compiler_options()
-    nested = jax.jit(solve_call)
-    outermost = jax.jit(solve_call, compiler_options=options) if options else nested
-    plain = outermost if later is None else jax.jit(solve_plain, compiler_options=options)
-    tangents_of = jax.jit(tangents_of)
+    nested = jax.jit(solving(parted))
+    outermost = Compiled(solving(plan), of_certificate if plan.method.certificate else options)
+    plain = outermost if later is None else Compiled(named(solve_plain), options)
+    tangents_of = local(jax.jit(tangents_of))
 
     def bare(call: Call) -> dict[str, Any]:
-        return (nested if _under_jit() else outermost)(call)
+        return local(nested)(call) if under_jit() or axes_of(call) else outermost(call)
 
     solution = jax.custom_jvp(bare)
 
@@ -206,7 +229,7 @@ def _program(plan: Plan) -> Program:
         moved = tangents_of(*primals, *d_primals, {name: fields[name] for name in (*plan.method.solution, "status")})
         return fields, {name: moved[name] if name in moved else constant(fields[name]) for name in fields}
 
-    return Program(plain, None if later is None else jax.jit(decide_call, compiler_options=options), solution)
+    return Program(plain, None if later is None else Compiled(decide_call, of_certificate), solution)
 
 
 def evaluated(plan: Plan, call: Call, x: Any = None) -> Answer:
@@ -226,7 +249,13 @@ def _at(plan: Plan, call: Call, x: Any) -> tuple[Array, Any]:
     return operands.x0 if x is None else jnp.ravel(jnp.asarray(x, operands.x0.dtype)), operands.function
 
 
-@functools.lru_cache(maxsize=PROGRAMS)
+def _apart(plan: Plan) -> Plan:
+    """The plan, its function taken in parts if it is large."""
+    needs = plan.method.needs if plan.method.certificate is None else Need.HESSIAN
+    return plan._replace(oracle=plan.oracle._replace(apart=plan.oracle.size(needs) > LARGE))
+
+
+@kept(PROGRAMS)
 def steps(plan: Plan) -> tuple[Callable, ...]:
     """The same run, turn by turn from the host: begin, turn, point and fields, each compiled by itself.
 
@@ -248,8 +277,8 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
         made = result_of(one, run, operands)
         return public(_shown(plan, made | {"status": decided(made["status"])}))
 
-    options = compiler_options()
-    return tuple(jax.jit(f, compiler_options=options) for f in (begin, one.turn, point, fields))
+    options = _wanted_options(plan.oracle.size(Need.HESSIAN))
+    return tuple(Compiled(f, options) for f in (begin, one.turn, point, fields))
 
 
 def is_plain(call: Call) -> bool:
@@ -259,25 +288,9 @@ def is_plain(call: Call) -> bool:
     """
 
     known = lambda leaf: not isinstance(unbatched(leaf), Tracer)
-    return not _under_jit() and all(map(known, jax.tree.leaves(call)))
+    return not under_jit() and all(map(known, jax.tree.leaves(call)))
 
 
 def _any_claim(status: Any) -> bool:
     """Does any lane of known statuses claim something?"""
     return bool(np.any(is_claim(np.asarray(unbatched(status)))))  # on the host: a comparison by JAX takes 40 us
-
-
-def unbatched(leaf: Any) -> Any:
-    """The whole batch behind the tracer of an eager vmap."""
-    while type(leaf).__name__ == "BatchTracer" and hasattr(leaf, "val"):
-        leaf = leaf.val
-    return leaf
-
-
-def _under_jit() -> bool:
-    """Is this call being traced into somebody's jit? Then a new array is a tracer, in an eager vmap or grad it is not."""
-    try:
-        from jax.extend.core import unsafe_am_i_under_a_jit_DO_NOT_USE as under_jit
-    except ImportError:
-        return isinstance(jnp.zeros(()), Tracer)
-    return under_jit()

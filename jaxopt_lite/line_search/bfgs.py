@@ -17,13 +17,13 @@ H starts as the identity and is scaled by y's / y'y before its first update (N&W
 set back to the identity.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.dense import dot, matvec
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import MATRIX, POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.stopping import gradient_tolerance
@@ -113,7 +113,7 @@ def build(options: dict[str, Any]) -> Method:
     return bfgs(read_constants(options))
 
 
-@functools.lru_cache
+@kept()
 def bfgs(order: float) -> Method:
     """The method, with the order of the gradient's norm; equal orders give the same object."""
     return descent("BFGS", Direction(_init, _learn, lambda memory: memory.unscaled, _report), order)

@@ -22,13 +22,13 @@ remembers nothing but its direction. Measured on 4-D Rosenbrock functions (evalu
 t1, t2, the smaller and the mean take 1.53, 1.01, 1.05 and 1.15 times SciPy's, and t2 alone solves three problems less.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.dense import dot
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.stopping import gradient_tolerance
 from jaxopt_lite.line_search.descent import Direction, Step, descent, read_constants, search_options
@@ -86,7 +86,7 @@ def build(options: dict[str, Any]) -> Method:
     return cg(read_constants(options))
 
 
-@functools.lru_cache
+@kept()
 def cg(order: float) -> Method:
     """The method, with the order of the gradient's norm; equal orders give the same object."""
     return descent("CG", Direction(_init, _learn, lambda unlearnt: unlearnt, lambda unlearnt, data: {}), order)

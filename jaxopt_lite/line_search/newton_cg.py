@@ -25,7 +25,6 @@ with 0.1.
 Where a search fails, and at the end, the rules are those of `descent.py`.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -34,6 +33,7 @@ from jax import Array
 from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.implicit import stationary as stationary_rule
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
@@ -113,7 +113,7 @@ def build(options: dict[str, Any]) -> Method:
     return newton_cg(read_constants(options))
 
 
-@functools.lru_cache
+@kept()
 def newton_cg(order: float) -> Method:
     """The method, with the order of the gradient's norm; equal orders give the same object."""
 

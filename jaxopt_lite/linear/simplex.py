@@ -8,13 +8,13 @@ is updated, the multipliers are made new every turn.
 What few lanes need, a new B^{-1} or a judgment, is done for few lanes a turn (`seldom.py`).
 """
 
-import functools
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite.core.dense import matvec
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import INFEASIBLE, RUNNING, UNBOUNDED
@@ -164,7 +164,7 @@ def tableau(s: SimplexState, data: SimplexData) -> Array:
     return jnp.concatenate([top, jnp.concatenate([price, objective[None]])[None]])
 
 
-@functools.lru_cache
+@kept()
 def build() -> Method:
     """The method."""
     return Method("simplex", Need.NOTHING, _init, _ask, _tell, _report, vertex, ("x", "y"), _show)

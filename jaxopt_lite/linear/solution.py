@@ -14,7 +14,6 @@ where B is square and regular and no multiplier of N vanishes: a nondegenerate v
 is not unique, and its derivatives are NaN; (1) is then one of several one-sided derivatives, as far as y is unique.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from jax import Array
 from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.implicit import solve_regular
 from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import INFEASIBLE, UNBOUNDED, is_success
 from jaxopt_lite.linear import certificate
@@ -65,7 +65,7 @@ def _(primals: tuple[Ranged, Array, Array], tangents: tuple[Ranged, Any, Any]) -
     return optimum(lp, x, y), dot(d.c, x) + rows + dot(z.lower, d.lower) + dot(z.upper, d.upper)
 
 
-@functools.lru_cache
+@kept()
 def following(p: int, cleaned: bool = False) -> Callable[..., dict[str, Array]]:
     """`(oracle, solved, operands) -> fields` of a program whose first p rows are those of A_ub.
 

@@ -15,7 +15,6 @@ Source: Voglis & Lagaris, A rectangular trust region dogleg approach for unconst
 optimization, 2004, for the active set; Moré 1978 for the step.
 """
 
-import functools
 from typing import Any
 
 import jax.numpy as jnp
@@ -23,6 +22,7 @@ from jax import Array
 
 from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.implicit import box
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.lsq.gauss_newton import Proposal, Rule, gauss_newton
 from jaxopt_lite.lsq.lm import FitData, adjust, first_radius, lm
@@ -47,7 +47,7 @@ def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Pro
 RULE = Rule(lambda x0, data: jnp.clip(x0, data.lower, data.upper), first_radius, _propose, adjust, land)
 
 
-@functools.lru_cache
+@kept()
 def dogbox(bounded: bool) -> Method:
     """The method; without bounds it is `lm` by another name."""
     return gauss_newton("dogbox", RULE, box) if bounded else lm(False)._replace(name="dogbox")

@@ -16,7 +16,6 @@ from NIST's starts it took four times as many evaluations, and lost MGH10 and Bo
 Source: Levenberg 1944; Marquardt 1963; Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -24,6 +23,7 @@ from jax import Array
 
 from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.implicit import stationary
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.lsq.gauss_newton import Proposal, Rule, gauss_newton, geodesic
@@ -92,7 +92,7 @@ def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Pro
 RULE = Rule(lambda x0, data: x0, first_radius, _propose, adjust, lambda x, p, data: x + p)
 
 
-@functools.lru_cache
+@kept()
 def lm(accelerated: bool) -> Method:
     """The method; the same object for the same options."""
     plain = gauss_newton("lm", RULE, stationary)

@@ -12,13 +12,13 @@ are the gradient and (1). The floor keeps (1) positive where a loss bends away (
     soft_l1   2 (sqrt(1 + z) - 1)         cauchy   log(1 + z)         arctan   arctan(z)
 """
 
-import functools
 from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.function import Function
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Loss
 
 LEAST = 0.1  # of the plain weight rho that the floor keeps; 0 to 0.03 took up to twice the evaluations, 1 half as many again
@@ -76,7 +76,7 @@ LOSSES: dict[str, Loss | None] = {
 }
 
 
-@functools.lru_cache(maxsize=128)
+@kept(128)
 def of_user(rho: Function) -> Loss:
     """The loss of a closed function z (m,) -> (3, m); the same function, the same loss."""
 

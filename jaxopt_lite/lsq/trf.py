@@ -21,7 +21,6 @@ on a bound is moved inside by eps^(2/3), for a model may have no derivative ther
 and stays.
 """
 
-import functools
 from typing import Any
 
 import jax.numpy as jnp
@@ -29,6 +28,7 @@ from jax import Array
 
 from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.implicit import box
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.lsq.gauss_newton import Proposal, Rule, gauss_newton
 from jaxopt_lite.lsq.lm import FitData, adjust, first_radius, lm
@@ -99,7 +99,7 @@ def _propose(x: Array, m: Model, radius: Array, mu: Array, data: FitData) -> Pro
 RULE = Rule(strictly_inside, first_radius, _propose, adjust, land)
 
 
-@functools.lru_cache
+@kept()
 def trf(bounded: bool) -> Method:
     """The method; without bounds it is `lm` by another name."""
     return gauss_newton("trf", RULE, box) if bounded else lm(False)._replace(name="trf")

@@ -5,7 +5,6 @@
 with J the Jacobian of the weighted residuals at the solution, undamped and unscaled (`orthogonal.py`).
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from jax import Array
 from jaxopt_lite.core import certificate
 from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Measured, Oracle
 from jaxopt_lite.core.status import BAD_INPUT, is_success
 from jaxopt_lite.lsq.orthogonal import covariance, factor, lengths
@@ -29,7 +29,7 @@ NOT_FITTED = 3  # the fit did not succeed
 AT_BOUND = 4  # a parameter is at a bound: the numbers are those of the problem without bounds
 
 
-@functools.lru_cache
+@kept()
 def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, Array]]:
     """`(oracle, solved, operands) -> fields` of a fit; with `masked`, the last leaf of args says which data count."""
 

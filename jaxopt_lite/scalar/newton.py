@@ -23,13 +23,13 @@ root. The middle of the bracket would lead far away from it; FARTHER such steps 
 makes, as they grow.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.implicit import root
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING, is_success
 from jaxopt_lite.core.stopping import OPEN_XTOL, value_resolution
@@ -166,7 +166,7 @@ def _safe_report(s: SafeState, data: SafeData) -> dict[str, Array]:
     return {"x": s.x[None], "fun": s.fx}
 
 
-@functools.cache
+@kept()
 def _method(name: str, needs: Need, bracketed: bool) -> Method:
     if bracketed:
         return Method(name, needs, _safe_init, _ask, _safe_tell, _safe_report, root, zero=True)

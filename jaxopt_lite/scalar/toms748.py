@@ -27,6 +27,7 @@ from jax import Array
 
 from jaxopt_lite.core.certificate import zero
 from jaxopt_lite.core.implicit import root
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import RUNNING
@@ -142,7 +143,7 @@ def build(options: dict[str, Any]) -> Method:
     return toms748(options["k"])
 
 
-@functools.cache
+@kept()
 def toms748(k: int) -> Method:
     """One method for each k."""
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:

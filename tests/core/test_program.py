@@ -13,7 +13,7 @@ from jaxopt_lite import compiler_options, minimize, minimize_scalar
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.minimize import plan_call
 from jaxopt_lite.core import program
-from jaxopt_lite.core.program import _program, _under_jit, is_plain
+from jaxopt_lite.core.program import _program, is_plain, under_jit
 from tests.core.tolerance import assert_close
 
 BFGS = methods.find(methods.MINIMIZE, "BFGS", "minimize")
@@ -67,9 +67,9 @@ def test_what_is_static_makes_another_program(case):
 
 
 def test_where_a_call_is_traced():
-    assert not _under_jit()
+    assert not under_jit()
     seen = {}
-    note = lambda name: lambda x: (seen.update({name: _under_jit()}), x * 2.0)[1]
+    note = lambda name: lambda x: (seen.update({name: under_jit()}), x * 2.0)[1]
     jax.jit(note("jit"))(1.0)
     jax.vmap(note("vmap"))(jnp.ones(2))
     jax.grad(note("grad"))(1.0)
