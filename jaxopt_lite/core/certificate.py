@@ -54,6 +54,7 @@ exact Newton step or from values on both sides, and claims none.
 A function that JAX cannot derive (twice) has no certificate, and its claims end as numerical difficulties.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -135,9 +136,8 @@ def minimum(order: float = jnp.inf) -> Certificate:
             return Finish(point, *where, proved, short, goes_on, at.made + 1, inverse)
 
         no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
-        # An operator made of pairs (L-BFGS-B's) stays as it is, and so does the matrix of many variables.
-        reported = fields.get("hess_inv")
-        learnt = reported if isinstance(reported, Array) and x.shape[0] <= DENSE else None
+        reported = fields.get("hess_inv")  # the matrix itself, or an operator that may have one
+        learnt = getattr(reported, "matrix", reported) if x.shape[0] <= DENSE else None
         none = jnp.zeros((), jnp.int32)
         start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, none, learnt)
         try:
@@ -149,7 +149,9 @@ def minimum(order: float = jnp.inf) -> Certificate:
         refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
         status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused)).astype(jnp.int32)
         found = {"x": end.x, "fun": end.fun, "jac": end.grad, "turns": fields["turns"] + end.made}
-        found |= {} if learnt is None else {"hess_inv": jnp.where(end.proved, end.inverse, learnt)}
+        if learnt is not None:
+            exact = jnp.where(end.proved, end.inverse, learnt)
+            found["hess_inv"] = exact if reported is learnt else dataclasses.replace(reported, matrix=exact)
         return found | {"status": status}
 
     return decide

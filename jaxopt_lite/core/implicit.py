@@ -174,15 +174,22 @@ def _is_least(at: Seen, accuracy: Array, size: Array) -> Array:
 
 
 def solve_by_products(product: Callable[[Array], Array], b: Array) -> Array:
-    """A^{-1} b by conjugate gradients on p -> A p; NaN where that is not the solution of a neighboring system."""
+    """A^{-1} b by conjugate gradients on p -> A p; NaN where that is not the solution of a neighboring system.
+
+    A right-hand side without a part along what A cannot see, zero for one, is solved by a singular A too. So another one
+    with a part along everything is solved beside it.
+    """
     eps = float(jnp.finfo(b.dtype).eps)
 
     def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
-        x, _ = jax.scipy.sparse.linalg.cg(matvec, b, tol=10 * eps)
-        size = norm(b, 2)
-        largest = norm(matvec(b), 2) / jnp.where(size > 0, size, 1.0)  # of A, from below
-        near = norm(matvec(x) - b, 2) <= eps**0.5 * jnp.maximum(size, largest * norm(x, 2))
-        return x * jnp.where(near, 1.0, jnp.nan).astype(b.dtype)
+        def near(b: Array) -> tuple[Array, Array]:
+            x, _ = jax.scipy.sparse.linalg.cg(matvec, b, tol=10 * eps)
+            size = norm(b, 2)
+            largest = norm(matvec(b), 2) / jnp.where(size > 0, size, 1.0)  # of A, from below
+            return x, norm(matvec(x) - b, 2) <= eps**0.5 * jnp.maximum(size, largest * norm(x, 2))
+
+        (x, solved), (_, regular) = near(b), near(jnp.cos(jnp.arange(b.shape[0], dtype=b.dtype)))
+        return x * jnp.where(solved & regular, 1.0, jnp.nan).astype(b.dtype)
 
     return jax.lax.custom_linear_solve(product, b, solve, symmetric=True)
 

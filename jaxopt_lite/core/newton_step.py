@@ -43,7 +43,7 @@ class Newton(NamedTuple):
     decrement: Array  # () (1); inf where there is slope without positive curvature
     step: Array  # (n,)
     bend: Array  # () |x|'|H||x|, or what is known of it
-    inverse: Array | None  # (n, n) H^-1, NaN where H is not positive definite; None where H is not formed
+    inverse: Array | None  # (n, n) of the free variables, NaN without positive curvature; None: H is not formed
 
 
 class Stops(NamedTuple):
@@ -99,7 +99,7 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     along = y / jnp.where(curved, curvature, 1.0)
     lost = jnp.any((~curved & (y != 0)) | saddle)
     bend = jnp.sum(jnp.abs(x[:, None] * H * x[None, :]))
-    W = V * jnp.where(curved, lax.rsqrt(jnp.where(curved, curvature, 1.0)), jnp.nan)[None, :]
+    W = V * jnp.where(held, 0.0, jnp.where(curved, lax.rsqrt(jnp.where(curved, curvature, 1.0)), jnp.nan))[None, :]
     inverse = jnp.sum(W[:, None, :] * W[None, :, :], axis=2)
     step = -jnp.sum(V * along[None, :], axis=1)
     return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse)
