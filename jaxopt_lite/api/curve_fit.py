@@ -100,11 +100,14 @@ def curve_fit(
         The parameters. They have derivatives with respect to the data, sigma and what `f` captures.
     pcov : (n, n) float
         Their covariance, from the undamped Jacobian. Infinite in the rows and columns of parameters that the data do
-        not determine, everywhere if the fit failed, or if m <= n and sigma is not absolute.
+        not determine, of all if m <= n and sigma is not absolute, and everywhere if the fit failed. A parameter that equal
+        bounds fix is no unknown: its row and column are 0, the others are those of the fit without it, and n is less.
     infodict : dict
         With full_output: nfev, nit, fvec (the weighted residuals), cost, status and success as in `OptimizeResult`;
-        rank of the Jacobian; and cov_status: 0 estimated, 1 some combination of parameters is undetermined, 2 no degrees
-        of freedom, 3 the fit did not succeed, 4 a parameter is at a bound (pcov is that of the problem without bounds).
+        rank of the Jacobian (of its columns that are not fixed); and cov_status, which says by what formula pcov was made:
+        0 estimated for all parameters, 1 some combination of parameters is undetermined, 2 no degrees of freedom, 3 the fit
+        did not succeed, 4 a parameter is at a bound that does not fix it (pcov is that of the problem without that bound),
+        5 estimated for the free parameters alone, others are fixed.
     mesg : Message
         With full_output: `str(mesg)` is the status in words.
     ier : () int32

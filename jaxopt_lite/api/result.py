@@ -38,7 +38,8 @@ class OptimizeResult:
     hess : (n, n) float
         The Hessian at x, from methods that use it.
     hess_inv : (n, n) float
-        The approximate inverse Hessian, over the raveled x.
+        The approximate inverse Hessian, over the raveled x; of BFGS, where status is 8 the exact one at x, and NaN where
+        nothing was learnt of it.
     nfev, njev, nhev : () int32
         Evaluations of the function, its gradient and its Hessian (or products) that this lane made.
     nit : () int32

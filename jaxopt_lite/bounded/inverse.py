@@ -16,6 +16,8 @@ from jaxopt_lite.core.dense import matvec
 class InverseHessian:
     """The approximate inverse Hessian over the raveled free variables; rows and columns of held ones are zero.
 
+    NaN where nothing was learnt of it. Where the result's status is 8 and there is a matrix, it is the exact one at x.
+
     Attributes
     ----------
     matrix : (n, n) float or None
@@ -45,7 +47,8 @@ class InverseHessian:
         v = jnp.where(self.free, v, 0.0)
         if self.pairs is None:
             return jnp.where(self.free, matvec(self.matrix, v), 0.0)
-        return two_loops(self.pairs, v, self.free)
+        known = jnp.where(self.free & self.pairs.unlearnt, jnp.nan, 1.0).astype(v.dtype)
+        return known * two_loops(self.pairs, v, self.free)
 
     def __matmul__(self, other: Array) -> Array:
         other = jnp.asarray(other)

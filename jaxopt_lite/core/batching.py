@@ -140,7 +140,8 @@ def decidable(decide: Derive) -> Callable[[tuple[dict[str, Array], Operands]], d
 
         def block(who: Array, done: dict[str, Array]) -> dict[str, Array]:
             made = judge(batch.gather(jnp.minimum(who, batch.total - 1)))
-            return {name: field.at[who].set(made[name], mode="drop") for name, field in done.items()}
+            put = lambda new, old: old.at[who].set(new, mode="drop")
+            return {name: jax.tree.map(put, made[name], done[name]) for name in done}
 
         done = over_claims(fields["status"], {name: fields[name] for name in changed}, block, fields["x"])
         return jax.tree.map(lambda field: field.reshape(*batch.sizes, *field.shape[1:]), fields | done)

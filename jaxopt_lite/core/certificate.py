@@ -54,6 +54,7 @@ exact Newton step or from values on both sides, and claims none.
 A function that JAX cannot derive (twice) has no certificate, and its claims end as numerical difficulties.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -63,7 +64,7 @@ from jax import Array, lax
 
 from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.loop import Operands
-from jaxopt_lite.core.newton_step import Stops, free_slope, newton_step
+from jaxopt_lite.core.newton_step import DENSE, Stops, free_slope, newton_step
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, decided, is_success
@@ -93,6 +94,7 @@ class Finish(NamedTuple):
     short: Array  # () bool: Newton's step from x is as short as was asked
     goes_on: Array  # () bool
     made: Array  # () int32: evaluations
+    inverse: Array | None  # (n, n) inverse Hessian at x, for methods that report one; None: not kept
 
 
 @kept()
@@ -130,10 +132,14 @@ def minimum(order: float = jnp.inf) -> Certificate:
             goes_on = jnp.where(better, ~done, ~at.proved & (at.made > 0))
             goes_on &= jnp.any(trial != point) & ~(by_step & short)
             where = pick(fun, at.fun), pick(grad, at.grad), trial, step, pick(newton.decrement, at.decrement)
-            return Finish(point, *where, proved, short, goes_on, at.made + 1)
+            inverse = None if at.inverse is None else pick(newton.inverse, at.inverse)
+            return Finish(point, *where, proved, short, goes_on, at.made + 1, inverse)
 
         no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
-        start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, jnp.zeros((), jnp.int32))
+        reported = fields.get("hess_inv")  # the matrix itself, or an operator that may have one
+        learnt = getattr(reported, "matrix", reported) if x.shape[0] <= DENSE else None
+        none = jnp.zeros((), jnp.int32)
+        start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, none, learnt)
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
@@ -143,6 +149,9 @@ def minimum(order: float = jnp.inf) -> Certificate:
         refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
         status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused)).astype(jnp.int32)
         found = {"x": end.x, "fun": end.fun, "jac": end.grad, "turns": fields["turns"] + end.made}
+        if learnt is not None:
+            exact = jnp.where(end.proved, end.inverse, learnt)
+            found["hess_inv"] = exact if reported is learnt else dataclasses.replace(reported, matrix=exact)
         return found | {"status": status}
 
     return decide

@@ -9,12 +9,18 @@ What follows from the theorem follows x: `fun` is recomputed at x*(theta), outsi
 the true one. The gradient at a solution is zero for all theta, and so is its derivative. Other fields record the run and
 are treated as constants.
 
-A lane that did not converge has no solution to differentiate: its derivatives are NaN, in both modes. The factor must be
-multiplied, for a `where` would be transposed into a silent zero.
+A lane that did not converge has no solution to differentiate, and where there is no curvature, or a kink, the theorem says
+nothing: derivatives are then NaN, in both modes. The factor must be multiplied, for a `where` would be transposed into a
+silent zero. Nor is that enough: the gradient of |x - a| does not depend on a as far as JAX can see, and where a tangent is
+zero by structure, a NaN that multiplies it finds no way back to a. So every rule adds the tangents of all that it reads,
+times zero (`silent`): nothing forward, and backward a way for NaN to all of it.
+
+Of what is known from values alone (`interval`, `valley`, `root`) the rule asks for evidence that the theorem holds: the
+Newton step at the solution is no longer than its accuracy. At a kink, or a jump, it is.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +31,12 @@ from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import is_success
+from jaxopt_lite.core.stopping import value_resolution
 
 DENSE = 512  # up to here the Hessian is formed and factored; beyond, conjugate gradients on products
+NEAR = 0.25  # a Newton step is none if it is longer than this power of eps, of the size of x or of where it was sought
+NOISE = 64.0  # what a minimum is known to from values: their rounding, a sum of some hundred terms
+BOUNDS = ("lower", "upper", "lp")  # what of a method's data a solution moves with
 
 Rule = Callable[[Oracle, dict[str, Array], Operands, Operands], dict[str, Array]]
 Derived = Callable[[Oracle, dict[str, Array], Operands], dict[str, Array]]  # (oracle, fields, operands) -> what follows
@@ -48,12 +58,25 @@ def tangents(
     """
     true = jnp.where(is_success(fields["status"]), 1.0, jnp.nan)
     mark = lambda d: d * true.astype(d.dtype) if jnp.issubdtype(jnp.result_type(d), jnp.floating) else d
-    d_operands = jax.tree.map(mark, d_operands)
-    moved = jax.tree.map(mark, rule(oracle, fields, operands, d_operands))
+    way = lambda d: mark(d + silent(d.dtype, d_given))
+    d_given, d_operands = d_operands, jax.tree.map(mark, d_operands)
+    moved = jax.tree.map(way, rule(oracle, fields, operands, d_operands))
     floating = lambda named: {k: v for k, v in named.items() if jnp.issubdtype(v.dtype, jnp.floating)}
     follow = lambda solution, operands: floating(derived(oracle, fields | solution, operands))
     _, following = jax.jvp(follow, ({name: fields[name] for name in moved}, operands), (moved, d_operands))
-    return moved | following
+    return moved | jax.tree.map(way, following)
+
+
+def silent(dtype: Any, d_operands: Operands) -> Array:
+    """() zero, to which everything that a solution moves with contributes: backward it takes a NaN to all of that.
+
+    The start, tolerances and budgets do not: a solution does not depend on them, and the start may come from another run
+    whose own derivatives are NaN.
+    """
+    bounds = [getattr(d_operands.data, name, None) for name in BOUNDS]
+    leaves = [d for d in jax.tree.leaves((d_operands.function, bounds)) if jnp.issubdtype(jnp.result_type(d), jnp.inexact)]
+    parts = [p for d in leaves for p in ((d.real, d.imag) if jnp.iscomplexobj(d) else (d,))]
+    return sum((jnp.sum(0.0 * p).astype(dtype) for p in parts), jnp.zeros((), dtype))
 
 
 def constant(value: Any) -> Any:
@@ -66,6 +89,7 @@ def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_o
     """dx* where the gradient vanishes: Hess dx* = -(d grad / d theta) dtheta; NaN where the Hessian is singular."""
     x, theta = fields["x"], operands.function
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
+    force = force + silent(x.dtype, d_operands)
     if x.shape[0] > DENSE:
         return {"x": -solve_by_products(lambda p: oracle.hessian_product(x, p, theta), force)}
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
@@ -84,6 +108,7 @@ def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
     at_upper = (x >= data.upper) & (gradient < 0) & ~at_lower
     held = at_lower | at_upper
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
+    force = force + silent(x.dtype, d_operands)
     moved = jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), 0.0)
     if x.shape[0] > DENSE:
         free = lambda v: jnp.where(held, 0.0, v)
@@ -96,41 +121,89 @@ def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
 
 
 def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
-    """dx* of a minimizer of one variable in [lower, upper].
+    """dx* of a minimizer of one variable in [lower, upper]; NaN where it is neither stationary nor at a bound.
 
-    Where Newton's step from x* leaves the interval, x* is held by that bound and moves with it; else it is stationary.
+    Where Newton's step from x* leaves the interval, and x* is as near to that bound as the method comes, it is held by the
+    bound and moves with it; else it is stationary.
     """
     x, data = fields["x"], operands.data
-    slope = oracle.derivative(x, operands.function)
-    curvature = jax.jacfwd(lambda x: oracle.derivative(x, operands.function))(x)[0]
-    newton = -slope / jnp.where(curvature > 0, curvature, jnp.asarray(jnp.finfo(x.dtype).tiny, x.dtype))
-    at_lower, at_upper = x + newton < data.lower, x + newton > data.upper
-    free = ~(at_lower | at_upper)
+    at = _seen(oracle, x, operands.function)
+    accuracy = data.xatol + 3.0 * value_resolution(x.dtype) * jnp.abs(x)
+    at_lower = (x + at.newton < data.lower) & (x - data.lower <= accuracy)
+    at_upper = (x + at.newton > data.upper) & (data.upper - x <= accuracy)
+    held = at_lower | at_upper
+    size = jnp.maximum(jnp.abs(x), data.upper - data.lower)
+    curvature = jnp.where(_is_least(at, accuracy, size), at.curvature, jnp.nan)
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (operands.function,), (d_operands.function,))
-    inner = -force / jnp.where(free & (curvature != 0), curvature, jnp.where(free, jnp.nan, 1.0))
+    inner = -(force + silent(x.dtype, d_operands)) / jnp.where(held, 1.0, curvature)
     bound = jnp.where(at_lower, d_operands.data.lower, d_operands.data.upper)
-    return {"x": jnp.where(free, inner, bound)}
+    return {"x": jnp.where(held, bound, inner)}
+
+
+def valley(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
+    """dx* of a minimizer of one variable that was found from a bracket, by values; NaN where it is not stationary."""
+    x, data = fields["x"], operands.data
+    at = _seen(oracle, x, operands.function)
+    accuracy = jnp.maximum(data.xtol, 3.0 * value_resolution(x.dtype)) * jnp.abs(x)
+    size = jnp.maximum(jnp.abs(x), jnp.abs(data.xb - data.xa))
+    curvature = jnp.where(_is_least(at, accuracy, size), at.curvature, jnp.nan)
+    _, force = jax.jvp(lambda t: oracle.derivative(x, t), (operands.function,), (d_operands.function,))
+    return {"x": -(force + silent(x.dtype, d_operands)) / curvature}
+
+
+class Seen(NamedTuple):
+    """A function of one variable at its minimizer."""
+
+    fun: Array  # ()
+    slope: Array  # (1,)
+    curvature: Array  # (1,)
+    newton: Array  # (1,) the step -slope / curvature; as good as infinite downhill where there is no positive curvature
+
+
+def _seen(oracle: Oracle, x: Array, t: Any) -> Seen:
+    slope, curvature = jax.jvp(lambda x: oracle.derivative(x, t), (x,), (jnp.ones_like(x),))
+    newton = -slope / jnp.where(curvature > 0, curvature, jnp.asarray(jnp.finfo(x.dtype).tiny, x.dtype))
+    return Seen(oracle.merit(x, t), slope, curvature, newton)
+
+
+def _is_least(at: Seen, accuracy: Array, size: Array) -> Array:
+    """(1,) bool: is there curvature, and would a Newton step move x, or the value, by no more than they are known?"""
+    eps = float(jnp.finfo(at.slope.dtype).eps)
+    near = jnp.abs(at.newton) <= jnp.maximum(accuracy, eps**NEAR * size)
+    return (at.curvature > 0) & (near | (jnp.abs(at.slope * at.newton) <= 2.0 * NOISE * eps * jnp.abs(at.fun)))
 
 
 def solve_by_products(product: Callable[[Array], Array], b: Array) -> Array:
-    """A^{-1} b by conjugate gradients on p -> A p; NaN where that is not the solution of a neighboring system."""
+    """A^{-1} b by conjugate gradients on p -> A p; NaN where that is not the solution of a neighboring system.
+
+    A right-hand side without a part along what A cannot see, zero for one, is solved by a singular A too. So another one
+    with a part along everything is solved beside it.
+    """
     eps = float(jnp.finfo(b.dtype).eps)
 
     def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
-        x, _ = jax.scipy.sparse.linalg.cg(matvec, b, tol=10 * eps)
-        size = norm(b, 2)
-        largest = norm(matvec(b), 2) / jnp.where(size > 0, size, 1.0)  # of A, from below
-        near = norm(matvec(x) - b, 2) <= eps**0.5 * jnp.maximum(size, largest * norm(x, 2))
-        return x * jnp.where(near, 1.0, jnp.nan).astype(b.dtype)
+        def near(b: Array) -> tuple[Array, Array]:
+            x, _ = jax.scipy.sparse.linalg.cg(matvec, b, tol=10 * eps)
+            size = norm(b, 2)
+            largest = norm(matvec(b), 2) / jnp.where(size > 0, size, 1.0)  # of A, from below
+            return x, norm(matvec(x) - b, 2) <= eps**0.5 * jnp.maximum(size, largest * norm(x, 2))
+
+        (x, solved), (_, regular) = near(b), near(jnp.cos(jnp.arange(b.shape[0], dtype=b.dtype)))
+        return x * jnp.where(solved & regular, 1.0, jnp.nan).astype(b.dtype)
 
     return jax.lax.custom_linear_solve(product, b, solve, symmetric=True)
 
 
 def root(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
-    """dx* where a function of one variable vanishes: dx* = -f_theta dtheta / f_x; NaN where f_x is zero."""
+    """dx* where a function of one variable vanishes: dx* = -f_theta dtheta / f_x; NaN where f_x is zero, and at a jump."""
     x, theta = fields["x"], operands.function
-    _, slope = jax.jvp(lambda x: oracle.merit(x, theta), (x,), (jnp.ones_like(x),))
+    value, slope = jax.jvp(lambda x: oracle.merit(x, theta), (x,), (jnp.ones_like(x),))
     _, force = jax.jvp(lambda t: oracle.merit(x, t), (theta,), (d_operands.function,))
+    ends = getattr(operands.data, "ends", operands.data)
+    if hasattr(ends, "a"):
+        size = jnp.maximum(jnp.abs(x[0]), jnp.abs(ends.b - ends.a))
+        slope = jnp.where(jnp.abs(value) <= float(jnp.finfo(x.dtype).eps) ** NEAR * size * jnp.abs(slope), slope, 0.0)
+    force = force + silent(x.dtype, d_operands)
     return {"x": (-force / jnp.where(slope == 0, jnp.nan, slope))[None]}
 
 

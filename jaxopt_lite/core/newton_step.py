@@ -15,7 +15,7 @@ by elimination (U is unit upper triangular, S diagonal; a pivot that is rounding
 then again from what came out, by products with H along these directions. The second A is nearly diagonal, its diagonal
 +-1: every curvature is known to its own last digits, as long as the condition is below 1 / eps^2. In these coordinates (1)
 is the sum of y_i^2 / (2 M_ii), y = V'g. A slope y_i within the rounding of its own sum is none. Where there is a slope and
-no positive curvature the claim is refused.
+no positive curvature the claim is refused. Where all curvatures are positive, V |diag M|^-1 V' is the inverse Hessian.
 
 For many variables conjugate gradients on products solve H p = -g, as far as needed; negative curvature, and a system that
 they do not solve, refuse.
@@ -43,6 +43,7 @@ class Newton(NamedTuple):
     decrement: Array  # () (1); inf where there is slope without positive curvature
     step: Array  # (n,)
     bend: Array  # () |x|'|H||x|, or what is known of it
+    inverse: Array | None  # (n, n) of the free variables, NaN without positive curvature; None: H is not formed
 
 
 class Stops(NamedTuple):
@@ -98,7 +99,10 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     along = y / jnp.where(curved, curvature, 1.0)
     lost = jnp.any((~curved & (y != 0)) | saddle)
     bend = jnp.sum(jnp.abs(x[:, None] * H * x[None, :]))
-    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), -jnp.sum(V * along[None, :], axis=1), bend)
+    W = V * jnp.where(held, 0.0, jnp.where(curved, lax.rsqrt(jnp.where(curved, curvature, 1.0)), jnp.nan))[None, :]
+    inverse = jnp.sum(W[:, None, :] * W[None, :, :], axis=2)
+    step = -jnp.sum(V * along[None, :], axis=1)
+    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse)
 
 
 def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
@@ -125,4 +129,4 @@ def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     p, _, r, curvature, _ = lax.while_loop(goes_on, one, start)
     solved = (dot(r, r) <= enough) & (curvature > 0)
     bend = dot(jnp.abs(x), jnp.abs(times(x[:, None])[:, 0]))
-    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend)
+    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend, None)

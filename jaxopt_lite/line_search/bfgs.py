@@ -15,6 +15,9 @@ H takes is what a batch is limited by: it is read twice and written once a turn.
 H starts as the identity and is scaled by y's / y'y before its first update (N&W eq. 6.20). A pair with y's <= sqrt(eps)
 |y| |s| is skipped: its curvature is rounding (Li & Fukushima's cautious update, 2001). Where (3) does not descend, H is
 set back to the identity.
+
+The identity is no estimate. What the result reports as the inverse Hessian is H where it has learnt something since it
+was set back, and NaN else; where the certificate proved the point, it is the exact inverse there (`core/newton_step.py`).
 """
 
 from typing import Any, NamedTuple
@@ -105,7 +108,7 @@ def _learn(memory: BFGSMemory, step: Step, data: BFGSData) -> tuple[BFGSMemory, 
 
 
 def _report(memory: BFGSMemory, data: BFGSData) -> dict[str, Array]:
-    return {"hess_inv": memory.H}
+    return {"hess_inv": jnp.where(memory.unscaled, jnp.nan, memory.H)}
 
 
 def build(options: dict[str, Any]) -> Method:

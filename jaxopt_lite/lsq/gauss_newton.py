@@ -61,6 +61,7 @@ from jaxopt_lite.core.implicit import Rule as ImplicitRule
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.lsq.normal import Model, invert, model
+from jaxopt_lite.lsq.solution import unknowns
 
 ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliver
 NOISE = 16.0  # differences of costs below this many eps f are rounding: a sum of some hundred terms
@@ -202,7 +203,7 @@ def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> T
         arrived = rule.land(x, step, data)
         unfelt = unfelt & (arrived != data.lower) & (arrived != data.upper)
     step = jnp.where(unfelt, 0.0, step)
-    freedom = max(answer.residual.shape[0] - n, 1)
+    freedom = jnp.maximum(jnp.asarray(answer.residual.shape[0] - unknowns(x, data), x.dtype), 1.0)
     moved = accepted & ~fresh
     near = (freedom * offset <= SURE * data.errors**2) & (data.errors > 0)
     by_cost = (offset <= EARLY * data.ftol) | (moved & (offset <= SURE * data.ftol) & (actual <= data.ftol * cost))

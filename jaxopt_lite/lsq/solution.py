@@ -38,6 +38,12 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
     }
 
 
+def unknowns(x: Array, data: Any) -> Array | int:
+    """How many parameters are not fixed by bounds that meet."""
+    n = x.shape[0]
+    return n if data.lower is None else n - jnp.sum(data.lower == data.upper)
+
+
 class Pushed(NamedTuple):
     """Variables that are pushed to a bound."""
 
@@ -85,7 +91,7 @@ def certified(
         moved=sizes * x,
         size=size,
         slope=norm(cosines) / jnp.where(size > 0, size, 1.0),
-        freedom=m - x.shape[0],
+        freedom=m - unknowns(x, data),
     )
     noise = certificate.ROUNDINGS * jnp.finfo(x.dtype).eps * (size + norm(promise.moved, 2))
     away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)

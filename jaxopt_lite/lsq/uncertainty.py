@@ -2,11 +2,11 @@
 
     pcov = s^2 (J'J)^{-1},   s^2 = |r|^2 / (m - n), or 1 where sigma is absolute                (1)
 
-with J the Jacobian of the weighted residuals at the solution, undamped and unscaled (`orthogonal.py`).
+with J the Jacobian of the weighted residuals at the solution, undamped and unscaled (`orthogonal.py`). A parameter whose
+bounds meet is none: it has no column in J, n does not count it, and its variance and covariances are 0.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,14 +19,15 @@ from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Measured, Oracle
 from jaxopt_lite.core.status import BAD_INPUT, is_success
 from jaxopt_lite.lsq.orthogonal import covariance, factor, lengths
-from jaxopt_lite.lsq.solution import active, bounds_that_hold, certified
+from jaxopt_lite.lsq.solution import active, bounds_that_hold, certified, unknowns
 
-# cov_status
-ESTIMATED = 0
+# cov_status: by which formula pcov was made, or why there is none
+ESTIMATED = 0  # (1) for all parameters
 UNDETERMINED = 1  # the data leave combinations of parameters open; infinite for those that take part
 NO_FREEDOM = 2  # as many parameters as data, and sigma is not absolute: nothing is left to estimate s^2 from
 NOT_FITTED = 3  # the fit did not succeed
-AT_BOUND = 4  # a parameter is at a bound: the numbers are those of the problem without bounds
+AT_BOUND = 4  # a parameter is at a bound that does not fix it: the numbers are those of the problem without that bound
+FREE = 5  # (1) for the free parameters; others are fixed by bounds that meet, and their rows and columns are 0
 
 
 @kept()
@@ -39,31 +40,35 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         grad = matvec(at.jacobian.T, at.weighed)
         pushed = bounds_that_hold(x, at, grad, data)
         feels = felt(x, at, operands.x0, solved.get("_start", at.cost))
-        f = factor(at.jacobian * feels[None, :], at.weighed)
-        judged, held = f, jnp.zeros((), bool)
+        n, fixed, held = unknowns(x, data), jnp.zeros(x.shape, bool), jnp.zeros((), bool)
+        if data.lower is not None:
+            fixed = data.lower == data.upper
+            held = jnp.any(~fixed & (active(x, data.lower, data.upper) != 0))
+        f = factor(at.jacobian * jnp.where(fixed, 0.0, feels)[None, :], at.weighed)
+        judged = f
         if data.lower is not None:
             judged = factor(at.jacobian * jnp.where(pushed.held, 0.0, feels)[None, :], at.weighed)
-            held = jnp.any(active(x, data.lower, data.upper) != 0)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
         status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels, operands.x0)
-        status = jnp.where(m < _unknowns(x, data), BAD_INPUT, status).astype(jnp.int32)  # no fit, whatever was found
+        status = jnp.where(m < n, BAD_INPUT, status).astype(jnp.int32)  # no fit, whatever was found
         inverse, rank = covariance(f)
-        freedom = (m - x.shape[0]).astype(x.dtype)
+        freedom = (m - n).astype(x.dtype)
         variance = jnp.asarray(1.0, x.dtype) if absolute else 2.0 * at.cost / jnp.maximum(freedom, 1.0)
         none, failed = (freedom <= 0) & (not absolute), ~is_success(status)
         pcov = jnp.where(jnp.isfinite(inverse), variance * jnp.where(jnp.isfinite(inverse), inverse, 0.0), jnp.inf)
-        reasons = ((failed, NOT_FITTED), (none, NO_FREEDOM), (rank < x.shape[0], UNDETERMINED), (held, AT_BOUND))
+        pcov = jnp.where(fixed[:, None] | fixed[None, :], 0.0, jnp.where(none, jnp.inf, pcov))
+        reasons = (
+            (failed, NOT_FITTED),
+            (none, NO_FREEDOM),
+            (rank < jnp.asarray(n, jnp.int32), UNDETERMINED),
+            (held, AT_BOUND),
+            (jnp.any(fixed), FREE),
+        )
         cov_status = jnp.select([when for when, _ in reasons], [code for _, code in reasons], ESTIMATED).astype(jnp.int32)
-        out = {"pcov": jnp.where(failed | none, jnp.inf, pcov), "cov_status": cov_status, "rank": rank, "status": status}
+        out = {"pcov": jnp.where(failed, jnp.inf, pcov), "cov_status": cov_status, "rank": rank, "status": status}
         return out | ({"fvec": at.residual, "cost": at.cost} if full else {})
 
     return fields
-
-
-def _unknowns(x: Array, data: Any) -> Array | int:
-    """How many parameters are not frozen by bounds that meet."""
-    n = x.shape[0]
-    return n if data.lower is None else n - jnp.sum(data.lower == data.upper)
 
 
 def felt(x: Array, at: Measured, x0: Array, start: Array) -> Array:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from jaxopt_lite import curve_fit
+from tests import tolerances
 from tests.audit.fits import QUICK, bounded, families, fit, judge
+from tests.laws.cases import all_dtypes
 
 LANES = 200
 
@@ -110,3 +112,75 @@ def test_data_that_are_known_to_be_too_few_raise_as_in_scipy(case):
     kind, words, given = NOTHING[case]
     with pytest.raises(kind, match=words):
         curve_fit(decay, **({"xdata": T, "ydata": Y} | given))
+
+
+# --- what bounds fix ------------------------------------------------------------------------------------------------
+
+
+def humps(t, a, k, c):
+    return a * jnp.exp(-k * t) + c
+
+
+T_FIXED = np.linspace(0.0, 3.0, 25)
+Y_FIXED = 2.0 * np.exp(-1.3 * T_FIXED) + 0.5 + 0.01 * np.sin(17.0 * T_FIXED)
+WHOLE = (np.array([0.0, 0.0, -5.0]), np.array([9.0, 9.0, 5.0]))
+
+
+def fit_with_fixed(fixed, value, dtype, method="trf", y=Y_FIXED, upper=None, **keywords):
+    """The fit with parameter `fixed` at `value` by bounds that meet."""
+    lower, top = (side.copy() for side in WHOLE)
+    if upper is not None:
+        top[:] = upper
+    lower[fixed] = top[fixed] = value
+    start = np.clip(np.array([1.0, 1.0, 0.1]), lower, top)
+    t, y, start, lower, top = (np.asarray(a, dtype) for a in (T_FIXED[: len(y)], y, start, lower, top))
+    return curve_fit(humps, t, y, start, bounds=(lower, top), method=method, full_output=True, **keywords)
+
+
+@all_dtypes
+@pytest.mark.parametrize("method", ["trf", "dogbox"])
+@pytest.mark.parametrize("fixed", [0, 2])
+def test_fixed_parameter_has_no_variance_and_the_others_that_of_the_fit_without_it(fixed, method, dtype):
+    value = (1.9, None, 0.45)[fixed]
+    popt, pcov, info, _, _ = fit_with_fixed(fixed, value, dtype, method)
+    rest = [i for i in range(3) if i != fixed]
+
+    def without(t, *two):
+        p = [*two]
+        p.insert(fixed, jnp.asarray(value, dtype))
+        return humps(t, *p)
+
+    t, y = T_FIXED.astype(dtype), Y_FIXED.astype(dtype)
+    popt_without, pcov_without, info_without, _, _ = curve_fit(without, t, y, np.ones(2, dtype), full_output=True)
+    rtol = 10 * tolerances.derivative(dtype)
+    np.testing.assert_array_equal(np.asarray(pcov)[fixed], 0.0)
+    np.testing.assert_array_equal(np.asarray(pcov)[:, fixed], 0.0)
+    np.testing.assert_allclose(popt[np.array(rest)], popt_without, rtol=rtol)
+    np.testing.assert_allclose(np.asarray(pcov)[np.ix_(rest, rest)], pcov_without, rtol=rtol, atol=rtol * 1e-5)
+    assert (int(info["rank"]), int(info_without["rank"])) == (2, 2)
+    assert (int(info["cov_status"]), int(info_without["cov_status"])) == (5, 0)
+
+
+def test_fixed_parameters_leave_their_freedom_to_the_data():
+    """Three data, one of three parameters fixed: one degree of freedom, where three parameters would have none."""
+    y = Y_FIXED[:3] + np.array([0.01, -0.02, 0.01])
+    popt, pcov, info, _, _ = fit_with_fixed(2, 0.45, np.float64, y=y)
+    t, (a, k, _) = T_FIXED[:3], np.asarray(popt)
+    J = np.stack([np.exp(-k * t), -a * t * np.exp(-k * t)], 1)
+    r = humps(t, *map(float, popt)) - y
+    np.testing.assert_allclose(np.asarray(pcov)[:2, :2], np.sum(np.asarray(r) ** 2) * np.linalg.inv(J.T @ J), rtol=1e-4)
+    assert int(info["cov_status"]) == 5
+
+
+def test_fixed_and_at_a_bound_are_told_apart():
+    """4 is a bound that stops a free parameter; what is fixed has variance 0 there too."""
+    _, pcov, info, _, _ = fit_with_fixed(2, 0.45, np.float64, upper=np.array([9.0, 1.1, 5.0]))
+    assert int(info["cov_status"]) == 4
+    assert np.all(np.asarray(pcov)[2] == 0)
+    assert np.all(np.diagonal(pcov)[:2] > 0)
+
+
+def test_fit_with_everything_fixed_knows_it_all():
+    _, pcov, info, _, _ = curve_fit(humps, T_FIXED, Y_FIXED, np.ones(3), bounds=(np.ones(3), np.ones(3)), full_output=True)
+    np.testing.assert_array_equal(pcov, 0.0)
+    assert (int(info["rank"]), bool(info["success"]), int(info["cov_status"])) == (0, True, 5)

@@ -327,3 +327,38 @@ def test_watching_a_run_changes_no_status():
     alone = minimize(rosen, start, jac="2-point")
     watched = minimize(rosen, start, jac="2-point", callback=lambda xk: None)
     assert int(watched.status) == int(alone.status) == 4
+
+
+# --- the inverse Hessian that is reported -----------------------------------------------------------------------------
+
+
+def inverse_errors(res):
+    """Of hess_inv against the inverse of the exact Hessian at x, relative, lane by lane."""
+    true = np.linalg.inv(np.asarray(jax.vmap(jax.hessian(rosen))(np.asarray(res.x, np.float64))))
+    return np.linalg.norm(res.hess_inv - true, axis=(1, 2)) / np.linalg.norm(true, axis=(1, 2))
+
+
+def test_inverse_hessian_at_working_precision_is_that_of_the_point_and_not_a_reset_identity():
+    """Of the batch, and of a start that alone ended with the identity (which of them end with 8 is up to the rounding)."""
+    starts = np.random.default_rng(0).uniform(-2.0, 2.0, (400, 2))
+    res = jax.tree.map(np.asarray, jax.vmap(lambda x: minimize(rosen, x))(starts.astype(np.float32)))
+    error, proved = inverse_errors(res), res.status == 8
+    assert proved.sum() > 10
+    assert np.max(error[proved]) <= 64 * np.finfo(np.float32).eps * 2500  # of the Hessian's condition
+    assert np.max(error[res.status == 0]) <= 0.6
+    alone = minimize(rosen, np.array([[0.10141729, -0.7590325]], np.float32)[0])
+    assert inverse_errors(jax.tree.map(lambda a: np.asarray(a)[None], alone))[0] <= (1e-3 if alone.status == 8 else 0.6)
+
+
+def test_inverse_hessian_of_a_plateau_is_none():
+    """A function that is level everywhere has no inverse Hessian: the identity would be an invention."""
+    flat = minimize(lambda x: 0.0 * jnp.sum(x), np.ones(2))
+    assert flat.success
+    assert np.all(np.isnan(flat.hess_inv))
+
+
+def test_inverse_hessian_before_the_first_step_is_what_was_given_or_none():
+    first = np.array([[2.0, 0.5], [0.5, 1.0]])
+    at_start = lambda **options: minimize(rosen, np.zeros(2), options={"maxiter": 0} | options).hess_inv
+    assert np.all(np.isnan(at_start()))
+    np.testing.assert_array_equal(at_start(hess_inv0=first), first)

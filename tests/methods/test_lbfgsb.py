@@ -304,3 +304,25 @@ def test_problems_in_boxes_are_solved_as_by_scipy(method):
         if not float(res.fun) <= boxed.reference + 1e-5 * max(1.0, abs(boxed.reference)):
             worse[boxed.name] = (float(res.fun), boxed.reference, int(res.status))
     assert len(worse) <= 0.05 * len(BOXED), worse
+
+
+@pytest.mark.parametrize("n", [2, 30])
+def test_hess_inv_is_none_before_the_first_step(n):
+    """A matrix, or pairs: the identity of the first direction is no estimate."""
+    at_start = minimize(rosen, np.zeros(n), method="L-BFGS-B", options={"maxiter": 0})
+    assert np.all(np.isnan(at_start.hess_inv.todense()))
+
+
+def test_hess_inv_at_working_precision_is_that_of_the_free_variables():
+    """In a box, where one of three variables is held; the gradient that is asked for is zero."""
+    starts = np.random.default_rng(3).uniform(-2.0, 0.5, (40, 3)).astype(np.float32)
+    box = Bounds(np.full(3, -3.0, np.float32), np.array([0.5, 3.0, 3.0], np.float32))
+    solve = lambda x0: minimize(rosen, x0, method="L-BFGS-B", bounds=box, options={"gtol": 0.0})
+    res = jax.tree.map(np.asarray, jax.vmap(solve)(starts))
+    proved = res.status == 8
+    assert proved.sum() > 10
+    for x, H in zip(res.x[proved], np.asarray(res.hess_inv.todense())[proved], strict=True):
+        true = np.zeros((3, 3))
+        true[1:, 1:] = np.linalg.inv(np.asarray(jax.hessian(rosen)(x.astype(float)))[1:, 1:])
+        assert x[0] == 0.5
+        assert np.linalg.norm(H - true) <= 1e-3 * np.linalg.norm(true)
