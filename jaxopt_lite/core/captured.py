@@ -156,8 +156,7 @@ def _each(values: Any, seen: dict[Any, Any]) -> Iterator[Any]:
 def _parts(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
     """What a function, a bound method, a class or an instance holds."""
     if isinstance(value, FunctionType):
-        if not _is_constant(value.__module__):
-            yield from _of_function(value, seen)
+        yield from _of_function(value, seen)
     elif isinstance(value, MethodType):
         yield from _each((value.__func__, value.__self__), seen)
     elif isinstance(value, functools.partial):
@@ -185,7 +184,10 @@ def _parts(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
 
 def _of_function(fun: FunctionType, seen: dict[Any, Any]) -> Iterator[Any]:
     names = names_of(fun.__code__)
-    if names.imports:
+    of_package = _is_constant(
+        fun.__globals__.get("__name__")
+    )  # what `jax.grad(f)` gives: of f's module by name, not by code
+    if names.imports and not of_package:
         raise Opaque
     for name, cell in zip(fun.__code__.co_freevars, fun.__closure__ or (), strict=True):
         if name in names.records:
@@ -196,7 +198,7 @@ def _of_function(fun: FunctionType, seen: dict[Any, Any]) -> Iterator[Any]:
             yield "unfilled", name
         else:
             yield from _captured(held, names, seen)
-    for name in names.of_globals:
+    for name in () if of_package else names.of_globals:
         if name in names.records:
             continue
         if name in fun.__globals__:
@@ -247,7 +249,9 @@ def _of_instance(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
     """The attributes of an instance, and its class."""
     kind = type(value)
     slots = [name for base in kind.__mro__ for name, d in vars(base).items() if isinstance(d, types.MemberDescriptorType)]
-    if not (hasattr(value, "__dict__") or slots) or isinstance(value, ModuleType):
+    if not (hasattr(value, "__dict__") or slots):
+        if kind.__module__.split(".")[0] in ("jax", "jaxlib"):
+            return
         raise Opaque  # a generator, a file, something written in C
     yield from _walk(kind, seen)
     if hasattr(value, "__dict__"):
