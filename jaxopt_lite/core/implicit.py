@@ -58,12 +58,12 @@ def tangents(
     """
     true = jnp.where(is_success(fields["status"]), 1.0, jnp.nan)
     mark = lambda d: d * true.astype(d.dtype) if jnp.issubdtype(jnp.result_type(d), jnp.floating) else d
-    way = lambda d: mark(d + silent(d.dtype, d_given))
-    d_given, d_operands = d_operands, jax.tree.map(mark, d_operands)
-    moved = jax.tree.map(way, rule(oracle, fields, operands, d_operands))
+    way = lambda d: mark(d + silent(d.dtype, d_operands))
+    marked = jax.tree.map(mark, d_operands)
+    moved = jax.tree.map(way, rule(oracle, fields, operands, marked))
     floating = lambda named: {k: v for k, v in named.items() if jnp.issubdtype(v.dtype, jnp.floating)}
     follow = lambda solution, operands: floating(derived(oracle, fields | solution, operands))
-    _, following = jax.jvp(follow, ({name: fields[name] for name in moved}, operands), (moved, d_operands))
+    _, following = jax.jvp(follow, ({name: fields[name] for name in moved}, operands), (moved, marked))
     return moved | jax.tree.map(way, following)
 
 

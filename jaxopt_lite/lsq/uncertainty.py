@@ -8,7 +8,6 @@ bounds meet is none: it has no column in J, n does not count it, and its varianc
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp

@@ -181,8 +181,6 @@ def test_fixed_and_at_a_bound_are_told_apart():
 
 
 def test_fit_with_everything_fixed_knows_it_all():
-    _, pcov, info, _, _ = curve_fit(
-        humps, T_FIXED, Y_FIXED, np.ones(3), bounds=(np.ones(3), np.ones(3)), full_output=True
-    )
+    _, pcov, info, _, _ = curve_fit(humps, T_FIXED, Y_FIXED, np.ones(3), bounds=(np.ones(3), np.ones(3)), full_output=True)
     np.testing.assert_array_equal(pcov, 0.0)
     assert (int(info["rank"]), bool(info["success"]), int(info["cov_status"])) == (0, True, 5)
