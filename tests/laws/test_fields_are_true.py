@@ -176,7 +176,8 @@ def x_of_quadratic(seen: Seen, x: Any) -> None:
 def inverse_of_quadratic(seen: Seen, hess_inv: Any) -> None:
     """Learnt: a matrix (of the free variables) in which every curvature is known to a factor of 2 at the end.
 
-    Of two pairs, which may be rounding at the end, to a factor of 32; before the end it is positive definite, or NaN. Never an identity.
+    Of two pairs, which may be rounding at the end, to a factor of 32. Before the end it is positive definite, or NaN where
+    nothing was learnt. Never an identity.
     """
     dense = np.asarray(hess_inv.todense() if hasattr(hess_inv, "todense") else hess_inv, np.float64)
     if np.all(np.isnan(dense)):
