@@ -74,8 +74,8 @@ def minimize(
     -------
     OptimizeResult
         With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS: an array; L-BFGS-B: an operator with
-        `@` and `todense()`); nhev (Newton-CG, TNC: each evaluation gives fun, gradient and a product together). `x` and
-        `jac` have the structure of x0.
+        `@` and `todense()`; NaN where nothing was learnt of it, as at the start); nhev (Newton-CG, TNC: each evaluation
+        gives fun, gradient and a product together). `x` and `jac` have the structure of x0.
 
     Raises
     ------

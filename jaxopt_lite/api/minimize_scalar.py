@@ -74,7 +74,8 @@ def minimize_scalar(
     between the bounds. Values alone tell a minimizer no better than sqrt(eps) |x|, and no minimum where all are equal, be it
     by rounding (1e16 + x) or because the function is constant. Several minima: one of them is found.
 
-    A value that is not finite counts as higher than any other. Derivatives are NaN in lanes without success.
+    A value that is not finite counts as higher than any other. Derivatives are NaN in lanes without success, and where x is
+    neither stationary nor at a bound, as at the kink of |x - a|, or has no curvature.
 
     References
     ----------

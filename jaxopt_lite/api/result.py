@@ -41,7 +41,8 @@ class OptimizeResult:
         The approximate inverse Hessian, over the raveled x; of BFGS, where status is 8 the exact one at x, and NaN where
         nothing was learnt of it.
     nfev, njev, nhev : () int32
-        Evaluations of the function, its gradient and its Hessian (or products) that this lane made.
+        Evaluations of the function, its gradient and its Hessian (or products) that this lane made. What decides a claim
+        counts a point once, whatever products it takes there.
     nit : () int32
         Iterations.
     maxcv : () float

@@ -76,7 +76,7 @@ def root_scalar(
         With root, converged, flag, iterations and function_calls, which are also called x, success, message, nit and
         nfev; and fun, f there, and status. All are scalars of the dtype of the bracket or the start (the default float
         for Python numbers). The derivative of the root with respect to what `f` captures or is given is that of the
-        implicit function theorem, -f_theta / f_x; NaN where the lane did not converge or f_x = 0.
+        implicit function theorem, -f_theta / f_x; NaN where the lane did not converge, f_x = 0, or f jumps over zero.
 
     Raises
     ------

@@ -72,8 +72,9 @@ def _tell(s: QuasiNewton, query: Query, answer: Answer, data: BoxData) -> Told:
 def _report(s: QuasiNewton, data: BoxData) -> dict[str, Any]:
     path = s.path
     free = box.free(path.x, path.grad, data)
-    learnt = isinstance(s.memory, memory.Matrix)
-    matrix = jnp.where(s.memory.unlearnt, jnp.nan, s.memory.H) if learnt else None  # the identity is no estimate
+    matrix = None
+    if isinstance(s.memory, memory.Matrix):  # the identity is no estimate
+        matrix = jnp.where(s.memory.unlearnt, jnp.nan, s.memory.H)
     pairs = memory.ordered(s.memory) if isinstance(s.memory, memory.Pairs) else None
     return {"x": path.x, "fun": path.fun, "jac": path.grad, "hess_inv": InverseHessian(matrix, pairs, free)}
 

@@ -136,8 +136,8 @@ def minimum(order: float = jnp.inf) -> Certificate:
             return Finish(point, *where, proved, short, goes_on, at.made + 1, inverse)
 
         no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
-        reported = fields.get("hess_inv")  # the matrix itself, or an operator that may have one
-        learnt = getattr(reported, "matrix", reported) if x.shape[0] <= DENSE else None
+        reported: Any = fields.get("hess_inv")  # the matrix itself, or an operator that may have one
+        learnt: Any = getattr(reported, "matrix", reported) if x.shape[0] <= DENSE else None
         none = jnp.zeros((), jnp.int32)
         start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, none, learnt)
         try:
@@ -150,6 +150,7 @@ def minimum(order: float = jnp.inf) -> Certificate:
         status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused)).astype(jnp.int32)
         found = {"x": end.x, "fun": end.fun, "jac": end.grad, "turns": fields["turns"] + end.made}
         if learnt is not None:
+            assert end.inverse is not None
             exact = jnp.where(end.proved, end.inverse, learnt)
             found["hess_inv"] = exact if reported is learnt else dataclasses.replace(reported, matrix=exact)
         return found | {"status": status}

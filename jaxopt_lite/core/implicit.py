@@ -5,9 +5,9 @@ everything that the user's functions captured or were given in `args` (and the b
 x0, tolerances and budgets have no part in it. The start of the rule is the solution itself, so that the rule can be
 differentiated again.
 
-What follows from the theorem follows x: `fun` is recomputed at x*(theta), outside of the loop, so that its derivative is
-the true one. The gradient at a solution is zero for all theta, and so is its derivative. Other fields record the run and
-are treated as constants.
+What follows from the theorem follows x: `fun` and `jac` are recomputed at x*(theta), outside of the loop, so that their
+derivatives are the true ones: that of a gradient is zero where it vanishes for all theta, but not at a bound. Other fields
+record the run and are treated as constants.
 
 A lane that did not converge has no solution to differentiate, and where there is no curvature, or a kink, the theorem says
 nothing: derivatives are then NaN, in both modes. The factor must be multiplied, for a `where` would be transposed into a
@@ -42,6 +42,11 @@ Rule = Callable[[Oracle, dict[str, Array], Operands, Operands], dict[str, Array]
 Derived = Callable[[Oracle, dict[str, Array], Operands], dict[str, Array]]  # (oracle, fields, operands) -> what follows
 
 
+def value_and_slope(oracle: Oracle, fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
+    """What follows from a minimizer whose gradient is reported: `fun` and `jac`."""
+    return value_alone(oracle, fields, operands) | {"jac": oracle.derivative(fields["x"], operands.function)}
+
+
 def value_alone(oracle: Oracle, fields: dict[str, Array], operands: Operands) -> dict[str, Array]:
     """What follows from a minimizer or a root: `fun`."""
     return {"fun": oracle.merit(fields["x"], operands.function)}
@@ -58,12 +63,12 @@ def tangents(
     """
     true = jnp.where(is_success(fields["status"]), 1.0, jnp.nan)
     mark = lambda d: d * true.astype(d.dtype) if jnp.issubdtype(jnp.result_type(d), jnp.floating) else d
-    way = lambda d: mark(d + silent(d.dtype, d_given))
-    d_given, d_operands = d_operands, jax.tree.map(mark, d_operands)
-    moved = jax.tree.map(way, rule(oracle, fields, operands, d_operands))
+    way = lambda d: mark(d + silent(d.dtype, d_operands))
+    marked = jax.tree.map(mark, d_operands)
+    moved = jax.tree.map(way, rule(oracle, fields, operands, marked))
     floating = lambda named: {k: v for k, v in named.items() if jnp.issubdtype(v.dtype, jnp.floating)}
     follow = lambda solution, operands: floating(derived(oracle, fields | solution, operands))
-    _, following = jax.jvp(follow, ({name: fields[name] for name in moved}, operands), (moved, d_operands))
+    _, following = jax.jvp(follow, ({name: fields[name] for name in moved}, operands), (moved, marked))
     return moved | jax.tree.map(way, following)
 
 

@@ -147,10 +147,10 @@ class Oracle(NamedTuple):
             return fun, grad, jax.vmap(lambda p: product(x, p, t), in_axes=1, out_axes=1)
         if self.hess is not None:
             hess = self.hess(t.hess, x, *t.args)[0]
-            return self.merit(x, t), self.derivative(x, t), lambda V: jnp.dot(hess, V, precision=HIGHEST)
+            return *self._merit_and_derivative(x, t), lambda V: jnp.dot(hess, V, precision=HIGHEST)
         if self.hessp is not None:
             each = jax.vmap(lambda p: self.hessian_product(x, p, t), in_axes=1, out_axes=1)
-            return self.merit(x, t), self.derivative(x, t), each
+            return *self._merit_and_derivative(x, t), each
         (fun, grad), tangent = jax.linearize(lambda x: self._merit_and_derivative(x, t), x)
         return fun, grad, jax.vmap(lambda p: tangent(p)[1], in_axes=1, out_axes=1)
 

@@ -21,10 +21,10 @@ from jax.core import Tracer
 
 from jaxopt_lite.core.apart import LARGE
 from jaxopt_lite.core.batching import Schedule, batchable, decidable
-from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone
+from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone, value_and_slope
 from jaxopt_lite.core.jax_internals import axes_of, known_options, local, unbatched, under_jit, varying
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.loop import Budget, Derive, Lane, Operands, Run, lane, result_of
+from jaxopt_lite.core.loop import WITH_GRADIENT, Budget, Derive, Lane, Operands, Run, lane, result_of
 from jaxopt_lite.core.once import Compiled, kept
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query
@@ -209,7 +209,7 @@ def _program(plan: Plan) -> Program:
     def tangents_of(call: Call, d_call: Call, fields: dict[str, Any]) -> dict[str, Any]:
         operands, d_operands = jax.jvp(lambda c: operands_of(plan, c), (call,), (d_call,))
         at = fields | {"x": plan.layout.ravel(jax.tree.leaves(fields["x"]))}
-        follow = plan.derived or value_alone
+        follow = plan.derived or (value_and_slope if plan.method.needs in WITH_GRADIENT else value_alone)
         moved = tangents(plan.oracle, plan.method.implicit, follow, at, operands, d_operands)
         return _like_x(plan.layout, moved)
 

@@ -4,6 +4,8 @@ A NaN that multiplies a tangent which is zero by structure is lost backward: so 
 parameters in ways that JAX's derivatives do not see (a sign, a kink, not at all).
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -80,12 +82,12 @@ def test_no_success_is_nan_in_both_modes_for_all_that_was_given(row):
     """Also for what the function does not use: a lane that stopped somewhere is a function of nothing that is known."""
     solve = ROWS[row]
 
-    def x_and_fun(a, b):
+    def what_follows(a, b):
         res = solve(a, b)
-        return jnp.concatenate([jnp.ravel(res.x), jnp.ravel(res.fun)])
+        return jnp.concatenate([jnp.ravel(res[name]) for name in ("x", "fun", "jac", "grad", "cost") if name in res])
 
     assert not solve(A, UNUSED).success
-    assert np.all(np.isnan(both(x_and_fun, A, UNUSED)))
+    assert np.all(np.isnan(both(what_follows, A, UNUSED)))
 
 
 # --- no curvature, and kinks ------------------------------------------------------------------------------------------
@@ -154,15 +156,24 @@ def test_bound_that_holds_beside_a_kink_moves_the_solution():
     np.testing.assert_allclose(both(of, 3.0, 0.0, 2.0), [[0.0, 0.0, 1.0]] * 2)
 
 
+@pytest.mark.parametrize("method", ["L-BFGS-B", "TNC"])
+def test_gradient_at_a_bound_moves_and_elsewhere_stays_zero(method):
+    """Of (x - a)^2 summed, where the first is held at 1: its slope is 2 (1 - a_0)."""
+    fun = lambda x, a: jnp.sum((x - a) ** 2)
+    of = lambda a: minimize(fun, np.zeros(2), (a,), method=method, bounds=[(None, 1.0), (None, 9.0)]).jac
+    a, wanted = np.array([3.0, 2.0]), np.array([[-2.0, 0.0], [0.0, 0.0]])
+    for mode in (jax.jacfwd, jax.jacrev):
+        np.testing.assert_allclose(mode(of)(a), wanted, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda d: d.__name__)
 @pytest.mark.parametrize("lift", [0.0, 1e3])
 def test_smooth_minimum_known_from_values_has_its_derivative(lift, dtype):
     """Also where the rounding of a large value, or a loose tolerance, leaves x uncertain."""
     fun = lambda x, a: jnp.cosh(x - a) + lift
-    for keywords in ({"bracket": (dtype(0.0), dtype(1.0))}, {"bounds": (dtype(-2.0), dtype(3.0))}, {"tol": 1e-3}):
-        if "tol" in keywords:
-            keywords = keywords | {"bracket": (dtype(0.0), dtype(1.0))}
-        of = lambda a: minimize_scalar(fun, args=(a,), **keywords).x
+    bracket = {"bracket": (dtype(0.0), dtype(1.0))}
+    for keywords in (bracket, bracket | {"tol": 1e-3}, {"bounds": (dtype(-2.0), dtype(3.0))}):
+        of = functools.partial(lambda a, keywords: minimize_scalar(fun, args=(a,), **keywords).x, keywords=keywords)
         np.testing.assert_allclose(both(of, dtype(A)), 1.0, rtol=tolerances.derivative(dtype))
 
 
