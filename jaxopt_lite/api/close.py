@@ -96,7 +96,7 @@ def residual_oracle(
     n, (point, at) = layout.size, _points(layout, scheme)
     read = (lambda out: jnp.ravel(jnp.asarray(out))) if scheme == "cs" else (lambda out: _residual(out, layout))
     function, captured = _close(fun, "fun", read, layout, (at,), arguments, ("residual", scheme, of_fun), of_fun)
-    m = jax.eval_shape(function, captured, at, *arguments.dynamic)[0].shape[0]
+    m = function.shapes[0][0]
     if m == 0:
         raise ValueError("fun returned no residuals; return at least one.")
     derivative, of_derivative = None, list[Array]()

@@ -9,6 +9,7 @@ from jaxopt_lite.api.close import scalar_oracle
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.telling import Starts, explained, show, told_of_narrowing
 from jaxopt_lite.api.watch import watch
+from jaxopt_lite.core.batching import ShardedBatch
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, number, read
 from jaxopt_lite.core.options import traced as traced_options
@@ -142,6 +143,8 @@ def solve(
     watched = callback is not None or keep_all
     try:
         result = watch(plan, call, callback, keep_all) if watched else make_result(run(plan, call))
+    except ShardedBatch:
+        raise
     except (TypeError, ValueError, NotImplementedError) as error:
         # fun was traced before: what is raised now is JAX's, when it derives
         if plan.oracle.needs is not Need.HVP or plan.oracle.hess is not None or plan.oracle.hessp is not None or watched:

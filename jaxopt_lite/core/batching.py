@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
+from jaxopt_lite.core.jax_internals import placement
 from jaxopt_lite.core.loop import Derive, Lane, Operands, decide_one, solve_one
 from jaxopt_lite.core.status import BAD_INPUT, RUNNING, is_claim
 
@@ -104,6 +105,7 @@ def flattened(one: Callable[[Any], Any], many: Callable[[Batch], Any]) -> Callab
             def level(*leaves: Array) -> Any:
                 if not sizes:
                     return one(jax.tree.unflatten(structure, leaves))
+                _check_placement(list(leaves))
                 return many(Batch(sizes, varies, structure, list(leaves)))
 
             @level.def_vmap
@@ -117,6 +119,19 @@ def flattened(one: Callable[[Any], Any], many: Callable[[Batch], Any]) -> Callab
         return run
 
     return solve
+
+
+class ShardedBatch(ValueError):
+    """The problems of a batch are sharded explicitly, and their queue would be one for all devices."""
+
+
+def _check_placement(leaves: list[Array]) -> None:
+    sharded = sorted({str(at.spec) for at in map(placement, leaves) if at is not None})
+    if sharded:
+        raise ShardedBatch(
+            f"the operands of this batch are sharded explicitly, as {', '.join(sharded)}, and the problems of one vmap are "
+            "one queue; call jax.shard_map of the jax.vmap, so that each device has a queue of its own."
+        )
 
 
 def batchable(lane: Lane, schedule: Schedule) -> Callable[[Operands], dict[str, Array]]:

@@ -31,6 +31,7 @@ class Function:
     def __init__(self, jaxpr: Jaxpr) -> None:
         self._jaxpr = jaxpr
         self.size = size(jaxpr)  # equations
+        self.shapes = [getattr(v.aval, "shape", ()) for v in jaxpr.outvars]  # of the outputs
 
     def __call__(self, consts: list[Array], *inputs: Any) -> Any:
         """Outputs of the traced function, a list of arrays, at these inputs (flat leaves)."""

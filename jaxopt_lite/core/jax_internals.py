@@ -25,6 +25,7 @@ except ImportError:  # where they have lived before
 __all__ = ["ClosedJaxpr", "Jaxpr", "Literal", "Var", "jaxpr_as_fun"]
 
 WRAPPED, BATCHED, DEBUG, BOOKKEEPING = "WrappedFun", "BatchTracer", "DebugInfo", "jax._src.linear_util"
+CHECK = "_check_vma"  # the setting under which a shard_map traces
 CALLS = ("jit", "pjit", "closed_call", "core_call")  # equations that only call the program that they hold
 SEARCHED = 64  # things that are looked at for a derivative rule
 
@@ -78,7 +79,7 @@ def alone() -> contextlib.AbstractContextManager:
     try:
         from jax._src import config
 
-        return config._check_vma(False)
+        return getattr(config, CHECK)(False)
     except (ImportError, AttributeError, TypeError):
         return contextlib.nullcontext()
 
@@ -136,6 +137,13 @@ def _make_retype() -> Callable[[Any, Any, Any], Any] | None:
 
 
 _retype = _make_retype()
+
+
+def placement(array: Any) -> Any:
+    """The explicit sharding of an array, with `mesh` and `spec`; None where it lies on no mesh, or JAX chooses by itself."""
+    sharding = getattr(jax.typeof(array), "sharding", None)
+    spec = getattr(sharding, "spec", None)
+    return sharding if spec is not None and any(axis is not None for axis in spec) else None
 
 
 # What the compiler takes.
@@ -260,5 +268,6 @@ def called(equation: Any) -> Any:
 
 def part(jaxpr: Jaxpr, equations: list[Any], inputs: list[Var], outputs: list[Var]) -> Any:
     """Some equations of a jaxpr as a function of arrays; raises where a jaxpr cannot be taken apart."""
-    parted = jaxpr.replace(constvars=[], invars=inputs, outvars=outputs, eqns=equations, debug_info=None)
+    info = jaxpr.debug_info.with_unknown_names()
+    parted = jaxpr.replace(constvars=[], invars=inputs, outvars=outputs, eqns=equations, debug_info=info)
     return jaxpr_as_fun(ClosedJaxpr(parted, []))
