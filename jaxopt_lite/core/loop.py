@@ -38,14 +38,14 @@ class Run(NamedTuple):
 
     state: Any  # the method's own
     status: Array  # () int32
-    counts: Array  # (2,) int32: iterations, and turns (evaluations of the oracle), done
+    counts: Array  # (2,) int32: iterations, and evaluations of the oracle, one a turn or as many as a query has points
     best: Best
 
 
 def begin(method: Method, x0: Array, data: Any) -> Run:
     """A lane before its first evaluation."""
     has_grad = method.needs in WITH_GRADIENT
-    best = Best(x0, jnp.full((), jnp.inf, x0.dtype), jnp.zeros_like(x0) if has_grad else None)
+    best = Best(x0, jnp.full((), jnp.inf, x0.dtype), jnp.full_like(x0, jnp.nan) if has_grad else None)
     return Run(method.init(x0, data), jnp.full((), RUNNING, jnp.int32), jnp.zeros(2, jnp.int32), best)
 
 
@@ -53,8 +53,10 @@ def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budg
     """The lane after the answer to its query; with `freeze` a lane that has ended stays as it is."""
     answer, bottomless = _cleaned(answer)
     told = method.tell(run.state, query, answer, data)
-    counts = run.counts + jnp.stack([told.iterated & (run.counts[0] < budget.maxiter), jnp.ones((), bool)]).astype(jnp.int32)
-    spent = (counts[0] >= budget.maxiter) | (counts[1] >= budget.maxturns)
+    points = query.x.shape[0] if query.x.ndim == 2 else 1
+    iterated = (told.iterated & (run.counts[0] < budget.maxiter)).astype(jnp.int32)
+    counts = run.counts + jnp.stack([iterated, jnp.full((), points, jnp.int32)])
+    spent = (counts[0] >= budget.maxiter) | (counts[1] + (points - 1) >= budget.maxturns)
     status = jnp.where((told.status == RUNNING) & spent, BUDGET, told.status)
     status = (status if method.zero else jnp.where(bottomless, UNBOUNDED, status)).astype(jnp.int32)
     new = Run(told.state, status, counts, _better(run.best, query, answer, method.zero))

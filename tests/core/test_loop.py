@@ -177,7 +177,7 @@ def test_beginning_evaluates_nothing_and_runs():
     out = loop.finish(method, run, None)
     assert (run.status, out["nit"], out["turns"]) == (RUNNING, 0, 0)
     assert run.best.fun == np.inf
-    np.testing.assert_array_equal(run.best.grad, [0.0, 0.0])
+    np.testing.assert_array_equal(run.best.grad, [np.nan, np.nan])  # not known, which is not zero
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda d: d.__name__)
@@ -227,6 +227,19 @@ def test_a_query_may_hold_several_points():
     run = loop.tell(several, run, Query(script.points), Answer(jnp.array([3.0, 1.0, 2.0])), script, budget)
     assert run.best.fun == 1.0
     np.testing.assert_array_equal(run.best.x, [2.0, 3.0])
+
+
+def test_a_query_of_several_points_counts_them_all_and_none_is_begun_that_the_budget_does_not_hold():
+    method = scripted(Need.VALUE)
+    script = Script(jnp.arange(6.0).reshape(3, 2), jnp.asarray([RUNNING] * 3, jnp.int32), jnp.zeros(3, bool))
+    several = method._replace(
+        tell=lambda s, query, answer, script: method.tell(s, Query(query.x[0]), Answer(answer.fun[0], finite=True), script)
+    )
+    for most, status in ((7, RUNNING), (6, RUNNING), (5, BUDGET)):
+        budget = Budget(jnp.asarray(MOST, jnp.int32), jnp.asarray(most, jnp.int32))
+        run = loop.begin(several, jnp.zeros(2), script)
+        run = loop.tell(several, run, Query(script.points), Answer(jnp.array([3.0, 1.0, 2.0])), script, budget)
+        assert (run.counts[1], run.status) == (3, status)
 
 
 def test_of_several_points_one_hole_does_not_spoil_the_others():
