@@ -44,7 +44,7 @@ def check_on_failure(on_failure: Any) -> None:
 def failed(door: str, plan: Plan, call: Call, status: Any, on_failure: str = "best", starts: Starts = ()) -> None:
     """Warn, or raise, where an eager call of one problem has failed; `starts` are its first points, if not x0."""
     known = not isinstance(status, Tracer)
-    if known and int(status) in (CONVERGED, PRECISION):
+    if known and np.asarray(status) in (CONVERGED, PRECISION):
         return
     if not known or not is_alone(call):
         if on_failure == "raise":
@@ -109,7 +109,7 @@ def _is_shape(value: Any) -> bool:
 
 def message_of(plan: Plan, call: Call, status: Any, starts: Starts = ()) -> str | None:
     """The message of an eager call of one problem, where it is more than the status in words; else None."""
-    if isinstance(status, Tracer) or int(status) != NOT_FINITE or not is_alone(call):
+    if isinstance(status, Tracer) or np.asarray(status) != NOT_FINITE or not is_alone(call):
         return None
     return reason(plan, call, status, starts)
 
