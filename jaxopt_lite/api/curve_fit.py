@@ -13,10 +13,10 @@ from jaxopt_lite.api.bounds import read_box
 from jaxopt_lite.api.fit_data import array, covered, enough, known, read_mask, read_xdata, refuse, residuals, spread, start
 from jaxopt_lite.api.least_squares import Asked, plan_call
 from jaxopt_lite.api.result import in_short, in_words, make_result
-from jaxopt_lite.api.telling import check_on_failure, failed, message_of, show, told_of_narrowing
+from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, told_of_narrowing
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.program import run
-from jaxopt_lite.core.status import BUDGET, PRECISION, is_success
+from jaxopt_lite.core.status import BUDGET, PRECISION
 from jaxopt_lite.lsq.uncertainty import fitted
 
 KEYWORDS = (*Asked._fields, "maxfev")
@@ -190,16 +190,15 @@ def curve_fit(
         too_few=TypeError,
     )
     fields = run(plan, call)
-    status, success = fields["status"], is_success(fields["status"])
+    status, success = fields["status"], fields["success"]
+    message = explained(Message(status), plan, call)
     if (kwargs.get("options") or {}).get("disp"):
         show(make_result({"fun": None} | fields), call)
-    failed("curve_fit", plan, call, status, on_failure)
+    failed("curve_fit", call, status, lambda: str(message), on_failure)
     if on_failure == "nan":
         fields = fields | {"x": jnp.where(success, fields["x"], jnp.nan)}
     if not full_output:
         return fields["x"], fields["pcov"]
     info = {name: fields[name] for name in ("nfev", "nit", "fvec", "cost", "status", "success", "cov_status", "rank")}
     ier = jnp.where(status == PRECISION, 4, jnp.where(success, 1, jnp.where(status == BUDGET, 5, 0)))
-    message = Message(status)
-    object.__setattr__(message, "_message", message_of(plan, call, status))
     return fields["x"], fields["pcov"], info, message, ier.astype(jnp.int32)

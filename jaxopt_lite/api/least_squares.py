@@ -1,6 +1,6 @@
 """`least_squares`: SciPy's front door to nonlinear least squares, with bounds and robust losses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +11,12 @@ from jaxopt_lite.api.bounds import read_box
 from jaxopt_lite.api.close import close_loss, residual_oracle
 from jaxopt_lite.api.minimize import solve
 from jaxopt_lite.api.result import OptimizeResult
-from jaxopt_lite.api.telling import failed, is_alone, told_of_narrowing
+from jaxopt_lite.api.telling import failed, told_of_narrowing
 from jaxopt_lite.api.watch import with_lines
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, evaluations, number, read
 from jaxopt_lite.core.options import traced as traced_options
-from jaxopt_lite.core.program import Call, Plan
+from jaxopt_lite.core.program import Call, Plan, is_alone
 from jaxopt_lite.lsq import losses, solution
 
 
@@ -168,7 +168,7 @@ def least_squares(
     if verbose == 2 and is_alone(call):
         callback = with_lines(callback)
     result = solve(plan, call, {"disp": verbose or (options or {}).get("disp")}, callback)
-    failed("least_squares", plan, call, result.status)
+    failed("least_squares", call, result.status, lambda: result.message)
     return result
 
 
@@ -205,8 +205,9 @@ def plan_call(
         raise ValueError(f"method {row.name!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.")
     n = layout.size
     tolerances = {name: _tolerance(getattr(asked, name), name) for name in ("ftol", "xtol", "gtol")}
-    given = asked.options if isinstance(asked.options, dict) else None  # what is no dict is refused there
-    values = read(tolerances | given if given else asked.options or tolerances, row.options, row.name, n)
+    options = {} if asked.options is None else asked.options
+    options = tolerances | dict(options) if isinstance(options, Mapping) else options  # what is no dict is refused by `read`
+    values = read(options, row.options, row.name, n)
     method = row.build(values | {"bounded": box is not None})
     args = args if isinstance(args, tuple) else (args,)
     oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, asked.diff_step)

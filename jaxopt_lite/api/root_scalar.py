@@ -149,7 +149,7 @@ def root_scalar(
     result = explained(result, plan, call, starts)
     if values["disp"]:
         show(result, call)
-    failed("root_scalar", plan, call, result.status, on_failure, starts)
+    failed("root_scalar", call, result.status, lambda: result.message, on_failure)
     return result
 
 

@@ -4,22 +4,25 @@ Nothing is said from inside a program. An eager call of one problem is looked at
 under somebody's jit say all in their statuses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.core import Tracer
 
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.core.jax_internals import unbatched
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.program import Call, Plan, evaluated, is_plain, sum_of_slopes
+from jaxopt_lite.core.program import Call, Plan, is_alone, is_plain, operands_of
+from jaxopt_lite.core.protocol import Answer, Query
 from jaxopt_lite.core.status import CONVERGED, MESSAGES, NOT_FINITE, PRECISION
 from jaxopt_lite.core.warn import warn
 
 Starts = Sequence[Any]  # known points, scalars or vectors
-Result = TypeVar("Result", bound=OptimizeResult)
+Record = TypeVar("Record", bound=Any)
 
 ON_FAILURE = ("best", "nan", "raise")
 FEW = 100  # roundings between two neighbors of an argument, below which a model cannot tell them apart well
@@ -30,19 +33,14 @@ SHOWN = 5  # entries that a sentence names
 _told_of_float32 = False
 
 
-def is_alone(call: Call) -> bool:
-    """Is this an eager call of one problem, which can be looked at when it has ended?"""
-    return is_plain(call) and not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(call))
-
-
 def check_on_failure(on_failure: Any) -> None:
     """Raises ValueError where it is none of the three words."""
     if on_failure not in ON_FAILURE:
         raise ValueError(f"on_failure is {on_failure!r}; give 'best', 'nan' or 'raise'.")
 
 
-def failed(door: str, plan: Plan, call: Call, status: Any, on_failure: str = "best", starts: Starts = ()) -> None:
-    """Warn, or raise, where an eager call of one problem has failed; `starts` are its first points, if not x0."""
+def failed(door: str, call: Call, status: Any, message: Callable[[], str], on_failure: str = "best") -> None:
+    """Warn, or raise, where an eager call of one problem has failed; its `message` says why."""
     known = not isinstance(status, Tracer)
     if known and np.asarray(status) in (CONVERGED, PRECISION):
         return
@@ -50,25 +48,28 @@ def failed(door: str, plan: Plan, call: Call, status: Any, on_failure: str = "be
         if on_failure == "raise":
             raise ValueError("on_failure='raise' needs an eager call of one problem; use 'nan', or look at the status.")
         return
-    sentence = f"{door} found no solution. {reason(plan, call, status, starts)}"
+    sentence = f"{door} found no solution. {message()}"
     if on_failure == "raise":
         raise RuntimeError(sentence)
     what = "NaN, as on_failure='nan' asks" if on_failure == "nan" else "the best point that was seen"
     warn(f"{sentence} What is returned is {what}.")
 
 
-def reason(plan: Plan, call: Call, status: Any, starts: Starts = ()) -> str:
-    """A known status in words; of one that is not finite, what was not, at the start."""
-    sentence = MESSAGES[int(status)]
-    if int(status) != NOT_FINITE:
-        return sentence
+def explained(record: Record, plan: Plan, call: Call, starts: Starts = ()) -> Record:
+    """A result, or a message: of an eager call of one problem, with what was not finite, and where.
+
+    `starts` are the first points of the call, if they are not x0.
+    """
+    if isinstance(record.status, Tracer) or np.asarray(record.status) != NOT_FINITE or not is_alone(call):
+        return record
     found = (_not_finite(plan, call, x) for x in starts or (None,))
-    return " ".join((sentence, *(next(filter(None, found), ()))))
+    object.__setattr__(record, "_message", " ".join((MESSAGES[NOT_FINITE], *next(filter(None, found), ()))))
+    return record
 
 
 def _not_finite(plan: Plan, call: Call, x: Any) -> tuple[str, ...]:
     """A sentence that says what is not finite at a point, or none."""
-    answer = evaluated(plan, call, x)
+    answer = _evaluated(plan, call, x)
     for name, value in (("residuals", answer.residual), ("value", answer.fun)):
         if value is not None and not np.all(np.isfinite(value)):
             return (f"At the start {_which(name, value)} not finite.",)
@@ -78,11 +79,28 @@ def _not_finite(plan: Plan, call: Call, x: Any) -> tuple[str, ...]:
         bad = ~np.isfinite(np.asarray(derivative))
         bad = bad.reshape(-1, bad.shape[-1]).any(axis=0)
         if name == "Jacobian":  # by columns zero times infinity is NaN in all of them
-            bad = np.asarray(~np.isfinite(sum_of_slopes(plan, call, x))) if np.all(bad) else bad
+            bad = np.asarray(~np.isfinite(_sum_of_slopes(plan, call, x))) if np.all(bad) else bad
         names = _entries(plan.layout)
         entries = ", ".join(names[i] for i in np.flatnonzero(bad)[:SHOWN])
         return (f"At the start the function is finite, but its {name} is not: the derivative by {entries}.",)
     return ()
+
+
+def _evaluated(plan: Plan, call: Call, x: Any) -> Answer:
+    """What the user's functions give at a known point, x0 if none is named; nothing is compiled for it."""
+    x, function = _at(plan, call, x)
+    return plan.oracle.evaluate(Query(x, jnp.zeros_like(x)), function)
+
+
+def _sum_of_slopes(plan: Plan, call: Call, x: Any) -> Array:
+    """The derivative (n,) of the sum of all residuals there, in reverse mode: what one argument spoils, no other shows."""
+    x, function = _at(plan, call, x)
+    return jax.grad(lambda x: jnp.sum(plan.oracle.value(x, function)))(x)
+
+
+def _at(plan: Plan, call: Call, x: Any) -> tuple[Array, Any]:
+    operands = operands_of(plan, call)
+    return operands.x0 if x is None else jnp.ravel(jnp.asarray(x, operands.x0.dtype)), operands.function
 
 
 def _which(name: str, value: Any) -> str:
@@ -107,21 +125,6 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(size, int) for size in value)
 
 
-def message_of(plan: Plan, call: Call, status: Any, starts: Starts = ()) -> str | None:
-    """The message of an eager call of one problem, where it is more than the status in words; else None."""
-    if isinstance(status, Tracer) or np.asarray(status) != NOT_FINITE or not is_alone(call):
-        return None
-    return reason(plan, call, status, starts)
-
-
-def explained(result: Result, plan: Plan, call: Call, starts: Starts = ()) -> Result:
-    """The result of an eager call of one problem, its message with the reason where something was not finite."""
-    more = message_of(plan, call, result.status, starts)
-    if more is not None:
-        object.__setattr__(result, "_message", more)
-    return result
-
-
 def show(result: OptimizeResult, call: Call) -> None:
     """Print the summary of an eager call; of an eager vmap that of the whole batch."""
     if is_plain(call):
@@ -134,7 +137,7 @@ def told_of_narrowing(**arguments: Any) -> None:
     Only concrete NumPy arrays and numbers are data in float64; a Python number has the dtype that JAX gives it.
     """
     global _told_of_float32
-    if jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+    if jax.dtypes.canonicalize_dtype(np.float64) == np.float64:
         return
     for name, value in arguments.items():
         for path, leaf in jax.tree_util.tree_flatten_with_path(value)[0]:

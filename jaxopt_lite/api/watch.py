@@ -7,10 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from jaxopt_lite.api.result import OptimizeResult, make_result
-from jaxopt_lite.core.program import Call, Plan, is_plain, steps
+from jaxopt_lite.core.program import Call, Plan, is_alone, steps
 from jaxopt_lite.core.status import RUNNING, STOPPED
 
 Show = Callable[[Callable, dict[str, Any]], None]  # (callback, what the method reports, nit among it)
@@ -42,7 +41,7 @@ def with_lines(callback: Callable | None) -> Callable:
 
 def watch(plan: Plan, call: Call, callback: Callable | None, keep_all: bool, show: Show = show_point) -> OptimizeResult:
     """The result of a run whose iterations are shown to `callback` and, with `keep_all`, kept in `allvecs`."""
-    if not is_plain(call) or any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(call)):
+    if not is_alone(call):
         raise ValueError(
             "callback and return_all need an eager call, for one problem: this one is under jit, vmap or grad. "
             "Leave them out, or drive the method with jaxopt_lite.stepper."

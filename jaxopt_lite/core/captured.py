@@ -30,7 +30,7 @@ from jaxopt_lite.core.names import CONSTANT, Names, names_of
 
 MOST = 2000  # things that a function may read and still be remembered
 CHUNK = 1 << 16  # words of an array that are compared at a time
-PLAIN = frozenset({int, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range, slice, np.dtype})
+PLAIN = frozenset({int, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range, slice})
 UNSEEN = frozenset(
     {"eval", "exec", "globals", "locals", "vars", "open", "input", "next", "iter", "id", "__import__", "compile"}
 )

@@ -32,7 +32,7 @@ def kept(maxsize: int = KEPT) -> Callable[[F], F]:
             with lock:
                 return cached(*arguments, **named)
 
-        get.cache_info = cached.cache_info  # type: ignore[attr-defined]
+        vars(get)["cache_info"] = cached.cache_info
         return cast(F, get)
 
     return decorate

@@ -27,7 +27,7 @@ from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.loop import WITH_GRADIENT, Budget, Derive, Lane, Operands, Run, lane, result_of
 from jaxopt_lite.core.once import Compiled, kept
 from jaxopt_lite.core.oracle import Oracle, Traced
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query
+from jaxopt_lite.core.protocol import Method, Need
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, decided, is_claim, is_success
 
 LIKE_X = ("x", "jac", "grad", "active_mask")  # fields that have the structure of x where they are vectors (n,)
@@ -232,23 +232,6 @@ def _program(plan: Plan) -> Program:
     return Program(plain, None if later is None else Compiled(decide_call, of_certificate), solution)
 
 
-def evaluated(plan: Plan, call: Call, x: Any = None) -> Answer:
-    """What the user's functions give at a known point, x0 if none is named; nothing is compiled for it."""
-    x, function = _at(plan, call, x)
-    return plan.oracle.evaluate(Query(x, jnp.zeros_like(x)), function)
-
-
-def sum_of_slopes(plan: Plan, call: Call, x: Any = None) -> Array:
-    """The derivative (n,) of the sum of all residuals there, in reverse mode: what one argument spoils, no other shows."""
-    x, function = _at(plan, call, x)
-    return jax.grad(lambda x: jnp.sum(plan.oracle.value(x, function)))(x)
-
-
-def _at(plan: Plan, call: Call, x: Any) -> tuple[Array, Any]:
-    operands = operands_of(plan, call)
-    return operands.x0 if x is None else jnp.ravel(jnp.asarray(x, operands.x0.dtype)), operands.function
-
-
 def _apart(plan: Plan) -> Plan:
     """The plan, its function taken in parts if it is large."""
     needs = plan.method.needs if plan.method.certificate is None else Need.HESSIAN
@@ -289,6 +272,11 @@ def is_plain(call: Call) -> bool:
 
     known = lambda leaf: not isinstance(unbatched(leaf), Tracer)
     return not under_jit() and all(map(known, jax.tree.leaves(call)))
+
+
+def is_alone(call: Call) -> bool:
+    """Is this an eager call of one problem, which can be watched, and looked at when it has ended?"""
+    return is_plain(call) and not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(call))
 
 
 def _any_claim(status: Any) -> bool:
