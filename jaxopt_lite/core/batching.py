@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
-from jaxopt_lite.core.jax_internals import placement
+from jaxopt_lite.core.jax_internals import placement, unbatched
 from jaxopt_lite.core.loop import Derive, Lane, Operands, decide_one, solve_one
 from jaxopt_lite.core.status import BAD_INPUT, RUNNING, is_claim
 
@@ -105,7 +105,6 @@ def flattened(one: Callable[[Any], Any], many: Callable[[Batch], Any]) -> Callab
             def level(*leaves: Array) -> Any:
                 if not sizes:
                     return one(jax.tree.unflatten(structure, leaves))
-                _check_placement(list(leaves))
                 return many(Batch(sizes, varies, structure, list(leaves)))
 
             @level.def_vmap
@@ -125,8 +124,11 @@ class ShardedBatch(ValueError):
     """The problems of a batch are sharded explicitly, and their queue would be one for all devices."""
 
 
-def _check_placement(leaves: list[Array]) -> None:
-    sharded = sorted({str(at.spec) for at in map(placement, leaves) if at is not None})
+def check_placement(operands: Any) -> None:
+    """Raise if the operands of a batch are sharded explicitly, before JAX does, which names no remedy."""
+    given = jax.tree.leaves(operands)
+    batches = [whole for leaf, whole in zip(given, map(unbatched, given), strict=True) if whole is not leaf]
+    sharded = sorted({str(at.spec) for at in map(placement, batches) if at is not None})
     if sharded:
         raise ShardedBatch(
             f"the operands of this batch are sharded explicitly, as {', '.join(sharded)}, and the problems of one vmap are "

@@ -20,7 +20,7 @@ from jax import Array
 from jax.core import Tracer
 
 from jaxopt_lite.core.apart import LARGE
-from jaxopt_lite.core.batching import Schedule, batchable, decidable
+from jaxopt_lite.core.batching import Schedule, batchable, check_placement, decidable
 from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone, value_and_slope
 from jaxopt_lite.core.jax_internals import axes_of, known_options, local, unbatched, under_jit, varying
 from jaxopt_lite.core.layout import Layout
@@ -219,6 +219,7 @@ def _program(plan: Plan) -> Program:
     tangents_of = local(jax.jit(tangents_of))
 
     def bare(call: Call) -> dict[str, Any]:
+        check_placement(call)
         return local(nested)(call) if under_jit() or axes_of(call) else outermost(call)
 
     solution = jax.custom_jvp(bare)

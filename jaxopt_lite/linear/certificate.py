@@ -181,8 +181,8 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
     z_low, z_high = xp.maximum(at.z, 0.0), xp.maximum(-at.z, 0.0)
     outside = xp.maximum(lp.row_lower - at.Ax, at.Ax - lp.row_upper)
     astray = xp.maximum(xp.where(lp.lower == -xp.inf, at.z, -xp.inf), xp.where(lp.upper == xp.inf, -at.z, -xp.inf))
-    gap = xp.sum(y_low * xp.abs(at.Ax - _finite(lp.row_lower)) + y_high * xp.abs(at.Ax - _finite(lp.row_upper)))
-    gap += xp.sum(z_low * xp.abs(at.x - _finite(lp.lower)) + z_high * xp.abs(at.x - _finite(lp.upper)))
+    gap = xp.sum(y_low * xp.abs(at.Ax - finite(lp.row_lower)) + y_high * xp.abs(at.Ax - finite(lp.row_upper)))
+    gap += xp.sum(z_low * xp.abs(at.x - finite(lp.lower)) + z_high * xp.abs(at.x - finite(lp.upper)))
     gap_terms = xp.sum(xp.abs(lp.c * at.x)) + xp.sum(xp.abs(at.y) * at.row_terms)
 
     def relative(excess: Array, terms: Array, size: Array) -> Array:
@@ -205,8 +205,8 @@ def farkas(lp: Ranged, unit: Units, y: Array, tol: Array | float) -> tuple[Array
     y = possible(y, lp.row_lower, lp.row_upper)
     pull, terms = _times(lp.A.T, y), _times(abs(lp.A).T, xp.abs(y))
     up, down = xp.maximum(pull, 0.0), xp.maximum(-pull, 0.0)
-    rows = xp.where(y > 0, y * _finite(lp.row_lower), y * _finite(lp.row_upper))
-    columns = up * _finite(lp.upper) - down * _finite(lp.lower)
+    rows = xp.where(y > 0, y * finite(lp.row_lower), y * finite(lp.row_upper))
+    columns = up * finite(lp.upper) - down * finite(lp.lower)
     reach = xp.maximum(_size(lp.lower), _size(lp.upper))
     uncertain = _known(y) * (xp.sum(xp.abs(rows)) + xp.sum(terms * reach)) + tol * xp.sum(xp.abs(y) * unit.row)
     violation = xp.where(lp.upper == xp.inf, up, 0.0) + xp.where(lp.lower == -xp.inf, down, 0.0)
@@ -272,10 +272,10 @@ def _known(a: Array) -> float:
     return ROUNDING * float(np.finfo(a.dtype).eps)
 
 
-def _finite(bound: Array) -> Array:
+def finite(bound: Array) -> Array:
     xp = _space(bound)
     return xp.where(xp.isfinite(bound), bound, 0.0)
 
 
 def _size(bound: Array) -> Array:
-    return _space(bound).abs(_finite(bound))
+    return _space(bound).abs(finite(bound))

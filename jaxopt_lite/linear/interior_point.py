@@ -8,6 +8,9 @@ the lane ends when something is proved there:
     y                   a Farkas ray at most tol in error               infeasible, with the ray
     x                   a direction of recession at most tol in error   unbounded, if the program is feasible
 
+Users measure a row's violation beside 1 + |b|, whatever the units of its data, which may be much larger where b is 0. So
+a run goes on until that is 10 tol too; where it cannot be had, the units of the data decide at working precision.
+
 A pair wins over a ray: it is a point that can be looked at, where the ray says that there is none of a usual size.
 The last question is open then. Unless x / tau is feasible itself, the lane starts again with c = 0 (a second phase, in the
 same state), and a feasible point or a Farkas ray answers it. Where nothing is proved and neither the error nor that of
@@ -40,6 +43,7 @@ from jaxopt_lite.linear.solution import vertex
 
 STALL = 15  # iterations without progress; from Netlib and random programs, none converged after 12
 COPIES = 6  # of the normal equations' matrix that a turn makes
+AS_MEASURED = 10.0  # times 1 + |b|: the largest unit of a row until nothing falls any more
 FIRST = 0.1  # least distance and multiplier at the start
 
 
@@ -48,6 +52,7 @@ class InteriorData(NamedTuple):
 
     lp: Ranged  # as given
     unit: Units
+    asked: Units  # `unit`, and no row's above AS_MEASURED (1 + |b|)
     model: Model  # scaled: x = origin + beta C x_scaled, y = gamma R y_scaled
     origin: Array  # (n,) values of fixed variables, else 0
     beta: Array  # ()
@@ -95,7 +100,9 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     pairs = jnp.concatenate([has.reshape(-1), jnp.ones(p + 1, bool)]).astype(dtype)
     model = Model(lp.A, R, C, jnp.where(present, b / beta, 1.0), C * lp.c / gamma, bound / beta, pairs)
     tol = jnp.asarray(tol).astype(dtype)
-    return InteriorData(lp, certificate.units(lp), model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype))
+    unit = certificate.units(lp)
+    asked = unit._replace(row=jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(certificate.finite(lp.row_upper)))))
+    return InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype))
 
 
 def _init(x0: Array, data: InteriorData) -> InteriorState:
@@ -131,7 +138,8 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     lp = data.lp._replace(c=jnp.where(second, 0.0, data.lp.c))
     y = data.gamma * (model.R * (at.y / tau))
     pair = certificate.pair(lp, data.origin + data.beta * (model.C * (at.x / tau)), y)
-    strict, loose = (certificate.errors(lp, data.unit, pair, rounding) for rounding in (0.0, ROUNDING))
+    strict = certificate.errors(lp, data.asked, pair)
+    loose = certificate.errors(lp, data.unit, pair, ROUNDING)
     error = jnp.where(second, strict.primal, strict.worst())
     known = jnp.where(second, loose.primal, loose.worst())
     _, contradiction = certificate.farkas(lp, data.unit, y, data.tol)

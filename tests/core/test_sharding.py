@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+NAMES = ("BFGS", "TNC", "root", "fit", "program")
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import json
@@ -38,11 +39,11 @@ for kind in (AxisType.Auto, AxisType.Explicit):
         slopes = jax.jit(jax.grad(over(total, (P("i"), P()), P()), (0, 1)))(a, jnp.ones(()))
         right_slopes = bool(np.allclose(slopes[0], 2 * A, atol=1e-3) and np.allclose(slopes[1], 2 * A @ A, atol=1e-3))
         found[f"{kind.name} {name}"] = [right, right_slopes]
-    many = jax.jit(jax.vmap(SOLVERS["BFGS"]))
-    try:
-        found[f"{kind.name} without"] = bool(np.allclose(many(a), A, atol=1e-4))
-    except ValueError as error:
-        found[f"{kind.name} without"] = str(error)
+    for name, solve in SOLVERS.items():
+        try:
+            found[f"{kind.name} {name} without"] = bool(np.allclose(jax.jit(jax.vmap(solve))(a), A, atol=1e-4))
+        except ValueError as error:
+            found[f"{kind.name} {name} without"] = str(error)
     eager = jax.shard_map(jax.vmap(SOLVERS["BFGS"]), mesh=mesh, in_specs=P("i"), out_specs=P("i"))(a)
     found[f"{kind.name} eager"] = bool(np.allclose(eager, A, atol=1e-4))
 print(json.dumps(found))
@@ -59,7 +60,7 @@ def found():
 
 
 @pytest.mark.parametrize("mesh", ["Auto", "Explicit"])
-@pytest.mark.parametrize("name", ["BFGS", "TNC", "root", "fit", "program"])
+@pytest.mark.parametrize("name", NAMES)
 def test_shard_map_of_a_vmap_solves_and_differentiates(found, mesh, name):
     """With `check_vma`, its default; the derivative by a shared parameter is summed over the devices."""
     assert found[f"{mesh} {name}"] == [True, True]
@@ -70,6 +71,7 @@ def test_shard_map_works_eagerly(found, mesh):
     assert found[f"{mesh} eager"]
 
 
-def test_a_sharded_batch_solves_or_says_what_to_call(found):
-    assert found["Auto without"] is True
-    assert "call jax.shard_map of the jax.vmap" in found["Explicit without"]
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sharded_batch_solves_or_says_what_to_call(found, name):
+    assert found[f"Auto {name} without"] is True
+    assert "call jax.shard_map of the jax.vmap" in found[f"Explicit {name} without"]
