@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-slow lint format bench docs clean
+.PHONY: demo test test-slow lint format bench gate docs clean
 
 demo: $(VENV)/.stamp-test                ## the main job: 16 NIST problems, each from 2,048 starts in one vmap, and by curve_fit
 	$(BIN)/python examples/nist_multistart.py
 
-test: $(VENV)/.stamp-test                ## all tests but the slow ones
+test: $(VENV)/.stamp-test                ## all tests but the slow ones, and the laws once more with the flags that users get
 	$(BIN)/python -m pytest -n 2
+	JAXOPT_LITE_FLAGS=users $(BIN)/python -m pytest -n 2 tests/laws/test_laws.py -k float32
 
 test-slow: $(VENV)/.stamp-test           ## the slow ones (minutes each)
 	$(BIN)/python -m pytest -n 2 -m slow
@@ -25,6 +26,9 @@ format: $(VENV)/.stamp-dev
 
 bench: $(VENV)/.stamp-bench              ## every suite beside its peers, on one core; results in benchmarks/results/
 	taskset -c 0 $(BIN)/python -m benchmarks
+
+gate: $(VENV)/.stamp-bench               ## is any figure worse than at the commit before? ten minutes; exits 1 on a loss
+	$(BIN)/python -m benchmarks gate
 
 docs: $(VENV)/.stamp-docs                ## the pages of docs/ as a site in site/
 	$(BIN)/mkdocs build --strict

@@ -35,6 +35,11 @@ class Line(NamedTuple):
     claimed: bool
     excused: bool  # claimed, not solved, and true in another way
 
+    @property
+    def wrong(self) -> bool:
+        """Claimed, and not true."""
+        return self.claimed and not (self.solved or self.excused)
+
 
 def main() -> None:
     """Print the table, and then the names."""
@@ -45,18 +50,24 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)  # once, before anything is traced
     names = []
     print(f"{'method':14s} {'set':10s} {'dtype':8s} problems  solved claimed excused   wrong")
-    for method, kind, dtype, run in _runs():
-        if method not in (given.methods or [method]) or kind not in (given.sets or [kind]):
-            continue
-        lines = list(run(method, dtype))
-        wrong = [line.problem for line in lines if line.claimed and not (line.solved or line.excused)]
+    for method, kind, dtype, lines in tables(given.methods, given.sets):
+        wrong = [line.problem for line in lines if line.wrong]
         unsolved = [line.problem for line in lines if not line.solved]
         counts = [sum(column) for column in list(zip(*lines, strict=True))[1:]]
         numbers = "".join(f"{n:8d}" for n in (len(lines), *counts, len(wrong)))
         print(f"{method:14s} {kind:10s} {dtype:8s}{numbers}", flush=True)
-        jax.clear_caches()  # programs take memory maps, of which a process may have 65,530
         names += [f"{method}, {kind}, {dtype}: wrong {wrong or 'none'}, unsolved {unsolved or 'none'}"]
     print("", *names, sep="\n")
+
+
+def tables(
+    methods: Sequence[str] | None = None, sets: Sequence[str] | None = None
+) -> Iterator[tuple[str, str, str, list[Line]]]:
+    """(method, set, dtype, lines), of these methods and sets or of all."""
+    for method, kind, dtype, run in _runs():
+        if method in (methods or [method]) and kind in (sets or [kind]):
+            yield method, kind, dtype, list(run(method, dtype))
+            jax.clear_caches()  # programs take memory maps, of which a process may have 65,530
 
 
 def _runs() -> Iterator[tuple[str, str, str, Callable[[str, str], Iterator[Line]]]]:

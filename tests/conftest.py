@@ -1,15 +1,27 @@
-"""Strict settings for every test: float64, no implicit promotion of dtypes or ranks, fixed seeds."""
+"""Strict settings for every test: float64, no implicit promotion of dtypes or ranks, fixed seeds.
 
+XLA's backend does little of its work here, so that programs compile in a quarter of the time. With JAXOPT_LITE_FLAGS=users
+it does what it does for users: `make test` runs the laws so in one dtype.
+"""
+
+import os
+import re
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 MAPS = Path("/proc/self/maps")  # Linux alone
 MOST = 40_000  # of the 65,530 memory maps that a process may have; a compiled program takes some 130
 EVERY = 20  # tests between two looks
+FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+SHARED = ("test_laws", "test_laws_can_fail", "test_success_is_true", "test_audit")  # files with dear things in common
 _count = pytest.StashKey[int]()
+
+if os.environ.get("JAXOPT_LITE_FLAGS") != "users":
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {FAST}"  # read when the first array is made
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -28,3 +40,17 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     stash[_count] = stash.get(_count, 0) + 1
     if stash[_count] % EVERY == 0 and MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST:
         jax.clear_caches()
+
+
+class TogetherByWhatTheyShare(LoadScopeScheduling):
+    """Tests that read one book, or solve one group of problems, run in one process: else each would compile it again."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = re.search(r"(test_\w+)\.py::test_\w+\[(.+?-float\d\d|[^\]]*)", nodeid)
+        name = nodeid if shared is None else shared.group(1)
+        return f"{name} {shared.group(2)}" if shared is not None and name in SHARED else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TogetherByWhatTheyShare:
+    """(xdist's own groups are not seen under pytest 9.2.)"""
+    return TogetherByWhatTheyShare(config, log)

@@ -67,7 +67,7 @@ def _learn(unlearnt: Array, step: Step, data: CGData) -> tuple[Array, Array, Arr
     yy, yg, gg, dd = dot(y, y), dot(y, g), dot(g, g), dot(d, d)
     curved = (dy > 0) & ~step.restart
     dy = jnp.where(curved, dy, 1.0)
-    beta = yg / dy - 2.0 * yy * dg / (dy * dy)
+    beta = yg / dy - 2.0 * (yy / dy) * (dg / dy)  # fourth powers of a gradient of 1e12 would overflow float32
     beta = jnp.maximum(beta, TRUNCATION * step.slope0 / jnp.where(dd > 0, dd, 1.0))
     d_new = jnp.where(curved, beta, 0.0) * d - g
     slope = dot(d_new, g)

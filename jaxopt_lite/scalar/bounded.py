@@ -19,7 +19,8 @@ Equal values everywhere are no minimum: they may be so by rounding, as on a plat
 the run must be higher than the best one, by more than RISE eps of it; else the lane ends as numerically difficult, unless
 the interval is as narrow as asked from the start.
 
-A value that is not finite counts as higher than any other: the interval then shrinks away from it.
+A value that is not finite counts as higher than any other: the interval then shrinks away from it. But it is no rise: a lane
+that ends beside such a hole, or at the edge of where f is known, has numerical difficulties. v keeps a hole that is an end.
 """
 
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ class BoundedState(NamedTuple):
     b: Array  # () upper end
     x: Array  # () best point
     w: Array  # () second best
-    v: Array  # () previous w
+    v: Array  # () previous w; a hole for as long as it is an end
     fx: Array  # ()
     fw: Array  # ()
     fv: Array  # ()
@@ -96,7 +97,8 @@ def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> T
     asked = value_resolution(s.x.dtype) * jnp.abs(s.x) <= data.xatol
     risen = s.top - s.fx > RISE * jnp.finfo(s.x.dtype).eps * jnp.abs(s.fx)
     ended = jnp.where(risen | narrow, jnp.where(asked, CONVERGED, PRECISION), NUMERICAL)
-    ended = jnp.where(jnp.isfinite(s.fx), ended, NOT_FINITE)
+    hole = (s.fv == jnp.inf) & ((s.v == s.a) | (s.v == s.b))
+    ended = jnp.where(jnp.isfinite(s.fx), jnp.where(hole, NUMERICAL, ended), NOT_FINITE)
     status = jnp.where(good, jnp.where(done, ended, RUNNING), BAD_INPUT)
     return Told(s, status, jnp.ones((), bool))  # as in SciPy, an evaluation is an iteration
 
@@ -110,10 +112,12 @@ def _learnt(s: BoundedState, fu: Array) -> BoundedState:
     a = jnp.where(fresh, s.a, jnp.where(best, jnp.where(right, s.x, s.a), jnp.where(right, s.a, u)))
     b = jnp.where(fresh, s.b, jnp.where(best, jnp.where(right, s.b, s.x), jnp.where(right, u, s.b)))
     second = ~best & ((fu <= s.fw) | (s.w == s.x))
-    third = ~best & ~second & ((fu <= s.fv) | (s.v == s.x) | (s.v == s.w))
+    third = ~best & ~second & ((fu <= s.fv) | (s.v == s.x) | (s.v == s.w) | (fu == jnp.inf))
+    stays = (s.fv == jnp.inf) & ((s.v == a) | (s.v == b)) & ~fresh
     v, fv = (jnp.where(best | second, w, jnp.where(third, n, o)) for w, n, o in ((s.w, u, s.v), (s.fw, fu, s.fv)))
     w, fw = (jnp.where(best, x, jnp.where(second, n, o)) for x, n, o in ((s.x, u, s.w), (s.fx, fu, s.fw)))
     x, fx = jnp.where(best, u, s.x), jnp.where(best, fu, s.fx)
+    v, fv = jnp.where(stays, s.v, v), jnp.where(stays, s.fv, fv)
     v, fv, w, fw = (jnp.where(fresh, new, old) for new, old in ((u, v), (fu, fv), (u, w), (fu, fw)))
     return s._replace(a=a, b=b, x=x, w=w, v=v, fx=fx, fw=fw, fv=fv, top=jnp.maximum(s.top, fu))
 

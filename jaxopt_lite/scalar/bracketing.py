@@ -27,7 +27,8 @@ Changed for batches, where a turn costs what its operations cost: one evaluation
 comparison, where Brent ranks w and v by their values; a vertex behind x or near it is no point to ask for in a walk, for
 the golden step beyond it closes the bracket. A function that still falls where the numbers end is called unbounded, one that
 is level there numerically difficult. They end at eps times the largest one where f is not finite there, for what it makes of
-x has overflown. Elsewhere a value that is not finite counts as higher than any other.
+x has overflown. Elsewhere a value that is not finite counts as higher than any other. But it is no rise: a lane that ends
+beside such a hole, or at the edge of where f is known, has numerical difficulties. To know it, v keeps a hole that is an end.
 """
 
 from collections.abc import Callable
@@ -64,7 +65,7 @@ class BracketState(NamedTuple):
     b: Array  # () upper end, inf while it is not known
     x: Array  # () best point
     w: Array  # () the one evaluated last, or the best before
-    v: Array  # () previous w
+    v: Array  # () previous w, NaN before there is one; a hole for as long as it is an end
     fx: Array  # ()
     fw: Array  # ()
     fv: Array  # ()
@@ -107,6 +108,7 @@ def search(name: str, inside: Inside) -> Method:
             u = jnp.where(second, data.xc, u)
         u = jnp.where(first, data.xa, u)
         ended = jnp.where(data.xtol >= value_resolution(s.x.dtype), CONVERGED, PRECISION)
+        ended = jnp.where(_is_hole(s.v, s.fv, s.a, s.b) | _is_hole(s.w, s.fw, s.a, s.b), NUMERICAL, ended)
         status = jnp.where(~walking & (jnp.abs(larger) <= 2 * tol1), ended, RUNNING)
         nowhere, far = jnp.where(s.fx == s.fw, NUMERICAL, UNBOUNDED), jnp.abs(s.u)
         overflown = was_open & (answer.fun == jnp.inf) & (s.fx < jnp.inf) & (far > jnp.finfo(far.dtype).eps * most)
@@ -122,7 +124,7 @@ def search(name: str, inside: Inside) -> Method:
 
 def _init(x0: Array, data: BracketData) -> BracketState:
     x, inf = data.xb, jnp.full_like(data.xb, jnp.inf)
-    return BracketState(-inf, inf, x, x, x, inf, inf, inf, x, inf)
+    return BracketState(-inf, inf, x, x, jnp.full_like(x, jnp.nan), inf, inf, inf, x, inf)
 
 
 def _ask(s: BracketState, data: BracketData) -> Query:
@@ -140,7 +142,15 @@ def _learnt(s: BracketState, fu: Array) -> BracketState:
     w, fw = jnp.where(best, s.x, s.u), jnp.where(best, s.fx, fu)
     ends = (fw > fx) | ~_is_open(s)
     a, b = jnp.where(ends & (w < x), w, s.a), jnp.where(ends & (w > x), w, s.b)
-    return s._replace(a=a, b=b, x=x, w=w, v=s.w, fx=fx, fw=fw, fv=s.fw)
+    stays = _is_hole(s.v, s.fv, a, b)
+    v = jnp.where(s.w == s.x, jnp.nan, s.w)  # x and w are one before the second value
+    v, fv = jnp.where(stays, s.v, v), jnp.where(stays, s.fv, s.fw)
+    return s._replace(a=a, b=b, x=x, w=w, v=v, fx=fx, fw=fw, fv=fv)
+
+
+def _is_hole(at: Array, value: Array, a: Array, b: Array) -> Array:
+    """Is this point an end, and f not finite there?"""
+    return (value == jnp.inf) & ((at == a) | (at == b))
 
 
 def _to_vertex(s: BracketState) -> Array:

@@ -1,4 +1,4 @@
-"""The table of the laws: one row a method. A new method adds its row, and every law holds for it.
+"""The table of the laws: one row a method. A new method adds its row, and every law of `laws.py` holds for it.
 
 A row says how to call the method with a start that is always one vector (for a method on an interval its two ends), a
 smooth model problem with parameters for batches and derivatives, the problems of the library that it must solve, and an
@@ -11,14 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import Array, lax
 
-from jaxopt_lite import OptimizeResult, Stepper, minimize, stepper
+from jaxopt_lite import Bounds, OptimizeResult, Stepper, minimize, stepper
 from tests import tolerances
 from tests.laws.case import Case
-from tests.laws.root_rows import ROOT_ROWS
+from tests.laws.fit_rows import FIT_ROWS
+from tests.laws.objective import Knobs
+from tests.laws.program_rows import PROGRAM_ROWS
+from tests.laws.root_rows import IN_BRACKET, ROOT_ROWS
 from tests.laws.scalar_rows import BOUNDED, BRENT, GOLDEN
 from tests.problems import ALL, CLASSIC, HARD, Problem
 
@@ -64,6 +68,10 @@ def _gradient_untrue(problem: Problem, x: np.ndarray, values: tuple, status: int
 
 BFGS = Case(
     name="BFGS",
+    door="minimize",
+    asked=tolerances.gradient_asked,
+    scales_tol=True,
+    learns_scale=False,
     solve=_bfgs,
     stepper=_bfgs_stepper,
     with_gradient=True,
@@ -104,18 +112,35 @@ def _like_bfgs(name: str, unsuited: tuple[str, ...] = (), bounds: Any = None, **
 # conditioned too badly for a method without a matrix (1e24 and more); SciPy's solves the first of them by a lucky long step
 CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"), forks=(0.001, 0.6))
 NEWTON_CG = _like_bfgs("Newton-CG", with_product=True, forks=(0.0, 0.02))
-LBFGSB = _like_bfgs("L-BFGS-B")  # its lanes in a box: tests/methods/test_lbfgsb.py
+LBFGSB = _like_bfgs("L-BFGS-B")
 TNC = _like_bfgs("TNC", with_product=True)
 
-
-CASES = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS)
-# One row of each door runs in `make test`, or its 15 minutes were over; the others are compositions of what these have.
-SLOW = tuple(case for case in CASES if case.name not in ("BFGS", "brent", "brentq"))
+SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there
 
 
-def param(case: Case, *more: Any) -> Any:
-    """A row of a parametrized test."""
-    return pytest.param(case, *more, marks=[pytest.mark.slow] if case in SLOW else [])
+def _boxed(case: Case) -> Case:
+    """The same method in a box, which is moved and reordered as the valley is."""
+
+    def run(case: Case, fun: Callable, k: Knobs, options: dict[str, Any]) -> OptimizeResult:
+        first = jnp.arange(k.order.size, dtype=k.order.dtype) == k.order[0]
+        upper = jnp.where(first, SIDE + k.shift, jnp.inf).astype(k.start.dtype)
+        bounds = Bounds(jnp.full_like(upper, -jnp.inf), upper)
+        budgets = {"maxiter": k.maxiter, "maxfev": k.maxfev}
+        return minimize(fun, k.start, (k,), method=case.name.split()[0], bounds=bounds, tol=k.tol, options=budgets | options)
+
+    def solution(theta: np.ndarray) -> np.ndarray:
+        x0 = np.minimum(theta[..., 0], SIDE)
+        return np.stack([x0, x0**2 + theta[..., 1]], -1)
+
+    name = f"{case.name} in a box"
+    return replace(
+        case, name=name, run=run, solution=solution, stepper=None, problems=(), hard=(), first_point=None, mixes=False
+    )
+
+
+OF_ONE_START = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS)  # called with a start alone
+ROWS = (*OF_ONE_START, _boxed(LBFGSB), _boxed(TNC), *IN_BRACKET, *FIT_ROWS, *PROGRAM_ROWS)  # of the book
+DOORS = (BFGS, BRENT, OF_ONE_START[8])  # one row a door, for what is a matter of doors: closures, sentences, kinds of args
 
 
 # --- the library, solved --------------------------------------------------------------------------------------------
@@ -144,9 +169,9 @@ def groups(case: Case) -> list[tuple[Any, ...]]:
 
 def by_group(test: Callable) -> Callable:
     """Parametrize a test by (case, group)."""
-    rows = [(case, group) for case in CASES for group in groups(case)]
+    rows = [(case, group) for case in OF_ONE_START for group in groups(case)]
     ids = [f"{case.name}-{'_'.join(map(str, np.atleast_1d(case.group_of(group[0]))))}" for case, group in rows]
-    return pytest.mark.parametrize(("case", "group"), [param(*row) for row in rows], ids=ids)(test)
+    return pytest.mark.parametrize(("case", "group"), rows, ids=ids)(test)
 
 
 def solve_group(case: Case, group: tuple[Any, ...], dtype: Any, maxiter: int) -> list[OptimizeResult]:
@@ -165,19 +190,23 @@ def evaluate_group(group: tuple[Any, ...], which: int, x: Any) -> tuple[float, n
     return float(fun), np.asarray(grad), np.asarray(hess)
 
 
-def all_cases(test: Callable) -> Callable:
-    """Parametrize a test by case."""
-    return pytest.mark.parametrize("case", [*map(param, CASES)], ids=[case.name for case in CASES])(test)
+def _by_case(cases: tuple[Case, ...]) -> Callable:
+    return pytest.mark.parametrize("case", cases, ids=[case.name for case in cases])
+
+
+def each_door(test: Callable) -> Callable:
+    """Parametrize a test by one row of each door."""
+    return _by_case(DOORS)(test)
+
+
+def each_row(test: Callable) -> Callable:
+    """Parametrize a test by the rows that are called with a start alone."""
+    return _by_case(OF_ONE_START)(test)
 
 
 def all_dtypes(test: Callable) -> Callable:
     """Parametrize a test by dtype."""
     return pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)(test)
-
-
-def host(result: Any) -> Any:
-    """A result with NumPy leaves."""
-    return jax.tree.map(np.asarray, result)
 
 
 def lane(result: OptimizeResult, *index: int) -> OptimizeResult:

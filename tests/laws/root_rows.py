@@ -9,10 +9,12 @@ from jax import Array
 
 from jaxopt_lite import OptimizeResult, Stepper, root_scalar, stepper
 from tests import tolerances
-from tests.laws.case import Case
+from tests.laws.case import OF_ROOTS, Case
 from tests.problems import ROOTS, RootProblem
 
-OPEN = ("newton", "secant")
+OPEN = ("newton", "halley", "secant")
+INSIDE = " in a bracket"
+FORKS = {"bisect": (0.03, 0.05), "ridder": (0.0, 0.05)}  # in how many evaluations tell a pole from a root; x is the same
 
 
 def rise(x: Array, theta: Array) -> Array:
@@ -32,8 +34,9 @@ def _untrue(problem: RootProblem, x: np.ndarray, values: tuple, status: int, dty
     return abs(float(x) - problem.root) / permitted
 
 
-def _row(name: str) -> Case:
-    is_open = name in OPEN
+def _row(row: str) -> Case:
+    name = row.removesuffix(INSIDE)
+    is_open = row in OPEN
     asked = tolerances.open_root_asked() if is_open else tolerances.root_asked()
 
     def solve(f: Callable, start: Any, args: Any = (), tol: Any = None, options: dict | None = None) -> OptimizeResult:
@@ -51,10 +54,15 @@ def _row(name: str) -> Case:
 
     wild = tuple(p for p in ROOTS if is_open and "wild" in p.tags)
     return Case(
-        name=name,
+        name=row,
+        door="root_scalar",
         solve=solve,
-        stepper=step,
+        stepper=step if name == row and name != "halley" else None,
         with_gradient=name == "newton",
+        sloped=name in ("newton", "halley"),
+        poison=OF_ROOTS,
+        claims_of_jumps=True,
+        forks=FORKS.get(name, (0.0, 0.0)),
         certified=not is_open,
         model=rise,
         starts=starts,
@@ -75,4 +83,6 @@ def _row(name: str) -> Case:
     )
 
 
-ROOT_ROWS = tuple(_row(name) for name in ("brentq", "chandrupatla", "newton", "bisect", "ridder", "toms748", "secant"))
+NAMES = ("brentq", "brenth", "chandrupatla", "newton", "halley", "bisect", "ridder", "toms748", "secant")
+ROOT_ROWS = tuple(map(_row, NAMES))
+IN_BRACKET = tuple(_row(name + INSIDE) for name in ("newton", "halley"))

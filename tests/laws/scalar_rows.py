@@ -53,6 +53,8 @@ def _abscissa_untrue(problem: ScalarProblem, x: np.ndarray, values: tuple, statu
 
 BOUNDED = Case(
     name="bounded",
+    door="minimize_scalar",
+    sloped=False,
     solve=_bounded,
     stepper=_bounded_stepper,
     with_gradient=False,

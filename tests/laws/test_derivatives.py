@@ -1,4 +1,4 @@
-"""Law 8: a solution's derivatives are the implicit function theorem's, in every mode, and NaN where there is none."""
+"""Law 8, at the doors: closures, other arguments, ends of an interval, user derivatives; the rest is read from the books."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 
 from jaxopt_lite import minimize, minimize_scalar
 from tests import tolerances
-from tests.laws.cases import all_cases, all_dtypes, batch, host
+from tests.laws.cases import all_dtypes, batch, each_door, host
 
 TOL = tolerances.tightest(np.float64)
 WEIGHTS = np.array([1.0, -2.0])
@@ -31,28 +31,7 @@ def true_jacobian(case, theta):
     return np.stack(columns, -1)
 
 
-@all_dtypes
-@all_cases
-def test_forward_reverse_and_closed_form_agree(case, dtype):
-    start, theta = (a[0] for a in batch(case, dtype, 1))
-    x_of = solution(case, start, tol=tolerances.tightest(dtype))
-    rtol = tolerances.derivative(dtype)
-    forward, reverse = jax.jacfwd(x_of)(theta), jax.jacrev(x_of)(theta)
-    assert forward.dtype == reverse.dtype == dtype
-    np.testing.assert_allclose(forward, reverse, rtol=rtol, atol=rtol)
-    np.testing.assert_allclose(forward, true_jacobian(case, theta.astype(np.float64)), rtol=rtol, atol=rtol)
-
-
-@all_cases
-def test_jvp_is_the_central_difference(case):
-    start, theta = (a[0] for a in batch(case, np.float64, 1))
-    h, rtol = tolerances.central_difference(np.float64, case.known)
-    x_of, along = solution(case, start, TOL), np.array([0.3, -0.7])
-    _, slope = jax.jvp(x_of, (theta,), (along,))
-    np.testing.assert_allclose(slope, (x_of(theta + h * along) - x_of(theta - h * along)) / (2 * h), rtol=rtol, atol=rtol)
-
-
-@all_cases
+@each_door
 def test_through_a_closure_as_through_args(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
     closed = lambda theta: case.solve(lambda x: case.model(x, theta), start, tol=TOL).x
@@ -61,22 +40,7 @@ def test_through_a_closure_as_through_args(case):
         np.testing.assert_allclose(mode(closed)(theta), mode(solution(case, start, TOL))(theta), rtol=rtol, atol=rtol)
 
 
-@all_cases
-def test_through_fun(case):
-    """d fun(x*(theta), theta) is the partial derivative, for the minimum moves at no cost (the envelope theorem).
-
-    At a root fun is zero for all theta.
-    """
-    start, theta = (a[0] for a in batch(case, np.float64, 1))
-    fun = lambda x, theta: case.model(x, theta) + case.lift * jnp.sum(jnp.sin(theta)) * theta[0]
-    best = lambda theta: case.solve(fun, start, (theta,), tol=TOL).fun
-    x = case.solve(fun, start, (theta,), tol=TOL).x
-    partial = case.lift * jax.grad(fun, argnums=1)(x, theta)
-    for mode in (jax.jacfwd, jax.jacrev):
-        np.testing.assert_allclose(mode(best)(theta), partial, rtol=1e-6, atol=1e-8)
-
-
-@all_cases
+@each_door
 def test_vmap_of_grad_and_grad_of_vmap(case):
     starts, thetas = batch(case, np.float64, 5)
     alone = np.stack([jax.grad(scalar(case, s, TOL))(t) for s, t in zip(starts, thetas, strict=True)])
@@ -90,7 +54,7 @@ def test_vmap_of_grad_and_grad_of_vmap(case):
         np.testing.assert_allclose(found, alone, rtol=rtol, atol=rtol)
 
 
-@all_cases
+@each_door
 def test_jit_of_grad(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
     plain = jax.grad(scalar(case, start, TOL))
@@ -100,67 +64,7 @@ def test_jit_of_grad(case):
     np.testing.assert_allclose(value, scalar(case, start, TOL)(theta), rtol=tolerances.same_run(np.float64))
 
 
-@pytest.mark.parametrize("of", ["x", "fun"])
-@all_cases
-def test_second_derivatives(case, of):
-    """Against central differences of the first ones; forward over reverse, reverse over forward."""
-    start, theta = (a[0] for a in batch(case, np.float64, 1))
-    fun = lambda x, theta: case.model(x, theta) + case.lift * jnp.sum(theta**3) * 0.1
-    if of == "x":
-        loss = scalar(case, start, TOL)
-    else:
-        loss = lambda theta: case.solve(fun, start, (theta,), tol=TOL).fun
-    h, rtol = tolerances.central_difference(np.float64, case.known)
-    grad = jax.jit(jax.grad(loss))
-    wanted = np.stack([(grad(theta + h * e) - grad(theta - h * e)) / (2 * h) for e in np.eye(2)])
-    np.testing.assert_allclose(jax.jit(jax.hessian(loss))(theta), wanted, rtol=rtol, atol=rtol)
-    np.testing.assert_allclose(jax.jit(jax.jacrev(jax.jacfwd(loss)))(theta), wanted, rtol=rtol, atol=rtol)
-
-
-@all_cases
-def test_start_tolerance_and_budget_have_no_part_in_the_solution(case):
-    start, theta = (a[0] for a in batch(case, np.float64, 1))
-
-    def total(start, tol):
-        return jnp.sum(case.solve(case.model, start, (theta,), tol=tol).x)
-
-    by_start, by_tol = jax.grad(total, argnums=(0, 1))(start, 1e-6)
-    np.testing.assert_array_equal(by_start, 0.0)
-    assert by_tol == 0.0
-
-
-@all_cases
-def test_no_convergence_no_derivative(case):
-    start, theta = (a[0] for a in batch(case, np.float64, 1))
-    x_of = solution(case, start, maxiter=2)
-    _, slope = jax.jvp(x_of, (theta,), (np.ones(2),))
-    assert np.all(np.isnan(slope))
-    assert np.all(np.isnan(jax.jacrev(x_of)(theta)))
-    best = lambda theta: case.solve(case.model, start, (theta,), options={"maxiter": 2}).fun
-    assert np.isnan(jax.jvp(best, (theta,), (np.ones(2),))[1])
-    assert np.all(np.isnan(jax.grad(best)(theta)))
-
-
-@all_cases
-def test_lane_without_convergence_spoils_no_neighbor(case):
-    starts, thetas = batch(case, np.float64, 5)
-    budgets = np.array([100, 100, 2, 100, 100], np.int32)
-
-    def each(start, theta, budget):
-        x = case.solve(case.model, start, (theta,), tol=1e-9, options={"maxiter": budget}).x
-        return jnp.sum(jnp.sin(x))
-
-    bad = np.arange(5) == 2
-    clean = jax.vmap(jax.grad(each, argnums=1))(starts, thetas, np.full(5, 100, np.int32))
-    inside = jax.vmap(jax.grad(each, argnums=1))(starts, thetas, budgets)
-    outside = jax.grad(lambda t: jnp.sum(jax.vmap(each)(starts, t, budgets)))(thetas)
-    forward = jax.vmap(jax.jacfwd(each, argnums=1))(starts, thetas, budgets)
-    for found in map(np.asarray, (inside, outside, forward)):
-        assert np.all(np.isnan(found[bad]))
-        np.testing.assert_allclose(found[~bad], np.asarray(clean)[~bad], rtol=tolerances.derivative(np.float64))
-
-
-@all_cases
+@each_door
 def test_other_arguments_may_be_anything(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
 
@@ -177,7 +81,7 @@ def test_other_arguments_may_be_anything(case):
     np.testing.assert_allclose(by_scale, wanted @ theta, rtol=1e-6, atol=1e-7)
 
 
-@all_cases
+@each_door
 def test_solution_within_a_solution(case):
     """An outer problem over the parameters of an inner one: the inner is differentiated inside the outer's loop."""
     start, theta = (a[0] for a in batch(case, np.float64, 1))

@@ -9,7 +9,7 @@ import pytest
 
 from jaxopt_lite import minimize, minimize_scalar
 from tests import tolerances
-from tests.laws.cases import all_cases, all_dtypes, batch, host
+from tests.laws.cases import batch, each_door, host
 
 MOVED = 0.5  # where the minimum of `bowl` lies
 
@@ -21,29 +21,7 @@ def bowl(x):
     return sum(jnp.sum((square * (1.0 + square)).astype(widest)) for square in leaves)
 
 
-@all_dtypes
-@all_cases
-def test_every_float_of_the_result_has_the_dtype_of_x(case, dtype):
-    start, theta = (a[0] for a in batch(case, dtype, 1))
-    res = host(case.solve(case.model, start, (theta,)))
-    assert res.success
-    assert {leaf.dtype for leaf in jax.tree.leaves(res) if leaf.dtype.kind == "f"} == {np.dtype(dtype)}
-    assert {leaf.dtype for leaf in jax.tree.leaves(res) if leaf.dtype.kind == "i"} == {np.dtype(np.int32)}
-    assert res.x.shape == case.shape
-    assert res.fun.shape == res.status.shape == res.nit.shape == res.nfev.shape == ()
-
-
-@all_dtypes
-@all_cases
-def test_a_batch_puts_its_axis_in_front(case, dtype):
-    starts, thetas = batch(case, dtype, 3)
-    one = host(case.solve(case.model, starts[0], (thetas[0],)))
-    res = host(jax.vmap(lambda s, t: case.solve(case.model, s, (t,)))(starts, thetas))
-    assert jax.tree.all(jax.tree.map(lambda a, b: (3, *a.shape) == b.shape and a.dtype == b.dtype, one, res))
-    assert len(res.message) == 3
-
-
-@all_cases
+@each_door
 def test_integer_start_is_promoted_to_the_default_float(case):
     start = np.round(batch(case, np.float64, 1)[0][0]).astype(np.int32)
     res = host(case.solve(case.pose(bowl), start))
@@ -51,7 +29,7 @@ def test_integer_start_is_promoted_to_the_default_float(case):
     np.testing.assert_allclose(res.x, MOVED, atol=tolerances.solution(np.float64, 1e-5))
 
 
-@all_cases
+@each_door
 def test_args_of_any_kind(case):
     """Numbers and arrays are traced; strings, None, bools and callables are part of the code."""
     start, theta = (a[0] for a in batch(case, np.float64, 1))
@@ -67,7 +45,7 @@ def test_args_of_any_kind(case):
     np.testing.assert_allclose(res.fun, 2.0 * case.lift, atol=1e-7)
 
 
-@all_cases
+@each_door
 def test_static_args_choose_the_code(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
 
@@ -80,13 +58,13 @@ def test_static_args_choose_the_code(case):
         np.testing.assert_allclose(res.x, case.solution(scale * theta), atol=1e-4)
 
 
-@all_cases
+@each_door
 def test_a_single_argument_needs_no_tuple(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
     np.testing.assert_array_equal(case.solve(case.model, start, theta).x, case.solve(case.model, start, (theta,)).x)
 
 
-@all_cases
+@each_door
 def test_empty_captured_arrays_and_unused_args(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
     empty = np.zeros((0, 3))

@@ -6,28 +6,11 @@ import numpy as np
 import pytest
 
 import jaxopt_lite
-from jaxopt_lite import OptimizeResult
-from tests.laws.cases import all_cases, all_dtypes, assert_same_run, batch, host
+from tests.laws.cases import all_dtypes, assert_same_run, batch, each_door, host
 
 
 @all_dtypes
-@all_cases
-def test_jit_is_eager(case, dtype):
-    starts, thetas = batch(case, dtype, 8)
-    run = lambda start, theta: case.solve(case.model, start, (theta,))
-    jitted = jax.jit(run)
-    for start, theta in zip(starts, thetas, strict=True):
-        eager, compiled = run(start, theta), jitted(start, theta)
-        assert isinstance(compiled, OptimizeResult)
-        assert eager.keys() == compiled.keys()
-        same = lambda a, b: (a.shape, a.dtype) == (b.shape, b.dtype)
-        assert jax.tree.all(jax.tree.map(same, eager, compiled))
-        assert_same_run(host(compiled), host(eager), dtype)
-        assert compiled.message == eager.message
-
-
-@all_dtypes
-@all_cases
+@each_door
 def test_jit_of_vmap_is_eager_vmap(case, dtype):
     starts, thetas = batch(case, dtype, 12)
     run = jax.vmap(lambda start, theta: case.solve(case.model, start, (theta,)))
@@ -37,7 +20,7 @@ def test_jit_of_vmap_is_eager_vmap(case, dtype):
     assert_same_run(host(fast(starts, thetas)), wanted, dtype)
 
 
-@all_cases
+@each_door
 def test_everything_numeric_may_be_traced(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
 
@@ -50,7 +33,7 @@ def test_everything_numeric_may_be_traced(case):
     assert int(run(start, theta, 1e-3, 50, 3).nfev) == 3
 
 
-@all_cases
+@each_door
 def test_result_can_be_used_inside(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
 
@@ -62,14 +45,14 @@ def test_result_can_be_used_inside(case):
     np.testing.assert_allclose(best(start, theta)[0], case.solve(case.model, start, (theta,)).fun, atol=1e-9)
 
 
-@all_cases
+@each_door
 def test_message_inside_jit_says_what_to_do(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
     with pytest.raises(TypeError, match="status"):
         jax.jit(lambda s: case.solve(case.model, s, (theta,)).message)(start)
 
 
-@all_cases
+@each_door
 def test_without_jit(case):
     """`jax.disable_jit`, for those who debug their function."""
     start, theta = (a[0] for a in batch(case, np.float64, 1))
@@ -79,7 +62,7 @@ def test_without_jit(case):
     assert_same_run(got, wanted, np.float64)
 
 
-@all_cases
+@each_door
 def test_no_tracer_leaks(case):
     starts, thetas = batch(case, np.float64, 2)
     with jax.checking_leaks():
@@ -88,7 +71,7 @@ def test_no_tracer_leaks(case):
         jax.block_until_ready((run(starts, thetas), slope(thetas[0])))
 
 
-@all_cases
+@each_door
 def test_rematerialized_and_abstract(case):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
     run = lambda theta: case.solve(case.model, start, (theta,))

@@ -7,7 +7,7 @@ import pytest
 
 from jaxopt_lite import minimize, show_options
 from jaxopt_lite.api import methods
-from tests.laws.cases import all_cases, all_dtypes, batch, host
+from tests.laws.cases import all_dtypes, batch, each_door, host
 
 ROWS = {row.name: row for row in (*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *methods.ROOT_SCALAR)}
 
@@ -17,7 +17,7 @@ def problem(case, dtype=np.float64):
     return lambda tol=None, options=None: host(case.solve(case.model, start, (theta,), tol=tol, options=options))
 
 
-@all_cases
+@each_door
 def test_unknown_option_is_named_with_the_known_ones(case):
     with pytest.raises(ValueError, match=r"'gtolerance'.*maxiter") as caught:
         problem(case)(options={"gtolerance": 1.0})
@@ -25,14 +25,14 @@ def test_unknown_option_is_named_with_the_known_ones(case):
     assert all(name in str(caught.value) for name in ROWS[case.name].options)
 
 
-@all_cases
+@each_door
 def test_near_miss_is_suggested(case):
     with pytest.raises(ValueError, match="Did you mean 'maxiter'"):
         problem(case)(options={"max_iter": 3})
 
 
 @all_dtypes
-@all_cases
+@each_door
 def test_tol_changes_the_answer(case, dtype):
     solve = problem(case, dtype)
     loose, tight = solve(tol=0.5), solve(tol=1e-3)
@@ -42,7 +42,7 @@ def test_tol_changes_the_answer(case, dtype):
     assert not np.array_equal(loose.x, tight.x)
 
 
-@all_cases
+@each_door
 def test_tol_is_the_methods_own_tolerance(case):
     solve = problem(case)
     by_tol, by_option = solve(tol=1e-2), solve(options={case.tol_name: 1e-2})
@@ -50,7 +50,7 @@ def test_tol_is_the_methods_own_tolerance(case):
     assert by_tol.nfev == by_option.nfev
 
 
-@all_cases
+@each_door
 def test_options_go_before_tol(case):
     solve = problem(case)
     both, option = solve(tol=0.5, options={case.tol_name: 1e-6}), solve(options={case.tol_name: 1e-6})
@@ -58,7 +58,7 @@ def test_options_go_before_tol(case):
     assert both.nfev == option.nfev > solve(tol=0.5).nfev
 
 
-@all_cases
+@each_door
 def test_none_is_the_default(case):
     solve = problem(case)
     names = [name for name, option in ROWS[case.name].options.items()]
@@ -67,7 +67,7 @@ def test_none_is_the_default(case):
     assert plain.nfev == none.nfev
 
 
-@all_cases
+@each_door
 def test_defaults_that_are_shown_are_the_defaults(case):
     solve = problem(case)
     shown = {name: option.default for name, option in ROWS[case.name].options.items() if option.default is not None}
@@ -84,7 +84,7 @@ def _shown(name):
     raise AssertionError(f"no solver shows {name}")
 
 
-@all_cases
+@each_door
 def test_disp_prints_once_at_the_end_and_never_inside(case, capfd):
     start, theta = (a[0] for a in batch(case, np.float64, 1))
     run = lambda theta: case.solve(case.model, start, (theta,), options={"disp": True})
@@ -94,7 +94,7 @@ def test_disp_prints_once_at_the_end_and_never_inside(case, capfd):
     assert capfd.readouterr().out == ""
 
 
-@all_cases
+@each_door
 def test_options_are_not_changed(case):
     options = {"maxiter": 3}
     problem(case)(tol=1e-3, options=options)
@@ -102,7 +102,7 @@ def test_options_are_not_changed(case):
 
 
 @pytest.mark.parametrize("tol", [1e-3, np.float32(1e-3), np.float64(1e-3), jnp.asarray(1e-3), np.asarray(1e-3)], ids=repr)
-@all_cases
+@each_door
 def test_a_tolerance_may_be_any_scalar(case, tol):
     np.testing.assert_allclose(problem(case)(tol=tol).x, problem(case)(tol=1e-3).x, rtol=1e-6)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests import tolerances
-from tests.laws.cases import all_cases, all_dtypes, batch
+from tests.laws.cases import all_dtypes, batch, each_door
 from tests.laws.counting import compilations, occurrences
 
 REPETITIONS = 300
@@ -28,21 +28,7 @@ def counted(case):
 
 
 @all_dtypes
-@all_cases
-def test_second_eager_call_traces_and_compiles_nothing(case, dtype):
-    fun, traces = counted(case)
-    starts, thetas = batch(case, dtype, 4)
-    case.solve(fun, starts[0], (thetas[0],), tol=1e-3)
-    assert len(traces) == 1
-    with compilations() as count:
-        for start, theta, tol in zip(starts[1:], thetas[1:], (1e-4, np.float64(2e-3), np.float32(1e-2)), strict=True):
-            res = case.solve(fun, start, (theta,), tol=tol)
-            assert res.success
-    assert (len(traces), count()) == (1, 0)
-
-
-@all_dtypes
-@all_cases
+@each_door
 def test_second_eager_vmap_traces_and_compiles_nothing(case, dtype):
     fun, traces = counted(case)
     starts, thetas = batch(case, dtype, 12)
@@ -58,7 +44,7 @@ def test_second_eager_vmap_traces_and_compiles_nothing(case, dtype):
     assert np.all(np.asarray(res.success))
 
 
-@all_cases
+@each_door
 def test_new_budgets_and_options_compile_nothing(case):
     (start, *_), (theta, *_) = batch(case, np.float64, 1)
     case.solve(case.model, start, (theta,), options={"maxiter": 3, "maxfev": 7})
@@ -67,21 +53,9 @@ def test_new_budgets_and_options_compile_nothing(case):
     assert count() == 0
 
 
-@all_cases
-def test_jit_traces_once(case):
-    fun, traces = counted(case)
-    starts, thetas = batch(case, np.float64, 2)
-    solve = jax.jit(lambda start, theta: case.solve(fun, start, (theta,)))
-    solve(starts[0], thetas[0])
-    assert len(traces) == 1
-    with compilations() as count:
-        solve(starts[1], thetas[1])
-    assert (len(traces), count()) == (1, 0)
-
-
 @pytest.mark.parametrize("put", [jnp.asarray, np.asarray], ids=["jax", "numpy"])
 @all_dtypes
-@all_cases
+@each_door
 def test_fresh_lambda_capturing_other_arrays_traces_once_and_compiles_nothing(case, dtype, put):
     starts, thetas = batch(case, dtype, 3)
     traces = []
@@ -103,7 +77,7 @@ def test_fresh_lambda_capturing_other_arrays_traces_once_and_compiles_nothing(ca
         np.testing.assert_allclose(res.x, wanted, atol=10 * tolerances.solution(dtype, tolerances.gradient_asked(dtype)))
 
 
-@all_cases
+@each_door
 def test_fresh_lambda_reading_elements_of_other_numpy_arrays_compiles_nothing(case):
     """`data[0]` of a captured NumPy array is a number by the time that JAX sees it."""
     starts, thetas = batch(case, np.float64, 3)
@@ -120,7 +94,7 @@ def test_fresh_lambda_reading_elements_of_other_numpy_arrays_compiles_nothing(ca
 
 
 @pytest.mark.parametrize(("put", "numbers"), [(float, (0.5, 0.75)), (np.float64, (0.625, 1.25))], ids=["python", "numpy"])
-@all_cases
+@each_door
 def test_fresh_lambda_capturing_other_numbers_compiles_nothing(case, put, numbers):
     """`for c in numbers: minimize(lambda x: loss(x, c), x0)`: a number is no more code than an array is."""
     start = batch(case, np.float64, 1)[0][0]
@@ -135,7 +109,7 @@ def test_fresh_lambda_capturing_other_numbers_compiles_nothing(case, put, number
     np.testing.assert_allclose(res.x, numbers[1], atol=1e-4)
 
 
-@all_cases
+@each_door
 def test_fresh_lambdas_in_a_loop_leave_memory_flat(case):
     starts, thetas = batch(case, np.float64, 1)
 
@@ -184,7 +158,7 @@ def _unit_start(case):
     return case.starts(np.random.default_rng(0), 1)[0]
 
 
-@all_cases
+@each_door
 def test_rebound_global_is_seen(case, global_scale):
     start, fun = _unit_start(case), case.pose(rescaled)
     for value in (1.0, 0.5):
@@ -192,7 +166,7 @@ def test_rebound_global_is_seen(case, global_scale):
         np.testing.assert_allclose(case.solve(fun, start).x, value, atol=1e-4)
 
 
-@all_cases
+@each_door
 def test_rebound_closure_variable_is_seen(case):
     start = _unit_start(case)
     center = 1.0
@@ -206,7 +180,7 @@ def test_rebound_closure_variable_is_seen(case):
     np.testing.assert_allclose(case.solve(posed, start).x, 0.5, atol=1e-4)
 
 
-@all_cases
+@each_door
 def test_array_changed_in_place_is_seen(case):
     start = _unit_start(case)
     center = np.ones(case.shape)
@@ -220,7 +194,7 @@ def test_array_changed_in_place_is_seen(case):
     np.testing.assert_allclose(case.solve(posed, start).x, 0.5, atol=1e-4)
 
 
-@all_cases
+@each_door
 def test_attribute_of_a_bound_method_is_seen(case):
     class Model:
         center = 1.0
@@ -234,7 +208,7 @@ def test_attribute_of_a_bound_method_is_seen(case):
     np.testing.assert_allclose(case.solve(case.pose(model.fun), start).x, 0.5, atol=1e-4)
 
 
-@all_cases
+@each_door
 def test_attribute_of_a_callable_object_is_seen(case):
     class Model:
         def __init__(self, center):
@@ -250,7 +224,7 @@ def test_attribute_of_a_callable_object_is_seen(case):
     np.testing.assert_allclose(case.solve(fun, start).x, 0.5, atol=1e-4)
 
 
-@all_cases
+@each_door
 def test_same_text_with_another_derivative_rule_is_another_function(case):
     """The derivative of the solution comes from the rule: a program found by text alone would use the first one's."""
 
@@ -271,7 +245,7 @@ def test_same_text_with_another_derivative_rule_is_another_function(case):
     np.testing.assert_allclose(slopes[1], 3.0 * slopes[0], rtol=1e-6)
 
 
-@all_cases
+@each_door
 @pytest.mark.parametrize("batched", [False, True], ids=["one", "vmap"])
 def test_one_call_site_of_the_function(case, batched):
     """The objective's own operation (atan, in no derivative of itself): once in the loop, once in the certificate."""

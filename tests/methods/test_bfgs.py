@@ -362,3 +362,11 @@ def test_inverse_hessian_before_the_first_step_is_what_was_given_or_none():
     at_start = lambda **options: minimize(rosen, np.zeros(2), options={"maxiter": 0} | options).hess_inv
     assert np.all(np.isnan(at_start()))
     np.testing.assert_array_equal(at_start(hess_inv0=first), first)
+
+
+def test_scale_of_x_is_learnt():
+    """A quadratic in units of a thousandth and of a thousand is solved as in units of one."""
+    for unit in (1e-3, 1.0, 1e3):
+        res = minimize(lambda x, unit: ((x / unit - 1.0) ** 2).sum(), np.zeros(2), (unit,), method="BFGS", tol=1e-6 / unit)
+        assert res.success
+        np.testing.assert_allclose(res.x / unit, 1.0, atol=1e-5)

@@ -1,0 +1,145 @@
+"""What the gate times: small batches, by whatever `jaxopt_lite` is on the path. The child of `benchmarks/gate.py`.
+
+It reads names of cases from its standard input and answers each with the CPU seconds of one call, in JSON. It imports
+nothing of the project but the package, so that it runs beside any commit.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+SEED = 20261129
+
+
+def _chain(x: Any) -> Any:
+    return jnp.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def _bfgs() -> Callable[[], Any]:
+    from jaxopt_lite import minimize
+
+    starts = np.random.default_rng(SEED).uniform(-2, 2, (4000, 4))
+    solve = jax.vmap(lambda x0: minimize(_chain, x0, method="BFGS").x)
+    return lambda: solve(starts)
+
+
+def _box() -> Callable[[], Any]:
+    from jaxopt_lite import minimize
+
+    starts = np.random.default_rng(SEED).uniform(-2, 2, (4000, 4))
+    solve = jax.vmap(lambda x0: minimize(_chain, x0, method="L-BFGS-B", bounds=[(-3.0, 0.8)] * 4).x)
+    return lambda: solve(starts)
+
+
+def _tnc() -> Callable[[], Any]:
+    from jaxopt_lite import minimize
+
+    starts = np.random.default_rng(SEED).uniform(-2, 2, (1000, 4))
+    solve = jax.vmap(lambda x0: minimize(_chain, x0, method="TNC").x)
+    return lambda: solve(starts)
+
+
+def _brentq() -> Callable[[], Any]:
+    from jaxopt_lite import root_scalar
+
+    p = np.random.default_rng(SEED).uniform(1, 5, 200_000)
+    solve = jax.vmap(lambda p: root_scalar(lambda x: x**3 - x - p, bracket=(1.0, 3.0)).root)
+    return lambda: solve(p)
+
+
+def _newton() -> Callable[[], Any]:
+    from jaxopt_lite import root_scalar
+
+    p = np.random.default_rng(SEED).uniform(1, 5, 200_000)
+    solve = jax.vmap(lambda p: root_scalar(lambda x: x**3 - x - p, x0=2.0, method="newton").root)
+    return lambda: solve(p)
+
+
+def _brent() -> Callable[[], Any]:
+    from jaxopt_lite import minimize_scalar
+
+    p = np.random.default_rng(SEED).uniform(0.5, 1.5, 100_000)
+    solve = jax.vmap(lambda p: minimize_scalar(lambda x: jnp.cosh(x - p) + 0.1 * x, bracket=(-1.0, 1.0)).x)
+    return lambda: solve(p)
+
+
+def _fit() -> Callable[[], Any]:
+    from jaxopt_lite import curve_fit
+
+    rng, t = np.random.default_rng(SEED), np.linspace(-3.0, 3.0, 25)
+    truth = rng.uniform(0.5, 1.5, (4000, 3))
+    y = truth[:, :1] * np.exp(-0.5 * ((t - truth[:, 1:2] + 1) / truth[:, 2:]) ** 2) + 0.02 * rng.standard_normal((4000, 25))
+    peak = lambda t, a, c, w: a * jnp.exp(-0.5 * ((t - c) / w) ** 2)
+    solve = jax.vmap(lambda y: curve_fit(peak, t, y, p0=np.array([1.0, 0.0, 1.0]))[0])
+    return lambda: solve(y)
+
+
+def _program() -> Callable[[], Any]:
+    from jaxopt_lite import linprog
+
+    rng = np.random.default_rng(SEED)
+    A, x = rng.standard_normal((20, 40)), rng.uniform(0.5, 2.0, (500, 40)) * (rng.random((500, 40)) < 0.5)
+    c = rng.standard_normal((500, 20)) @ A + np.where(x > 0, 0.0, rng.uniform(0.1, 1.0, (500, 40)))
+    solve = jax.vmap(lambda b, c: linprog(c, A_eq=A, b_eq=b).x)
+    return lambda: solve(x @ A.T, c)
+
+
+def _eager() -> Callable[[], Any]:
+    from jaxopt_lite import minimize
+
+    x0 = np.zeros(2)
+
+    def many() -> Any:
+        return [minimize(_chain, x0).x for _ in range(500)]
+
+    return many
+
+
+def _compile() -> Callable[[], Any]:
+    from jaxopt_lite import minimize
+
+    count = iter(range(1, 1000))
+
+    def fresh() -> Any:
+        n = next(count)
+        return minimize(lambda x: _chain(x) + jnp.sum(x[:1] ** n), np.zeros(3)).x
+
+    return fresh
+
+
+CASES = {
+    "BFGS, n = 4": _bfgs,
+    "L-BFGS-B in a box, n = 4": _box,
+    "TNC, n = 4": _tnc,
+    "brentq": _brentq,
+    "newton": _newton,
+    "brent": _brent,
+    "curve_fit, 25 x 3": _fit,
+    "linprog, 20 x 40": _program,
+    "500 eager calls": _eager,
+    "first call": _compile,
+}
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    jax.config.update("jax_enable_x64", True)
+    ready: dict[str, Callable[[], Any]] = {}
+    for line in sys.stdin:
+        name = line.strip()
+        if name not in ready:
+            ready[name] = CASES[name]()
+            jax.block_until_ready(ready[name]())  # compiled
+        before = time.process_time()
+        jax.block_until_ready(ready[name]())
+        print(json.dumps(time.process_time() - before), flush=True)
+
+
+if __name__ == "__main__":
+    main()

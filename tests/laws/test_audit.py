@@ -1,0 +1,31 @@
+"""Law 4 over random problems: thousands of lanes a row, each claim judged by code that shares nothing with the package.
+
+`python -m tests.audit` runs the same with more lanes and other seeds, and shows what it finds.
+"""
+
+import numpy as np
+import pytest
+
+from tests.audit import fits, linear, minima, roots, scalar
+from tests.laws.cases import ROWS
+
+SEED = 15
+LANES = {minima: 64, scalar: 200, roots: 160, fits: 48, linear: 50}  # of a family; of boxes, which have fewer, twice as many
+AUDITED = [(part, row, dtype) for part in LANES for row in part.ROWS for dtype in ("float32", "float64")]
+
+
+@pytest.mark.parametrize(("part", "row", "dtype"), AUDITED, ids=[f"{row}-{dtype}" for _, row, dtype in AUDITED])
+def test_no_claim_is_false(part, row, dtype):
+    lanes = LANES[part] * (2 if row.endswith(minima.BOX) else 1)
+    false, claims = [], 0
+    for family, outcome in part.audit(row, lanes, dtype, SEED).items():
+        claims += int(outcome.claimed.sum())
+        false += [f"{family}: {outcome.show(int(i))}" for i in np.flatnonzero(outcome.false)[:3]]
+    assert claims > 500
+    assert not false, "\n".join(false)
+
+
+def test_every_row_is_audited():
+    """Whoever adds a row adds it to the part of the audit for its door."""
+    short = lambda name: name.replace(" in a box", minima.BOX).replace(" in a bracket", roots.IN_BRACKET)
+    assert {short(case.name) for case in ROWS} <= {row for _, row, _ in AUDITED}
