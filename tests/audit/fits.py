@@ -350,11 +350,11 @@ def fit(family: Family, method: str, dtype: Any) -> tuple[np.ndarray, dict[str, 
     return jax.tree.map(np.asarray, jax.jit(jax.vmap(one), compiler_options=QUICK)(starts, y)[:2])
 
 
-def audit(row: str, lanes: int, dtype: str, seed: int) -> dict[str, Outcome]:
-    """All families that the method takes: 'lm' has neither bounds nor losses."""
+def audit(row: str, lanes: int, dtype: str, seed: int, part: tuple[int, int] = (0, 1)) -> dict[str, Outcome]:
+    """All families that the method takes, or the i-th of k parts of them: 'lm' has neither bounds nor losses."""
     drawn = [*families(np.random.default_rng([seed, 0]), lanes)]
     drawn += [] if row == "lm" else [*bounded(np.random.default_rng([seed, 1]), lanes)]
-    return {family.name: _outcome(family, row, np.dtype(dtype)) for family in drawn}
+    return {family.name: _outcome(family, row, np.dtype(dtype)) for family in drawn[part[0] :: part[1]]}
 
 
 def _outcome(family: Family, method: str, dtype: Any) -> Outcome:

@@ -42,11 +42,11 @@ NEAR = 24  # points about x
 GTOL = {"float32": 2.4e-5, "float64": 1e-5}  # the defaults that the package promises
 
 
-def audit(row: str, lanes: int, dtype: str, seed: int) -> dict[str, Outcome]:
-    """All families of a method, each with `lanes` lanes, the larger functions with as many."""
+def audit(row: str, lanes: int, dtype: str, seed: int, part: tuple[int, int] = (0, 1)) -> dict[str, Outcome]:
+    """All families of a method, each with `lanes` lanes, the larger functions with as many; the i-th of k parts of them."""
     boxed = row.endswith(BOX)
     found: dict[str, Outcome] = {}
-    for n in SIZES[:1] if boxed else SIZES:
+    for n in SIZES[:1] if boxed else SIZES[part[0] :: part[1]]:
         found |= _of_size(n, row.removesuffix(BOX), boxed, lanes, dtype, seed)
     return found
 

@@ -6,6 +6,7 @@ package's own width, one after the other, alone. Whoever adds a law adds lanes, 
 """
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ CUT = 2  # iterations of a lane that is cut short
 REFILLED = {"lanes": 8, "turns_per_refill": 3}
 LOCKSTEP = {"lanes": 0}
 STEP = 2.0**-12  # of central differences of solutions; float64 alone
+USERS_FLAGS = os.environ.get("JAXOPT_LITE_FLAGS") == "users"  # XLA compiles four times as long: fewer programs
 WEIGHTS = np.array([1.0, -2.0, 0.5, 3.0])
 
 
@@ -183,6 +185,11 @@ class Book:
         """An eager vmap, at the package's own width."""
         return host(jax.vmap(self.run)(self.page.knobs))
 
+    @property
+    def batches(self) -> tuple[Any, ...]:
+        """The page, in all ways of a batch; under the users' flags in one."""
+        return (self.refilled,) if USERS_FLAGS else (self.refilled, self.lockstep, self.wide)
+
     @functools.cached_property
     def loop(self) -> Any:
         """One after the other, each a single lane."""
@@ -305,7 +312,7 @@ class Book:
         return host(jax.jit(jax.vmap(one))(self.derivative_lanes))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=2)
 def book(case: Case, dtype: Any) -> Book:
-    """The book of a row, made once a process."""
+    """The book of a row, made once: the tests of one follow each other."""
     return Book(case, dtype)

@@ -138,8 +138,9 @@ def _boxed(case: Case) -> Case:
     )
 
 
+LBFGSB_IN_A_BOX = replace(_boxed(LBFGSB), forks=(0.0, 0.03))
 OF_ONE_START = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS)  # called with a start alone
-ROWS = (*OF_ONE_START, _boxed(LBFGSB), _boxed(TNC), *IN_BRACKET, *FIT_ROWS, *PROGRAM_ROWS)  # of the book
+ROWS = (*OF_ONE_START, LBFGSB_IN_A_BOX, _boxed(TNC), *IN_BRACKET, *FIT_ROWS, *PROGRAM_ROWS)  # of the book
 DOORS = (BFGS, BRENT, OF_ONE_START[8])  # one row a door, for what is a matter of doors: closures, sentences, kinds of args
 
 

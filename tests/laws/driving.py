@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from jaxopt_lite import OptimizeResult
-from tests.laws.cases import Case, host
+from tests.laws.case import host
+from tests.laws.cases import Case
 
 
 class Driven(NamedTuple):

@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from tests.laws.cases import OF_ONE_START, all_dtypes, batch, each_door, host
+from tests.laws.case import host
+from tests.laws.cases import OF_ONE_START, all_dtypes, batch, each_door
 from tests.laws.driving import drive
 
 STEPPED = [case for case in OF_ONE_START if case.stepper is not None]

@@ -7,7 +7,8 @@ import pytest
 
 from jaxopt_lite import minimize, minimize_scalar
 from tests import tolerances
-from tests.laws.cases import all_dtypes, batch, each_door, host
+from tests.laws.case import host
+from tests.laws.cases import all_dtypes, batch, each_door
 
 TOL = tolerances.tightest(np.float64)
 WEIGHTS = np.array([1.0, -2.0])

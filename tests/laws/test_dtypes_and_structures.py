@@ -9,7 +9,8 @@ import pytest
 
 from jaxopt_lite import minimize, minimize_scalar
 from tests import tolerances
-from tests.laws.cases import batch, each_door, host
+from tests.laws.case import host
+from tests.laws.cases import batch, each_door
 
 MOVED = 0.5  # where the minimum of `bowl` lies
 

@@ -9,7 +9,8 @@ import pytest
 
 from jaxopt_lite import curve_fit, least_squares
 from tests import tolerances
-from tests.laws.cases import DTYPES, all_dtypes, host, lane
+from tests.laws.case import host
+from tests.laws.cases import DTYPES, all_dtypes, lane
 from tests.laws.counting import compilations
 
 METHODS = ("lm", "trf", "dogbox")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import jaxopt_lite
-from tests.laws.cases import all_dtypes, assert_same_run, batch, each_door, host
+from tests.laws.case import host
+from tests.laws.cases import all_dtypes, assert_same_run, batch, each_door
 
 
 @all_dtypes

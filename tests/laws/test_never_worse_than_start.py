@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from tests import tolerances
-from tests.laws.cases import all_dtypes, batch, by_group, each_door, evaluate_group, host, solve_group
+from tests.laws.case import host
+from tests.laws.cases import all_dtypes, batch, by_group, each_door, evaluate_group, solve_group
 from tests.laws.driving import drive
 
 

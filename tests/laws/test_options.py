@@ -7,7 +7,8 @@ import pytest
 
 from jaxopt_lite import minimize, show_options
 from jaxopt_lite.api import methods
-from tests.laws.cases import all_dtypes, batch, each_door, host
+from tests.laws.case import host
+from tests.laws.cases import all_dtypes, batch, each_door
 
 ROWS = {row.name: row for row in (*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *methods.ROOT_SCALAR)}
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tests import tolerances
-from tests.laws.cases import all_dtypes, assert_same_run, batch, each_door, host
+from tests.laws.case import host
+from tests.laws.cases import all_dtypes, assert_same_run, batch, each_door
 
 LANES = 8
 NARROW = {"lanes": LANES, "turns_per_refill": 3}
