@@ -100,7 +100,8 @@ def advance(z: Array, r: Array, p: Array, Hp: Array, afresh: Array, gg: Array) -
     """One step (2) along p; where `afresh`, the next direction is steepest descent of the model."""
     eps = jnp.finfo(z.dtype).eps
     curvature, rr = dot(p, Hp), dot(r, r)
-    curved = curvature > eps * norm(p) * norm(Hp)  # of f in other units these go with the third power, their squares overflow
+    # of f in other units these go with the third power, their squares overflow
+    curved = curvature > eps * norm(p) * norm(Hp)
     a = jnp.where(curved, -dot(r, p) / jnp.where(curved, curvature, 1.0), 0.0)
     z, r = z + a * p, r + a * Hp
     left = dot(r, r)

@@ -28,7 +28,8 @@ comparison, where Brent ranks w and v by their values; a vertex behind x or near
 the golden step beyond it closes the bracket. A function that still falls where the numbers end is called unbounded, one that
 is level there numerically difficult. They end at eps times the largest one where f is not finite there, for what it makes of
 x has overflown. Elsewhere a value that is not finite counts as higher than any other. But it is no rise: a lane that ends
-beside such a hole, or at the edge of where f is known, has numerical difficulties. To know it, v keeps a hole that is an end.
+beside such a hole, or at the edge of where f is known, has numerical difficulties. To know it, v keeps a hole that is an
+end.
 """
 
 from collections.abc import Callable
