@@ -10,7 +10,7 @@ from jax import lax
 
 from jaxopt_lite import minimize
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.minimize import plan_call
+from jaxopt_lite.api.doors.minimize import plan_call
 from jaxopt_lite.core import apart
 from jaxopt_lite.core.apart import anywhere, in_parts
 from jaxopt_lite.core.program import _program

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite.api.close import scalar_oracle
+from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.implicit import constant, interval, solve_regular, stationary, tangents, value_alone
 from jaxopt_lite.core.layout import parse

@@ -11,7 +11,7 @@ import pytest
 import jaxopt_lite
 from jaxopt_lite import compiler_options, minimize, minimize_scalar
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.minimize import plan_call
+from jaxopt_lite.api.doors.minimize import plan_call
 from jaxopt_lite.core import program
 from jaxopt_lite.core.program import _program, is_plain, under_jit
 from tests.core.tolerance import assert_close

@@ -10,10 +10,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.bounds import read_bounds
-from jaxopt_lite.api.minimize_scalar import interval_or_bracket, start_of
+from jaxopt_lite.api.reading.bounds import read_bounds
+from jaxopt_lite.api.reading.points import interval_or_bracket, read_points, stand_in, start_of
 from jaxopt_lite.api.result import OptimizeResult, as_root, make_result
-from jaxopt_lite.api.root_scalar import read_points, stand_in
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import evaluations, read, traced

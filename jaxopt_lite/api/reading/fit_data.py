@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
-from jaxopt_lite.api.bounds import pair_of
+from jaxopt_lite.api.reading.bounds import pair_of
 from jaxopt_lite.core.once import kept
 
 

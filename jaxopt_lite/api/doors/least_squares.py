@@ -7,9 +7,9 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.bounds import read_box
-from jaxopt_lite.api.close import close_loss, residual_oracle
-from jaxopt_lite.api.minimize import solve
+from jaxopt_lite.api.doors.minimize import solve
+from jaxopt_lite.api.oracles.residual import close_loss, residual_oracle
+from jaxopt_lite.api.reading.bounds import read_box
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import failed, told_of_narrowing
 from jaxopt_lite.api.watch import with_lines

@@ -9,9 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.bounds import read_box
-from jaxopt_lite.api.fit_data import array, covered, enough, known, read_mask, read_xdata, refuse, residuals, spread, start
-from jaxopt_lite.api.least_squares import Asked, plan_call
+from jaxopt_lite.api.doors.least_squares import Asked, plan_call
+from jaxopt_lite.api.reading.bounds import read_box
+from jaxopt_lite.api.reading.fit_data import (
+    array,
+    covered,
+    enough,
+    known,
+    read_mask,
+    read_xdata,
+    refuse,
+    residuals,
+    spread,
+    start,
+)
 from jaxopt_lite.api.result import in_short, in_words, make_result
 from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, told_of_narrowing
 from jaxopt_lite.core.layout import parse

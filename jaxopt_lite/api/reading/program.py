@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxopt_lite.api.bounds import check_sides, pair_of
+from jaxopt_lite.api.reading.bounds import check_sides, pair_of
 from jaxopt_lite.core.layout import FLOATS
 from jaxopt_lite.linear.program import LinearProgram
 

@@ -3,13 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
-
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.minimize import plan_call, solve
+from jaxopt_lite.api.doors.minimize import plan_call, solve
+from jaxopt_lite.api.reading.points import interval_or_bracket, start_of
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import told_of_narrowing
 
@@ -111,71 +107,3 @@ def minimize_scalar(
     told_of_narrowing(args=args, bounds=bounds, bracket=bracket)
     plan, call = plan_call(row, fun, start_of(points), args, None, None, None, tol, options, extra=points)
     return solve(plan, call, options, starts=next(iter(points.values())))
-
-
-def interval_or_bracket(row: methods.Row, bounds: Any, bracket: Any) -> dict[str, tuple[Any, ...]]:
-    """What a method starts from under its name: the interval, or the bracket."""
-    for name, given in (("bounds", bounds), ("bracket", bracket)):
-        if given is not None and name not in row.takes:
-            takers = ", ".join(repr(r.name) for r in methods.MINIMIZE_SCALAR if name in r.takes)
-            plural = "are" if name == "bounds" else "is"
-            raise ValueError(f"{name} {plural} given, but method {row.name!r} uses none; leave it out, or use {takers}.")
-    if "bracket" in row.takes:
-        return {"bracket": (0.0, 1.0) if bracket is None else read_bracket(bracket)}
-    if bounds is None:
-        raise ValueError(f"bounds are not given, and method {row.name!r} needs them; give bounds=(a, b).")
-    return {"bounds": read_interval(bounds)}
-
-
-def read_bracket(bracket: Any) -> tuple[Any, ...]:
-    """The two or three points; raises where they are known not to be a bracket."""
-    try:
-        points = tuple(bracket)
-    except TypeError as error:
-        raise ValueError(f"bracket is {bracket!r}; give two or three numbers.") from error
-    if len(points) not in (2, 3):
-        raise ValueError(f"bracket has {len(points)} points; give two, (a, b), or three, (a, b, c) with a < b < c.")
-    _check_numbers(points, "bracket", "two or three real scalars")
-    if any(isinstance(point, Tracer) for point in points):
-        return points
-    if not np.all(np.isfinite(points)):
-        raise ValueError(f"bracket is {bracket!r}; its points must be finite.")
-    steps = np.diff([float(point) for point in points])
-    if not (np.all(steps > 0) or np.all(steps < 0)):
-        wanted = "a != b" if len(points) == 2 else "a < b < c, or a > b > c"
-        raise ValueError(f"bracket is {bracket!r}; give points with {wanted}.")
-    return points
-
-
-def read_interval(bounds: Any) -> tuple[Any, Any]:
-    """The two ends; raises where they are known not to be an interval."""
-    try:
-        lower, upper = bounds
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"bounds is {bounds!r}; give two numbers (a, b) with a <= b.") from error
-    _check_numbers((lower, upper), "bounds", "two real scalars (a, b) with a <= b")
-    known = not isinstance(lower, Tracer) and not isinstance(upper, Tracer)
-    if known and not (np.isfinite(lower) and np.isfinite(upper)):
-        raise ValueError(f"bounds is {bounds!r}; both ends must be finite for a bounded method.")
-    if known and lower > upper:
-        raise ValueError(f"bounds are crossed: {lower} > {upper}; give (a, b) with a <= b.")
-    return lower, upper
-
-
-def start_of(points: dict[str, tuple[Any, ...]]) -> Any:
-    """Stands for x where only its dtype is needed: the method's first point follows from its points."""
-    (numbers,) = points.values()
-    floats = [p for p in numbers if hasattr(p, "dtype") and jnp.issubdtype(p.dtype, jnp.floating)]
-    dtype = jnp.result_type(*floats) if floats else jnp.result_type(float)
-    return np.zeros((), dtype)
-
-
-def _check_numbers(points: tuple[Any, ...], name: str, wanted: str) -> None:
-    for point in points:
-        number = isinstance(point, int | float | np.generic | np.ndarray | jax.Array)
-        if not number or isinstance(point, bool) or jnp.shape(point) != () or jnp.iscomplexobj(point):
-            raise ValueError(f"{name} is {points!r}; give {wanted}.")
-    dtypes = {str(p.dtype) for p in points if hasattr(p, "dtype") and jnp.issubdtype(p.dtype, jnp.floating)}
-    if len(dtypes) > 1 or not dtypes <= {"float32", "float64"}:
-        found = " and ".join(sorted(dtypes))
-        raise TypeError(f"{name} have dtypes {found}; give all in float32 or all in float64.")

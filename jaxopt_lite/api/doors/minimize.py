@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.bounds import read_bounds
-from jaxopt_lite.api.close import scalar_oracle
+from jaxopt_lite.api.oracles.scalar import scalar_oracle
+from jaxopt_lite.api.reading.bounds import read_bounds
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.telling import Starts, explained, show, told_of_narrowing
 from jaxopt_lite.api.watch import watch

@@ -4,17 +4,15 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.close import root_oracle
-from jaxopt_lite.api.minimize import solve
+from jaxopt_lite.api.doors.minimize import solve
+from jaxopt_lite.api.oracles.root import root_oracle
+from jaxopt_lite.api.reading.points import read_points, stand_in
 from jaxopt_lite.api.result import RootResults, as_root
 from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, told_of_narrowing
-from jaxopt_lite.core.layout import is_weak, parse
+from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, evaluations, number, read
 from jaxopt_lite.core.options import traced as traced_options
 from jaxopt_lite.core.program import Call, Plan
@@ -178,43 +176,3 @@ def _choose(method: Any, bracket: Any, fprime: Any, fprime2: Any, x0: Any, x1: A
     if "x0" in row.takes and x0 is None and bracket is None:
         raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; give x0.")
     return row
-
-
-def read_points(bracket: Any = None, x0: Any = None, x1: Any = None) -> dict[str, Any]:
-    """The bracket and the starts, those that are given; raises where they are known not to be such."""
-    ends: tuple[Any, ...] = () if bracket is None else _pair(bracket)
-    for name, value in (*(("bracket", end) for end in ends), ("x0", x0), ("x1", x1)):
-        if value is None:
-            continue
-        if not isinstance(value, int | float | np.generic | np.ndarray | jax.Array) or isinstance(value, bool | np.bool):
-            raise TypeError(f"{name} holds a {type(value).__name__}; give real numbers.")
-        if jnp.shape(value) != ():
-            raise ValueError(f"{name} has shape {jnp.shape(value)}; give scalars, and use jax.vmap for many problems.")
-        if jnp.result_type(value).kind not in "iuf":
-            raise TypeError(f"{name} has dtype {jnp.result_type(value)}; give real numbers.")
-    known = not any(isinstance(end, Tracer) for end in ends)
-    if known and not (all(map(np.isfinite, ends)) and len(set(map(float, ends))) == len(ends)):
-        raise ValueError(f"bracket is {bracket!r}; give two different finite numbers (a, b).")
-    return {"bracket": ends or None, "x0": x0, "x1": x1}
-
-
-def _pair(bracket: Any) -> tuple[Any, Any]:
-    try:
-        a, b = bracket
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"bracket is {bracket!r}; give two numbers (a, b) where f has opposite signs.") from error
-    return a, b
-
-
-def stand_in(points: dict[str, Any]) -> Any:
-    """x0, or a zero where a bracket alone is given; in the dtype of all that is given."""
-    given = [v for v in (*(points["bracket"] or ()), points["x0"], points["x1"]) if v is not None]
-    typed = [v for v in given if hasattr(v, "dtype") and not (isinstance(v, jax.Array) and is_weak(v))]
-    dtypes = {str(v.dtype) for v in typed if jnp.issubdtype(v.dtype, jnp.floating)}
-    if len(dtypes) > 1:
-        raise TypeError(f"bracket and starts have dtypes {' and '.join(sorted(dtypes))}; give all in one of them.")
-    dtype = np.dtype(dtypes.pop()) if dtypes else np.dtype(jnp.result_type(float))
-    x0 = points["x0"]
-    if isinstance(x0, Tracer | jax.Array):
-        return x0.astype(dtype)
-    return np.asarray(0.0 if x0 is None else x0, dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.read_program import read_program, read_sparse
+from jaxopt_lite.api.reading.program import read_program, read_sparse
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.telling import show, told_of_narrowing
 from jaxopt_lite.api.watch import watch
