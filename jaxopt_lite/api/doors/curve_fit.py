@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.doors.least_squares import Asked, plan_call
+from jaxopt_lite.api.drive import fields_of
+from jaxopt_lite.api.fit import Asked, pose_fit
 from jaxopt_lite.api.reading.bounds import read_box
 from jaxopt_lite.api.reading.fit_data import (
     array,
@@ -26,7 +27,6 @@ from jaxopt_lite.api.reading.fit_data import (
 from jaxopt_lite.api.result import in_short, in_words, make_result
 from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, told_of_narrowing
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.program import run
 from jaxopt_lite.core.status import BUDGET, PRECISION
 from jaxopt_lite.lsq.uncertainty import fitted
 
@@ -187,7 +187,7 @@ def curve_fit(
         enough(keep, layout.size, row.name)
     args = (xdata, ydata, *(part for part in (deviations, keep) if part is not None))
     kwargs = {"max_nfev" if name == "maxfev" else name: value for name, value in kwargs.items()}
-    plan, call = plan_call(
+    posed = pose_fit(
         row,
         f,
         leaves,
@@ -200,12 +200,12 @@ def curve_fit(
         derived=fitted(bool(absolute_sigma), masked, full_output),
         too_few=TypeError,
     )
-    fields = run(plan, call)
+    fields = fields_of(posed)
     status, success = fields["status"], fields["success"]
-    message = explained(Message(status), plan, call)
-    if (kwargs.get("options") or {}).get("disp"):
-        show(make_result({"fun": None} | fields), call)
-    failed("curve_fit", call, status, lambda: str(message), on_failure)
+    message = explained(Message(status), posed.plan, posed.call)
+    if posed.disp:
+        show(make_result({"fun": None} | fields), posed.call)
+    failed("curve_fit", posed.call, status, lambda: str(message), on_failure)
     if on_failure == "nan":
         fields = fields | {"x": jnp.where(success, fields["x"], jnp.nan)}
     if not full_output:

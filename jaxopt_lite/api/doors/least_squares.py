@@ -1,23 +1,18 @@
 """`least_squares`: SciPy's front door to nonlinear least squares, with bounds and robust losses."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from jax.core import Tracer
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.doors.minimize import solve
-from jaxopt_lite.api.oracles.residual import close_loss, residual_oracle
+from jaxopt_lite.api.drive import solve, with_lines
+from jaxopt_lite.api.fit import Asked, pose_fit
 from jaxopt_lite.api.reading.bounds import read_box
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import failed, told_of_narrowing
-from jaxopt_lite.api.watch import with_lines
-from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, evaluations, number, read
-from jaxopt_lite.core.options import traced as traced_options
-from jaxopt_lite.core.program import Call, Plan, is_alone
-from jaxopt_lite.lsq import losses, solution
+from jaxopt_lite.core.layout import parse
+from jaxopt_lite.core.program import is_alone
 
 
 def least_squares(
@@ -164,101 +159,9 @@ def least_squares(
     box = read_box(bounds, leaves, layout)
     asked = Asked(ftol, xtol, gtol, x_scale, max_nfev, diff_step, loss, f_scale, options)
     told_of_narrowing(x0=x0, args=args, kwargs=kwargs, bounds=bounds)
-    plan, call = plan_call(row, fun, leaves, layout, args, jac, box, asked, kwargs)
-    if verbose == 2 and is_alone(call):
+    posed = pose_fit(row, fun, leaves, layout, args, jac, box, asked, kwargs)
+    if verbose == 2 and is_alone(posed.call):
         callback = with_lines(callback)
-    result = solve(plan, call, {"disp": verbose or (options or {}).get("disp")}, callback)
-    failed("least_squares", call, result.status, lambda: result.message)
+    result = solve(posed._replace(disp=verbose or posed.disp), callback)
+    failed("least_squares", posed.call, result.status, lambda: result.message)
     return result
-
-
-class Asked(NamedTuple):
-    """How a fit is to be made: the keywords that `least_squares` and `curve_fit` share."""
-
-    ftol: Any = "auto"
-    xtol: Any = "auto"
-    gtol: Any = "auto"
-    x_scale: Any = None
-    max_nfev: Any = None
-    diff_step: Any = None
-    loss: Any = "linear"
-    f_scale: Any = 1.0
-    options: dict[str, Any] | None = None
-
-
-def plan_call(
-    row: methods.Row,
-    fun: Callable,
-    leaves: list[Any],
-    layout: Layout,
-    args: Any,
-    jac: Any,
-    box: Any,
-    asked: Asked,
-    kwargs: dict[str, Any] | None = None,
-    how: tuple[Callable, Callable] | None = None,
-    derived: Callable = solution.fields,
-    too_few: type[Exception] = ValueError,
-) -> tuple[Plan, Call]:
-    """What is static and what is traced about a call; `too_few` is raised where 'lm' has fewer residuals than parameters."""
-    if box is not None and "bounds" not in row.takes:
-        raise ValueError(f"method {row.name!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.")
-    n = layout.size
-    tolerances = {name: _tolerance(getattr(asked, name), name) for name in ("ftol", "xtol", "gtol")}
-    options = {} if asked.options is None else asked.options
-    options = tolerances | dict(options) if isinstance(options, Mapping) else options  # what is no dict is refused by `read`
-    values = read(options, row.options, row.name, n)
-    method = row.build(values | {"bounded": box is not None})
-    args = args if isinstance(args, tuple) else (args,)
-    oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, asked.diff_step)
-    if row.name == "lm" and m < n:
-        raise too_few(
-            f"method 'lm' needs at least as many residuals as parameters, and there are {m} for {n}; use 'trf' or 'dogbox'."
-        )
-    measure, captured = _measure(asked.loss, asked.f_scale, m, layout, row)
-    oracle, traced = oracle._replace(loss=measure), traced._replace(loss=captured)
-    numbers = traced_options(values, row.options)
-    numbers |= {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
-    most = evaluations(values)
-    if asked.max_nfev is not None:
-        if most is not None:
-            raise ValueError("max_nfev and option 'maxfev' are the same; give one of them.")
-        most = asked.max_nfev
-    most = 200 * (n + 1) * oracle.evaluations(n) if most is None else number(most, "max_nfev", COUNT)
-    maxiter = row.maxiter(n) if values["maxiter"] is None else values["maxiter"]
-    plan = Plan(method, row.prepare, oracle, layout, row.schedule(values), derived)
-    return plan, Call(leaves, numbers, maxiter, most, traced)
-
-
-def _tolerance(value: Any, name: str) -> Any:
-    if isinstance(value, str):
-        if value != "auto":
-            raise ValueError(f"{name} is {value!r}; give a number >= 0, None for off, or 'auto'.")
-        return None
-    return 0.0 if value is None else number(value, name, POSITIVE_OR_ZERO)
-
-
-def _scale(x_scale: Any, layout: Layout) -> Any:
-    if x_scale is None or (isinstance(x_scale, str) and x_scale == "jac"):
-        return None
-    if isinstance(x_scale, str):
-        raise ValueError(f"x_scale is {x_scale!r}; give 'jac', or positive numbers.")
-    if isinstance(x_scale, Tracer):
-        return x_scale
-    value = np.asarray(x_scale, float)
-    if value.shape not in ((), (layout.size,)) or not np.all(value > 0) or not np.all(np.isfinite(value)):
-        raise ValueError(f"x_scale is {x_scale!r}; give 'jac', or one positive number, or one for each parameter.")
-    return value
-
-
-def _measure(loss: Any, f_scale: Any, m: int, layout: Layout, row: methods.Row) -> tuple[Any, list[Any]]:
-    if not callable(loss) and (not isinstance(loss, str) or loss not in losses.LOSSES):
-        raise ValueError(f"loss is {loss!r}; give a callable or one of {', '.join(losses.LOSSES)}.")
-    if "loss" not in row.takes and loss != "linear":
-        raise ValueError(f"method {row.name!r} supports only the 'linear' loss; use 'trf' or 'dogbox'.")
-    if not isinstance(f_scale, Tracer) and not np.all(np.asarray(f_scale) > 0):
-        raise ValueError(f"f_scale is {f_scale!r}; give a number > 0.")
-    if callable(loss):
-        rho, captured = close_loss(loss, m, layout.dtype)
-        return losses.of_user(rho), [*captured, f_scale]
-    return losses.LOSSES[loss], [] if loss == "linear" else [f_scale]

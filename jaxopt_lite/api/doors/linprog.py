@@ -8,15 +8,12 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite.api import methods
+from jaxopt_lite.api.drive import fields_of
+from jaxopt_lite.api.pose import Posed, pose, read_settings
 from jaxopt_lite.api.reading.program import read_program, read_sparse
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.telling import show, told_of_narrowing
-from jaxopt_lite.api.watch import watch
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.options import read
-from jaxopt_lite.core.options import traced as traced_options
-from jaxopt_lite.core.oracle import NO_FUNCTIONS
-from jaxopt_lite.core.program import Call, Plan, run
 from jaxopt_lite.linear import highs
 from jaxopt_lite.linear.program import LinearProgram
 from jaxopt_lite.linear.solution import following
@@ -130,33 +127,30 @@ def linprog(
     if str(method).lower() in highs.SOLVERS:
         return _on_host(str(method).lower(), c, A_ub, b_ub, A_eq, b_eq, bounds, callback, options, x0, integrality)
     row = methods.find(methods.LINPROG, method, "linprog", (*highs.SOLVERS,))
-    if x0 is not None:
-        raise ValueError(f"x0 is given, but method {row.name!r} makes its own start; leave it out.")
-    if integrality is not None and np.any(np.asarray(integrality) != 0):
-        raise ValueError(f"integrality is given, but method {row.name!r} has continuous variables only; use method='highs'.")
-    program = read_program(c, A_ub, b_ub, A_eq, b_eq, bounds)
-    plan, call = _plan_call(row, program, options)
-    watched = callback is not None
-    fields = _as_fields(watch(plan, call, callback, False, _show)) if watched else run(plan, call)
-    result = _result(fields)
-    if (options or {}).get("disp"):
-        show(result, call)
+    whole = integrality is not None and bool(np.any(np.asarray(integrality) != 0))
+    methods.refuse(row, _REFUSED, x0=x0 is not None, integrality=whole)
+    posed = _pose(row, read_program(c, A_ub, b_ub, A_eq, b_eq, bounds), options)
+    result = _result(fields_of(posed, callback, _show))
+    if posed.disp:
+        show(result, posed.call)
     return result
 
 
-def _plan_call(row: methods.Row, program: LinearProgram, options: Any) -> tuple[Plan, Call]:
+_REFUSED = {
+    "x0": "x0 is given, but method {method!r} makes its own start; leave it out.",
+    "integrality": "integrality is given, but method {method!r} has continuous variables only; use method='highs'.",
+}
+
+
+def _pose(row: methods.Row, program: LinearProgram, options: Any) -> Posed:
+    """A program has nothing to evaluate: it is data of the method."""
     (n,), (p,), (q,) = program.c.shape, program.b_ub.shape, program.b_eq.shape
-    values = read(options, row.options, row.name, n)
-    if values["maxfev"] is not None:
+    settings = read_settings(row, n, options, size=n + p + q)
+    if settings.maxfev is not None:
         raise ValueError("option 'maxfev' is given, but a linear program has no function to evaluate; use 'maxiter'.")
-    leaves, layout = parse(np.zeros(n, program.c.dtype))
-    maxiter = row.maxiter(n + p + q) if values["maxiter"] is None else values["maxiter"]
-    numbers = traced_options(values, row.options)
-    oracle, traced = NO_FUNCTIONS
-    plan = Plan(
-        row.build(values), row.prepare, oracle, layout, row.schedule(values), following(p, bool(values.get("vertex")))
-    )
-    return plan, Call(leaves, numbers | {"program": program}, maxiter, None, traced)
+    start, layout = parse(np.zeros(n, program.c.dtype))
+    derived = following(p, bool(settings.values.get("vertex")))
+    return pose(settings, settings.build(), layout, start, data={"program": program}, derived=derived)
 
 
 def _on_host(
@@ -205,10 +199,6 @@ def _show(callback: Callable, shown: dict[str, Any]) -> None:
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     names = ("nit", "tableau", "phase", "pivot", "basis")
     callback(shown["x"], **{name: shown[name] for name in names if name in shown and (takes_all or name in parameters)})
-
-
-def _as_fields(result: OptimizeResult) -> dict[str, Any]:
-    return {name: result[name] for name in result if name != "message"}
 
 
 def _result(fields: dict[str, Any]) -> OptimizeResult:

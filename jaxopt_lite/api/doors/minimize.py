@@ -4,17 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.oracles.scalar import scalar_oracle
-from jaxopt_lite.api.reading.bounds import read_bounds
-from jaxopt_lite.api.result import OptimizeResult, make_result
-from jaxopt_lite.api.telling import Starts, explained, show, told_of_narrowing
-from jaxopt_lite.api.watch import watch
-from jaxopt_lite.core.batching import ShardedBatch
-from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, number, read
-from jaxopt_lite.core.options import traced as traced_options
-from jaxopt_lite.core.program import Call, Plan, run
-from jaxopt_lite.core.protocol import Need
+from jaxopt_lite.api.drive import solve
+from jaxopt_lite.api.pose import pose_minimum
+from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.api.telling import told_of_narrowing
 
 
 def minimize(
@@ -125,78 +118,31 @@ def minimize(
         keywords = {"jac": jac, "hess": hess, "hessp": hessp, "bounds": bounds}
         keywords |= {"constraints": constraints, "callback": callback} | ({} if tol is None else {"tol": tol})
         return method(fun, x0, args if isinstance(args, tuple) else (args,), **(keywords | (options or {})))
-    row = _choose(method, bounds, constraints)
-    for name, given in (("hess", hess), ("hessp", hessp)):
-        if given is not None and name not in row.takes:
-            raise ValueError(f"{name} is given, but method {row.name!r} does not use it; leave it out.")
-    told_of_narrowing(x0=x0, args=args, bounds=bounds)
-    plan, call = plan_call(row, fun, x0, args, jac, hess, hessp, tol, options, bounds)
-    return solve(plan, call, options, callback)
-
-
-def solve(
-    plan: Plan, call: Call, options: dict[str, Any] | None, callback: Callable | None = None, starts: Starts = ()
-) -> OptimizeResult:
-    """Run a call; from the host where somebody watches. `starts` are its first points, if they are not x0."""
-    options = options or {}
-    keep_all = bool(options.get("return_all"))
-    watched = callback is not None or keep_all
-    try:
-        result = watch(plan, call, callback, keep_all) if watched else make_result(run(plan, call))
-    except ShardedBatch:
-        raise
-    except (TypeError, ValueError, NotImplementedError) as error:
-        # fun was traced before: what is raised now is JAX's, when it derives
-        if plan.oracle.needs is not Need.HVP or plan.oracle.hess is not None or plan.oracle.hessp is not None or watched:
-            raise
-        raise TypeError(f"fun has no second derivatives in JAX; give hess or hessp. JAX says: {error}") from error
-    result = explained(result, plan, call, starts)
-    if options.get("disp"):
-        show(result, call)
-    return result
-
-
-def plan_call(
-    row: methods.Row,
-    fun: Callable,
-    x0: Any,
-    args: Any,
-    jac: Any,
-    hess: Any,
-    hessp: Any,
-    tol: Any,
-    options: Any,
-    bounds: Any = None,
-    extra: dict[str, Any] | None = None,
-) -> tuple[Plan, Call]:
-    """What is static and what is traced about a call; `extra` are traced data that are no options (an interval)."""
-    leaves, layout = parse(x0)
-    if tol is not None and isinstance(options, dict | None):
-        options = dict.fromkeys(row.tol, number(tol, "tol", POSITIVE_OR_ZERO)) | (options or {})
-    values = read(options, row.options, row.name, layout.size)
-    box = None if bounds is None else read_bounds(bounds, layout)
-    method = row.build(values | {"bounded": box is not None})
-    steps = {"rel_step": values.get("finite_diff_rel_step"), "abs_step": values.get("eps")}
-    oracle, traced = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
-    maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
-    numbers = traced_options(values, row.options) | ({} if box is None else {"bounds": box}) | (extra or {})
-    call = Call(leaves, numbers, maxiter, evaluations(values), traced)
-    return Plan(method, row.prepare, oracle, layout, row.schedule(values)), call
-
-
-def _choose(method: str | None, bounds: Any, constraints: Any) -> methods.Row:
     constrained = constraints is not None and (not isinstance(constraints, tuple | list) or len(constraints) > 0)
+    row = _choose(method, bounds is not None, constrained)
+    given = {"bounds": bounds is not None, "constraints": constrained, "jac": jac is not None and jac is not False}
+    given |= {"hess": hess is not None, "hessp": hessp is not None}
+    methods.refuse(row, _REFUSED, methods.MINIMIZE, **given)
+    told_of_narrowing(x0=x0, args=args, bounds=bounds)
+    return solve(pose_minimum(row, fun, x0, args, options, tol, bounds, jac=jac, hess=hess, hessp=hessp), callback)
+
+
+_REFUSED = dict.fromkeys(
+    ("bounds", "constraints"),
+    "{keyword} are given, but method {method!r} cannot handle {keyword}; {remedy}, or leave them out.",
+) | dict.fromkeys(
+    ("jac", "hess", "hessp"),
+    "{keyword} is given, but method {method!r} does not use it; leave it out.",
+)
+
+
+def _choose(method: str | None, bounded: bool, constrained: bool) -> methods.Row:
+    """The row of the method; SciPy's choice where none is named."""
+    if method is None and constrained:
+        raise ValueError(
+            "constraints are given and no method: SciPy's rule takes 'SLSQP', which this version does not have. "
+            f"Known methods: {', '.join(row.name for row in methods.MINIMIZE)}; none of them takes constraints."
+        )
     if method is None:
-        method = "SLSQP" if constrained else ("L-BFGS-B" if bounds is not None else "BFGS")
-        if constrained:
-            raise ValueError(
-                f"constraints are given and no method: SciPy's rule takes {method!r}, which this version does not have. "
-                f"Known methods: {', '.join(row.name for row in methods.MINIMIZE)}; none of them takes constraints."
-            )
-    row = methods.find(methods.MINIMIZE, method, "minimize")
-    for name, given in (("bounds", bounds is not None), ("constraints", constrained)):
-        if given and name not in row.takes:
-            takers = [r.name for r in methods.MINIMIZE if name in r.takes]
-            remedy = f"use one of {', '.join(takers)}" if takers else "no method of this version does"
-            raise ValueError(f"{name} are given, but method {row.name!r} cannot handle {name}; {remedy}, or leave them out.")
-    return row
+        method = "L-BFGS-B" if bounded else "BFGS"
+    return methods.find(methods.MINIMIZE, method, "minimize")

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.doors.minimize import plan_call, solve
+from jaxopt_lite.api.drive import solve
+from jaxopt_lite.api.pose import pose_minimum
 from jaxopt_lite.api.reading.points import interval_or_bracket, start_of
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import told_of_narrowing
@@ -105,5 +106,5 @@ def minimize_scalar(
     row = methods.find(methods.MINIMIZE_SCALAR, method, "minimize_scalar")
     points = interval_or_bracket(row, bounds, bracket)
     told_of_narrowing(args=args, bounds=bounds, bracket=bracket)
-    plan, call = plan_call(row, fun, start_of(points), args, None, None, None, tol, options, extra=points)
-    return solve(plan, call, options, starts=next(iter(points.values())))
+    posed = pose_minimum(row, fun, start_of(points), args, options, tol, points=points)
+    return solve(posed, starts=next(iter(points.values())))

@@ -7,15 +7,14 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.doors.minimize import solve
+from jaxopt_lite.api.drive import fields_of
 from jaxopt_lite.api.oracles.root import root_oracle
+from jaxopt_lite.api.pose import pose, read_settings
 from jaxopt_lite.api.reading.points import read_points, stand_in
-from jaxopt_lite.api.result import RootResults, as_root
+from jaxopt_lite.api.result import RootResults, as_root, make_result
 from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, told_of_narrowing
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, evaluations, number, read
-from jaxopt_lite.core.options import traced as traced_options
-from jaxopt_lite.core.program import Call, Plan
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, number
 
 
 def root_scalar(
@@ -132,22 +131,19 @@ def root_scalar(
     asked = {"xtol": xtol, "rtol": rtol, "maxiter": maxiter}
     kinds = {"maxiter": COUNT}
     asked = {n: number(v, n, kinds.get(n, POSITIVE_OR_ZERO)) for n, v in asked.items() if v is not None}
-    values = read(asked | (options or {}) if isinstance(options, dict | None) else options, row.options, row.name, 1)
-    built = row.build(values | {"bounded": points["bracket"] is not None})
+    settings = read_settings(row, 1, options, asked)
+    built = settings.build(bounded=points["bracket"] is not None)
     wanted = {name: given for name, given in (("fprime", fprime), ("fprime2", fprime2)) if name in row.takes}
     if fprime2 is True or (fprime is True and "fprime" not in row.takes):  # f returns more than its value
         wanted = {"fprime": fprime, "fprime2": fprime2}
-    oracle, traced = root_oracle(built.needs, layout, f, args, **wanted)
-    most = row.maxiter(1) if values["maxiter"] is None else values["maxiter"]
-    numbers = traced_options(values, row.options) | points
-    plan = Plan(built, row.prepare, oracle, layout, row.schedule(values))
-    call = Call(leaves, numbers, most, evaluations(values), traced)
+    functions = root_oracle(built.needs, layout, f, args, **wanted)
+    posed = pose(settings, built, layout, leaves, functions, points)
     starts = [point for point in (*(points["bracket"] or ()), points["x0"]) if point is not None]
-    result = unless_found(as_root(solve(plan, call, None)), on_failure)
-    result = explained(result, plan, call, starts)
-    if values["disp"]:
-        show(result, call)
-    failed("root_scalar", call, result.status, lambda: result.message, on_failure)
+    result = unless_found(as_root(make_result(fields_of(posed))), on_failure)
+    result = explained(result, posed.plan, posed.call, starts)
+    if posed.disp:
+        show(result, posed.call)
+    failed("root_scalar", posed.call, result.status, lambda: result.message, on_failure)
     return result
 
 
@@ -156,6 +152,9 @@ def unless_found(result: RootResults, on_failure: str) -> RootResults:
     if on_failure != "nan":
         return result
     return dataclasses.replace(result, x=jnp.where(result.success, result.x, jnp.nan))
+
+
+_REFUSED = {"bracket": "bracket is given, but method {method!r} would leave it; use 'newton' or 'brentq', or leave it out."}
 
 
 def _choose(method: Any, bracket: Any, fprime: Any, fprime2: Any, x0: Any, x1: Any) -> methods.Row:
@@ -169,10 +168,7 @@ def _choose(method: Any, bracket: Any, fprime: Any, fprime2: Any, x0: Any, x1: A
     row = methods.find(methods.ROOT_SCALAR, method, "root_scalar")
     if "x0" not in row.takes and bracket is None:
         raise ValueError(f"bracket is not given, and method {row.name!r} needs one; give bracket=(a, b), or use 'newton'.")
-    if "bracket" not in row.takes and bracket is not None:
-        raise ValueError(
-            f"bracket is given, but method {row.name!r} would leave it; use 'newton' or 'brentq', or leave it out."
-        )
+    methods.refuse(row, _REFUSED, bracket=bracket is not None)
     if "x0" in row.takes and x0 is None and bracket is None:
         raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; give x0.")
     return row

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.api import methods
+from jaxopt_lite.api.pose import Posed, pose, read_settings
 from jaxopt_lite.api.reading.bounds import read_bounds
 from jaxopt_lite.api.reading.points import interval_or_bracket, read_points, stand_in, start_of
 from jaxopt_lite.api.result import OptimizeResult, as_root, make_result
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import evaluations, read, traced
-from jaxopt_lite.core.program import present, public
+from jaxopt_lite.core.program import Call, Plan, present, public
 from jaxopt_lite.core.protocol import Answer, Method, Need
 from jaxopt_lite.core.status import RUNNING, decided
 
@@ -107,62 +107,61 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     [1. 1.] True
     """
     row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *_ROOTS), method, "stepper")
-    points = interval_or_bracket(row, bounds, bracket) if row in methods.MINIMIZE_SCALAR else None
     if row in _ROOTS:
         return _root_stepper(row, bounds if bracket is None else bracket, options)
-    if bracket is not None and "bracket" not in row.takes:
-        raise ValueError(f"bracket is given, but method {row.name!r} takes none; leave it out.")
-    if points is None and bounds is not None and "bounds" not in row.takes:
-        raise ValueError(f"bounds are given, but method {row.name!r} cannot handle bounds; leave them out.")
+    points = interval_or_bracket(row, bounds, bracket) if row in methods.MINIMIZE_SCALAR else None
+    if points is None:
+        methods.refuse(row, _REFUSED, bracket=bracket is not None, bounds=bounds is not None)
 
     def init(x0: Any = None) -> StepState:
         if x0 is None and points is None:
             raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
-        leaves, layout = parse(x0 if points is None else start_of(points))
-        values = read(options, row.options, row.name, layout.size)
-        maxiter = row.maxiter(layout.size) if values["maxiter"] is None else values["maxiter"]
-        numbers = traced(values, row.options)
+        start, layout = parse(x0 if points is None else start_of(points))
+        settings = read_settings(row, layout.size, options)
         box = None if points is not None or bounds is None else read_bounds(bounds, layout)
-        numbers |= (points or {}) | ({} if box is None else {"bounds": box})
-        built = row.build(values | {"bounded": box is not None})
-        return _init(built, row.prepare, layout, leaves, numbers, maxiter, evaluations(values))
+        data = (points or {}) | ({} if box is None else {"bounds": box})
+        return _begin(pose(settings, settings.build(box is not None), layout, start, data=data))
 
     return Stepper(init, _ask, _tell, _result, lambda state: state.status != RUNNING)
 
 
 _ROOTS = tuple(row for row in methods.ROOT_SCALAR if row.name != "halley")  # tell has no place for a second derivative
+_REFUSED = {
+    "bracket": "bracket is given, but method {method!r} takes none; leave it out.",
+    "bounds": "bounds are given, but method {method!r} cannot handle bounds; leave them out.",
+}
+_REFUSED_BY_ROOTS = {"bracket": "bounds are given, but method {method!r} would leave them; leave them out."}
 
 
 def _root_stepper(row: methods.Row, bracket: Any, options: dict[str, Any] | None) -> Stepper:
     """A root finder by hand: in a bracket, or from a start."""
     if bracket is None and "x0" not in row.takes:
         raise ValueError(f"bounds are not given, and method {row.name!r} needs a bracket; give bounds=(a, b).")
-    if bracket is not None and "bracket" not in row.takes:
-        raise ValueError(f"bounds are given, but method {row.name!r} would leave them; leave them out.")
+    methods.refuse(row, _REFUSED_BY_ROOTS, bracket=bracket is not None)
 
     def init(x0: Any = None) -> StepState:
         if x0 is None and bracket is None:
             raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
         points = read_points(bracket, x0)
-        leaves, layout = parse(stand_in(points))
-        values = read(options, row.options, row.name, 1)
-        maxiter = row.maxiter(1) if values["maxiter"] is None else values["maxiter"]
-        numbers = traced(values, row.options) | points
-        built = row.build(values | {"bounded": bracket is not None})
-        return _init(built, row.prepare, layout, leaves, numbers, maxiter, evaluations(values))
+        start, layout = parse(stand_in(points))
+        settings = read_settings(row, 1, options)
+        return _begin(pose(settings, settings.build(bracket is not None), layout, start, data=points))
 
     return Stepper(init, _ask, _tell, lambda state: as_root(_result(state)), lambda state: state.status != RUNNING)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _init(
-    method: Method, prepare: Callable, layout: Layout, leaves: list[Any], numbers: dict, maxiter: Any, maxfev: Any
-) -> StepState:
-    x0 = layout.ravel(leaves)
-    data = prepare(numbers, x0)
-    turns = jnp.iinfo(jnp.int32).max if maxfev is None else jnp.maximum(1, maxfev)
-    budget = loop.Budget(jnp.asarray(maxiter, jnp.int32), jnp.asarray(turns, jnp.int32))
-    return StepState(loop.begin(method, x0, data), data, budget, method, layout)
+def _begin(posed: Posed) -> StepState:
+    """The state before the first point. The user's function stays with the user: the plan has none."""
+    return _init(posed.plan, posed.call)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _init(plan: Plan, call: Call) -> StepState:
+    x0 = plan.layout.ravel(call.x0)
+    data = plan.prepare(call.options, x0)
+    turns = jnp.iinfo(jnp.int32).max if call.maxfev is None else jnp.maximum(1, call.maxfev)
+    budget = loop.Budget(jnp.asarray(call.maxiter, jnp.int32), jnp.asarray(turns, jnp.int32))
+    return StepState(loop.begin(plan.method, x0, data), data, budget, plan.method, plan.layout)
 
 
 @jax.jit

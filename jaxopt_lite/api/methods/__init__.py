@@ -3,7 +3,7 @@
 from jaxopt_lite.api.methods.fits import LEAST_SQUARES, UNLIMITED
 from jaxopt_lite.api.methods.linear import LINPROG
 from jaxopt_lite.api.methods.minimize import MINIMIZE
-from jaxopt_lite.api.methods.row import Row, find
+from jaxopt_lite.api.methods.row import Row, find, refuse
 from jaxopt_lite.api.methods.scalar import MINIMIZE_SCALAR, ROOT_SCALAR
 
-__all__ = ["LEAST_SQUARES", "LINPROG", "MINIMIZE", "MINIMIZE_SCALAR", "ROOT_SCALAR", "UNLIMITED", "Row", "find"]
+__all__ = ["LEAST_SQUARES", "LINPROG", "MINIMIZE", "MINIMIZE_SCALAR", "ROOT_SCALAR", "UNLIMITED", "Row", "find", "refuse"]

@@ -3,6 +3,7 @@
 import functools
 
 from jaxopt_lite.api.methods.row import Row
+from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.lsq import dogbox, lm, trf
 
 UNLIMITED = (1 << 31) - 1  # iterations; the budget of a fit is its evaluations
@@ -14,7 +15,8 @@ _FIT = functools.partial(
     tol=("ftol", "xtol", "gtol"),
     takes=frozenset({"jac", "bounds", "loss"}),
     maxiter=lambda n: UNLIMITED,
-    turns_per_refill=2,  # a fit takes some five turns; with refills every 8 turns half of the lanes would wait
+    # a fit takes some five turns; with refills every 8 turns half of the lanes would wait
+    schedule=Schedule(turns_per_refill=2),
 )
 LEAST_SQUARES = (
     _FIT(name="trf", build=trf.build),

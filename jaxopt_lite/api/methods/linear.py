@@ -1,6 +1,7 @@
 """The methods of `linprog` that are programs of JAX; HiGHS has no row, for it runs on the host."""
 
 from jaxopt_lite.api.methods.row import Row
+from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.linear import interior_point, simplex
 
 LINPROG = (
@@ -12,7 +13,7 @@ LINPROG = (
         tol=("tol",),
         takes=frozenset({"bounds"}),
         maxiter=lambda size: 200,
-        turns_per_refill=2,
+        schedule=Schedule(turns_per_refill=2),
     ),
     Row(
         name="simplex",

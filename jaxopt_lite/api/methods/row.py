@@ -19,13 +19,7 @@ class Row(NamedTuple):
     tol: tuple[str, ...]  # options that `tol` sets
     takes: frozenset[str]  # of jac, hess, hessp, bounds, bracket, constraints, loss, x0, x1, fprime, fprime2
     maxiter: Callable[[int], int]  # default, from n
-    turns_per_refill: int | None = None  # of a batch; None: the machine's default
-    most: int | None = None  # lanes on a CPU at most; None: the machine's default
-
-    def schedule(self, options: dict[str, Any]) -> Schedule:
-        """How a batch is driven, as far as the options and this row say."""
-        turns = options["turns_per_refill"]
-        return Schedule(options["lanes"], self.turns_per_refill if turns is None else turns, self.most)
+    schedule: Schedule = Schedule()  # how a batch is driven, where the options of a call leave it open
 
 
 def find(table: tuple[Row, ...], method: Any, door: str, others: tuple[str, ...] = ()) -> Row:
@@ -39,3 +33,16 @@ def find(table: tuple[Row, ...], method: Any, door: str, others: tuple[str, ...]
         hint = f" Did you mean {names[[n.lower() for n in names].index(near[0])]!r}?" if near else ""
         raise ValueError(f"unknown method {method!r} for {door}.{hint} Known methods: {', '.join(names)}.")
     raise TypeError(f"method is {method!r}; give the name of a method ({', '.join(names)}) or a callable.")
+
+
+def refuse(row: Row, sentences: dict[str, str], table: tuple[Row, ...] = (), **given: bool) -> None:
+    """Raises ValueError for the first keyword that is given and that the method does not take: by its sentence.
+
+    A sentence may name the {keyword}, the {method}, the {takers} (methods of the table that take it), and a {remedy}.
+    """
+    for keyword, is_given in given.items():
+        if is_given and keyword not in row.takes:
+            takers = [other.name for other in table if keyword in other.takes]
+            remedy = f"use one of {', '.join(takers)}" if takers else "no method of this version does"
+            quoted = ", ".join(map(repr, takers))
+            raise ValueError(sentences[keyword].format(keyword=keyword, method=row.name, takers=quoted, remedy=remedy))

@@ -3,6 +3,7 @@
 import functools
 
 from jaxopt_lite.api.methods.row import Row
+from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.scalar import (
     bisect,
     bounded,
@@ -20,9 +21,10 @@ from jaxopt_lite.scalar import (
 
 # A turn's overhead is a large part of its cost: of 1e6 lanes each took 0.29 us by brent in 256 at once, 0.23 in 4,096, and
 # 0.41 and 0.33 by bounded.
+_WIDE = Schedule(most=4096)
 _WALKING = functools.partial(
     Row,
-    most=4096,
+    schedule=_WIDE,
     prepare=bracketing.prepare,
     options=bracketing.OPTIONS,
     tol=("xtol",),
@@ -38,7 +40,7 @@ MINIMIZE_SCALAR = (
         tol=("xatol",),
         takes=frozenset({"bounds"}),
         maxiter=lambda n: 500,
-        most=4096,
+        schedule=_WIDE,
     ),
     _WALKING(name="golden", build=lambda options: golden.GOLDEN, maxiter=lambda n: 5000),
 )
@@ -48,15 +50,18 @@ MINIMIZE_SCALAR = (
 # Seven to twelve turns end most lanes: refills after 6 instead of 8 save a tenth. Both on 1e6 lanes of x**3 - x - p.
 _BRACKETED = functools.partial(
     Row,
-    most=4096,
-    turns_per_refill=6,
+    schedule=_WIDE._replace(turns_per_refill=6),
     prepare=bracket.prepare,
     options=bracket.OPTIONS,
     tol=("xtol",),
     takes=frozenset({"bracket"}),
     maxiter=lambda n: 100,
 )
-_OPEN = functools.partial(_BRACKETED, maxiter=lambda n: 50, turns_per_refill=7)  # Newton's mean is 6.1, the last one checks
+_OPEN = functools.partial(
+    _BRACKETED,
+    maxiter=lambda n: 50,
+    schedule=_WIDE._replace(turns_per_refill=7),  # Newton's mean is 6.1, the last one checks
+)
 _DERIVED = functools.partial(_OPEN, prepare=newton.prepare, options=newton.OPTIONS)
 ROOT_SCALAR = (
     _BRACKETED(name="bisect", build=lambda options: bisect.BISECT),

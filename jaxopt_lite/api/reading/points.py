@@ -10,14 +10,15 @@ from jax.core import Tracer
 from jaxopt_lite.api import methods
 from jaxopt_lite.core.layout import is_weak
 
+_REFUSED = {
+    "bounds": "bounds are given, but method {method!r} uses none; leave it out, or use {takers}.",
+    "bracket": "bracket is given, but method {method!r} uses none; leave it out, or use {takers}.",
+}
+
 
 def interval_or_bracket(row: methods.Row, bounds: Any, bracket: Any) -> dict[str, tuple[Any, ...]]:
     """What a method starts from under its name: the interval, or the bracket."""
-    for name, given in (("bounds", bounds), ("bracket", bracket)):
-        if given is not None and name not in row.takes:
-            takers = ", ".join(repr(r.name) for r in methods.MINIMIZE_SCALAR if name in r.takes)
-            plural = "are" if name == "bounds" else "is"
-            raise ValueError(f"{name} {plural} given, but method {row.name!r} uses none; leave it out, or use {takers}.")
+    methods.refuse(row, _REFUSED, methods.MINIMIZE_SCALAR, bounds=bounds is not None, bracket=bracket is not None)
     if "bracket" in row.takes:
         return {"bracket": (0.0, 1.0) if bracket is None else read_bracket(bracket)}
     if bounds is None:
