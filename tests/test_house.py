@@ -72,9 +72,41 @@ def test_every_folder_has_a_layer():
     assert folders <= set(LEVEL)
 
 
-def test_the_core_knows_no_algorithm():
+def test_the_core_knows_no_algorithm_and_no_door():
     for file in (PACKAGE / "core").glob("*.py"):
         assert not [n for n in imported(file) if n.startswith("jaxopt_lite") and not n.startswith("jaxopt_lite.core")], file
+
+
+API = PACKAGE / "api"
+each_file_of_api = pytest.mark.parametrize("file", sorted(API.rglob("*.py")), ids=lambda f: str(f.relative_to(API)))
+
+
+@each_file_of_api
+def test_nothing_opens_a_door_from_inside(file):
+    """What two doors share stands behind both of them: no door imports another, and nothing behind them imports one."""
+    assert not [name for name in imported(file) if name.startswith("jaxopt_lite.api.doors")]
+
+
+@pytest.mark.parametrize("room", ["methods", "oracles", "reading"])
+def test_rooms_know_only_rooms(room):
+    for file in (API / room).glob("*.py"):
+        known = {name.split(".")[2] for name in imported(file) if name.startswith("jaxopt_lite.api.")}
+        assert known <= {"methods", "oracles", "reading"}, file
+
+
+def called(file: Path) -> set[str]:
+    """The names of all that a file calls: f of f(x), and of a.f(x)."""
+    calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    return {f.id if isinstance(f, ast.Name) else f.attr for f in calls if isinstance(f, ast.Name | ast.Attribute)}
+
+
+def test_only_pose_makes_plans_and_calls():
+    assert [file for file in FILES if {"Plan", "Call"} & called(file)] == [API / "pose.py"]
+
+
+def test_only_pose_reads_options():
+    reading = {f"jaxopt_lite.core.options.{name}" for name in ("read", "traced", "evaluations")}
+    assert [file for file in FILES if reading & set(imported(file))] == [API / "pose.py"]
 
 
 def test_public_names_are_the_frozen_list():
