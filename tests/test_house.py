@@ -20,7 +20,7 @@ FAMILIES = {
     *("line_search", "scalar", "trust_region", "bounded", "derivative_free"),
     *("constrained", "lsq", "roots", "linear"),
 }
-LEVEL = {"core": 0} | dict.fromkeys(FAMILIES, 1) | {"api": 2, "scale": 3}
+LEVEL = {"core": 0, "_families": 1, "api": 2, "scale": 3}
 PUBLIC = {
     *(
         "Bounds",
@@ -67,9 +67,13 @@ def test_imports_point_downward(file):
         assert LEVEL[target] <= LEVEL[part[0]], f"{file} imports {name}, which stands above it"
 
 
+def folders(where: Path) -> set[str]:
+    return {f.name for f in where.iterdir() if f.is_dir() and f.name != "__pycache__"}
+
+
 def test_every_folder_has_a_layer():
-    folders = {f.name for f in PACKAGE.iterdir() if f.is_dir() and f.name != "__pycache__"}
-    assert folders <= set(LEVEL)
+    assert folders(PACKAGE) <= set(LEVEL)
+    assert folders(PACKAGE / "_families") <= FAMILIES
 
 
 def test_the_core_knows_no_algorithm_and_no_door():
@@ -214,7 +218,7 @@ def test_runtime_needs_jax_and_numpy_and_nothing_else():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.match(r"[A-Za-z0-9_-]+", d)[0] for d in project["dependencies"]}
     assert names == {"jax", "jaxlib", "numpy"}
-    extras = {"linear/host.py": {"highspy"}}  # an optional extra, imported where it is called
+    extras = {"_families/linear/host.py": {"highspy"}}  # an optional extra, imported where it is called
     for file in FILES:
         foreign = {name.split(".")[0] for name in imported(file)} - {"jaxopt_lite"} - set(sys.stdlib_module_names)
         assert foreign - extras.get(file.relative_to(PACKAGE).as_posix(), set()) <= names, file

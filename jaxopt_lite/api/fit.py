@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.core import Tracer
 
+from jaxopt_lite._families.lsq import losses, solution
 from jaxopt_lite.api.methods.row import Row, refuse
 from jaxopt_lite.api.oracles.residual import close_loss, residual_oracle
 from jaxopt_lite.api.pose import Posed, pose, read_settings
 from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, number
-from jaxopt_lite.lsq import losses, solution
 
 _REFUSED = {
     "bounds": "method {method!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.",

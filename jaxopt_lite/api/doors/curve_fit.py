@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxopt_lite._families.lsq.uncertainty import fitted
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.drive import fields_of
 from jaxopt_lite.api.fit import Asked, pose_fit
@@ -28,7 +29,6 @@ from jaxopt_lite.api.result import in_short, in_words, make_result
 from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, told_of_narrowing
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.status import BUDGET, PRECISION
-from jaxopt_lite.lsq.uncertainty import fitted
 
 KEYWORDS = (*Asked._fields, "maxfev")
 

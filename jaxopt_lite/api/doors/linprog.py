@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.core import Tracer
 
+from jaxopt_lite._families.linear import highs
+from jaxopt_lite._families.linear.program import LinearProgram
+from jaxopt_lite._families.linear.solution import following
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.drive import fields_of
 from jaxopt_lite.api.pose import Posed, pose, read_settings
@@ -14,9 +17,6 @@ from jaxopt_lite.api.reading.program import read_program, read_sparse
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.telling import show, told_of_narrowing
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.linear import highs
-from jaxopt_lite.linear.program import LinearProgram
-from jaxopt_lite.linear.solution import following
 
 
 class Constraint(NamedTuple):
@@ -92,10 +92,10 @@ def linprog(
     -----
     Every verdict is proved on the program as it was given, without scaling or presolve: 0 by primal and dual feasibility and
     the gap at `tol`, 2 by a Farkas ray, 3 by a feasible point and a direction. Errors are told in units that the data have
-    (`linear/certificate.py`), so that no verdict depends on the units of rows, columns, costs or right sides. A program
-    that is infeasible, or unbounded, by less than `tol` excuses has an answer at `tol`, and is solved. 'highs' is held to
-    the same certificate at 1e-6, ten times HiGHS's own tolerances; what it claims without that is status 4. With integer
-    variables its point is tested, and the verdict is HiGHS's.
+    (`_families/linear/certificate.py`), so that no verdict depends on the units of rows, columns, costs or right sides. A
+    program that is infeasible, or unbounded, by less than `tol` excuses has an answer at `tol`, and is solved. 'highs' is
+    held to the same certificate at 1e-6, ten times HiGHS's own tolerances; what it claims without that is status 4. With
+    integer variables its point is tested, and the verdict is HiGHS's.
 
     fun has derivatives with respect to all operands, exactly so from the multipliers; x and the marginals have them where
     the solution is a nondegenerate vertex, and NaN elsewhere. A lane without success has NaN derivatives.

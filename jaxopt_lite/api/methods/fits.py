@@ -2,9 +2,9 @@
 
 import functools
 
+from jaxopt_lite._families.lsq import dogbox, lm, trf
 from jaxopt_lite.api.methods.row import Row
 from jaxopt_lite.core.batching import Schedule
-from jaxopt_lite.lsq import dogbox, lm, trf
 
 UNLIMITED = (1 << 31) - 1  # iterations; the budget of a fit is its evaluations
 

@@ -1,8 +1,8 @@
 """The methods of `linprog` that are programs of JAX; HiGHS has no row, for it runs on the host."""
 
+from jaxopt_lite._families.linear import interior_point, simplex
 from jaxopt_lite.api.methods.row import Row
 from jaxopt_lite.core.batching import Schedule
-from jaxopt_lite.linear import interior_point, simplex
 
 LINPROG = (
     Row(

@@ -2,9 +2,9 @@
 
 import functools
 
+from jaxopt_lite._families.bounded import lbfgsb, tnc
+from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
 from jaxopt_lite.api.methods.row import Row
-from jaxopt_lite.bounded import lbfgsb, tnc
-from jaxopt_lite.line_search import bfgs, cg, newton_cg
 
 _BOXED = functools.partial(
     Row,

@@ -2,9 +2,7 @@
 
 import functools
 
-from jaxopt_lite.api.methods.row import Row
-from jaxopt_lite.core.batching import Schedule
-from jaxopt_lite.scalar import (
+from jaxopt_lite._families.scalar import (
     bisect,
     bounded,
     bracket,
@@ -18,6 +16,8 @@ from jaxopt_lite.scalar import (
     secant,
     toms748,
 )
+from jaxopt_lite.api.methods.row import Row
+from jaxopt_lite.core.batching import Schedule
 
 # A turn's overhead is a large part of its cost: of 1e6 lanes each took 0.29 us by brent in 256 at once, 0.23 in 4,096, and
 # 0.41 and 0.33 by bounded.

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxopt_lite._families.linear.program import LinearProgram
 from jaxopt_lite.api.reading.bounds import check_sides, pair_of
 from jaxopt_lite.core.layout import FLOATS
-from jaxopt_lite.linear.program import LinearProgram
 
 
 def read_program(c: Any, A_ub: Any, b_ub: Any, A_eq: Any, b_eq: Any, bounds: Any) -> LinearProgram:
