@@ -27,6 +27,7 @@ PUBLIC = {
         "OptimizeResult",
         "OptimizeWarning",
         "RootResults",
+        "Status",
         "Stepper",
         "compiler_options",
         "curve_fit",
