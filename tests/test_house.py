@@ -20,13 +20,14 @@ FAMILIES = {
     *("line_search", "scalar", "trust_region", "bounded", "derivative_free"),
     *("constrained", "lsq", "roots", "linear"),
 }
-LEVEL = {"core": 0} | dict.fromkeys(FAMILIES, 1) | {"api": 2, "scale": 3}
+LEVEL = {"core": 0, "_families": 1, "api": 2, "scale": 3}
 PUBLIC = {
     *(
         "Bounds",
         "OptimizeResult",
         "OptimizeWarning",
         "RootResults",
+        "Status",
         "Stepper",
         "compiler_options",
         "curve_fit",
@@ -67,14 +68,50 @@ def test_imports_point_downward(file):
         assert LEVEL[target] <= LEVEL[part[0]], f"{file} imports {name}, which stands above it"
 
 
+def folders(where: Path) -> set[str]:
+    return {f.name for f in where.iterdir() if f.is_dir() and f.name != "__pycache__"}
+
+
 def test_every_folder_has_a_layer():
-    folders = {f.name for f in PACKAGE.iterdir() if f.is_dir() and f.name != "__pycache__"}
-    assert folders <= set(LEVEL)
+    assert folders(PACKAGE) <= set(LEVEL)
+    assert folders(PACKAGE / "_families") <= FAMILIES
 
 
-def test_the_core_knows_no_algorithm():
+def test_the_core_knows_no_algorithm_and_no_door():
     for file in (PACKAGE / "core").glob("*.py"):
         assert not [n for n in imported(file) if n.startswith("jaxopt_lite") and not n.startswith("jaxopt_lite.core")], file
+
+
+API = PACKAGE / "api"
+each_file_of_api = pytest.mark.parametrize("file", sorted(API.rglob("*.py")), ids=lambda f: str(f.relative_to(API)))
+
+
+@each_file_of_api
+def test_nothing_opens_a_door_from_inside(file):
+    """What two doors share stands behind both of them: no door imports another, and nothing behind them imports one."""
+    assert not [name for name in imported(file) if name.startswith("jaxopt_lite.api.doors")]
+
+
+@pytest.mark.parametrize("room", ["methods", "oracles", "reading"])
+def test_rooms_know_only_rooms(room):
+    for file in (API / room).glob("*.py"):
+        known = {name.split(".")[2] for name in imported(file) if name.startswith("jaxopt_lite.api.")}
+        assert known <= {"methods", "oracles", "reading"}, file
+
+
+def called(file: Path) -> set[str]:
+    """The names of all that a file calls: f of f(x), and of a.f(x)."""
+    calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    return {f.id if isinstance(f, ast.Name) else f.attr for f in calls if isinstance(f, ast.Name | ast.Attribute)}
+
+
+def test_only_pose_makes_plans_and_calls():
+    assert [file for file in FILES if {"Plan", "Call"} & called(file)] == [API / "pose.py"]
+
+
+def test_only_pose_reads_options():
+    reading = {f"jaxopt_lite.core.options.{name}" for name in ("read", "traced", "evaluations")}
+    assert [file for file in FILES if reading & set(imported(file))] == [API / "pose.py"]
 
 
 def test_public_names_are_the_frozen_list():
@@ -182,7 +219,7 @@ def test_runtime_needs_jax_and_numpy_and_nothing_else():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.match(r"[A-Za-z0-9_-]+", d)[0] for d in project["dependencies"]}
     assert names == {"jax", "jaxlib", "numpy"}
-    extras = {"linear/host.py": {"highspy"}}  # an optional extra, imported where it is called
+    extras = {"_families/linear/host.py": {"highspy"}}  # an optional extra, imported where it is called
     for file in FILES:
         foreign = {name.split(".")[0] for name in imported(file)} - {"jaxopt_lite"} - set(sys.stdlib_module_names)
         assert foreign - extras.get(file.relative_to(PACKAGE).as_posix(), set()) <= names, file

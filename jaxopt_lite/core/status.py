@@ -6,21 +6,70 @@ A method that believes something which it cannot prove by the tolerance that was
 loop a certificate (`core/certificate.py`) decides between that status and NUMERICAL; no result ever shows a claim.
 """
 
+from enum import IntEnum
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
-RUNNING = -1
-CONVERGED = 0
-BUDGET = 1
-INFEASIBLE = 2
-UNBOUNDED = 3
-NUMERICAL = 4
-NOT_FINITE = 5
-STOPPED = 6
-BAD_INPUT = 7
-PRECISION = 8
+
+class Status(IntEnum):
+    """How a lane ended, by name: ``result.status == Status.CONVERGED``, for one problem or for a batch.
+
+    Attributes
+    ----------
+    RUNNING : int
+        -1. Of a `stepper` alone: more points are to be asked for and told.
+    CONVERGED : int
+        0. The optimality measure is within the tolerance that was asked for: a success.
+    BUDGET : int
+        1. The budget of iterations or evaluations is spent.
+    INFEASIBLE : int
+        2. No point satisfies the constraints.
+    UNBOUNDED : int
+        3. The objective decreases without limit.
+    NUMERICAL : int
+        4. No further progress could be made, and the point is not known to be stationary.
+    NOT_FINITE : int
+        5. The function gave NaN or infinity where a finite value is needed.
+    STOPPED : int
+        6. Stopped by the callback.
+    BAD_INPUT : int
+        7. The data of this lane are contradictory or outside of the domain.
+    PRECISION : int
+        8. The tolerance that was asked for is below what the dtype resolves here: a success.
+
+    Examples
+    --------
+    >>> from jaxopt_lite import Status, minimize
+    >>> result = minimize(lambda x: (x - 1.0) ** 2, 0.0)
+    >>> bool(result.status == Status.CONVERGED), Status(int(result.status)).name
+    (True, 'CONVERGED')
+    """
+
+    RUNNING = -1
+    CONVERGED = 0
+    BUDGET = 1
+    INFEASIBLE = 2
+    UNBOUNDED = 3
+    NUMERICAL = 4
+    NOT_FINITE = 5
+    STOPPED = 6
+    BAD_INPUT = 7
+    PRECISION = 8
+
+
+# The same as plain ints, for traced code.
+RUNNING = int(Status.RUNNING)
+CONVERGED = int(Status.CONVERGED)
+BUDGET = int(Status.BUDGET)
+INFEASIBLE = int(Status.INFEASIBLE)
+UNBOUNDED = int(Status.UNBOUNDED)
+NUMERICAL = int(Status.NUMERICAL)
+NOT_FINITE = int(Status.NOT_FINITE)
+STOPPED = int(Status.STOPPED)
+BAD_INPUT = int(Status.BAD_INPUT)
+PRECISION = int(Status.PRECISION)
 CLAIM = 16
 
 

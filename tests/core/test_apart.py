@@ -10,7 +10,7 @@ from jax import lax
 
 from jaxopt_lite import minimize
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.minimize import plan_call
+from jaxopt_lite.api.pose import pose_minimum
 from jaxopt_lite.core import apart
 from jaxopt_lite.core.apart import anywhere, in_parts
 from jaxopt_lite.core.program import _program
@@ -46,8 +46,8 @@ X = np.array([50.0, 20.0, 1.5])
 @pytest.mark.parametrize("form", FORMS)
 def test_the_dearest_operations_stand_once_in_a_compiled_turn(row, form):
     """Of what value, gradient and a product of the Hessian need, which is one exp and three pow a term."""
-    plan, call = plan_call(row, FORMS[form], X, (), None, None, None, None, {})
-    compiled = _program(plan).plain._call.lower(call).compile(compiler_options=QUICK).as_text()
+    posed = pose_minimum(row, FORMS[form], X)
+    compiled = _program(posed.plan).plain._call.lower(posed.call).compile(compiler_options=QUICK).as_text()
     terms = TERMS if form == "by terms" else 1
     assert written(compiled, "exponential") == terms
     assert terms <= written(compiled, "power") <= 3 * terms + 5

@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxopt_lite._families.line_search.bfgs import BFGSData
 from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.function import Arguments, close
 from jaxopt_lite.core.loop import Budget, Operands
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.protocol import Need
 from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NUMERICAL, PRECISION
-from jaxopt_lite.line_search.bfgs import BFGSData
 
 SUCCESS = (CONVERGED, PRECISION)
 GIVEN_UP, CLAIMED, SHORT = CLAIM + NUMERICAL, CLAIM + PRECISION, CLAIM + CONVERGED

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite.api.close import scalar_oracle
+from jaxopt_lite._families.scalar.bounded import BoundedData
+from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.implicit import constant, interval, solve_regular, stationary, tangents, value_alone
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.protocol import Need
 from jaxopt_lite.core.status import BUDGET, CONVERGED, MESSAGES, PRECISION, is_success
-from jaxopt_lite.scalar.bounded import BoundedData
 from tests.core.tolerance import DTYPES, assert_close
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)

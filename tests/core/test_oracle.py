@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize._numdiff import approx_derivative
 
-from jaxopt_lite.api.close import scalar_oracle
+from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.core.function import Arguments, close
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.oracle import SCHEMES, Oracle, Traced

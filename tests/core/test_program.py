@@ -11,7 +11,7 @@ import pytest
 import jaxopt_lite
 from jaxopt_lite import compiler_options, minimize, minimize_scalar
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.minimize import plan_call
+from jaxopt_lite.api.pose import pose_minimum
 from jaxopt_lite.core import program
 from jaxopt_lite.core.program import _program, is_plain, under_jit
 from tests.core.tolerance import assert_close
@@ -22,8 +22,9 @@ BFGS = methods.find(methods.MINIMIZE, "BFGS", "minimize")
 START = np.ones(2)
 
 
-def planned(fun=None, x0=START, args=(), **options):
-    return plan_call(BFGS, fun or (lambda x: jnp.sum(x * x)), x0, args, None, None, None, options.pop("tol", None), options)
+def planned(fun=None, x0=START, args=(), tol=None, **options):
+    posed = pose_minimum(BFGS, fun or (lambda x: jnp.sum(x * x)), x0, args, options, tol)
+    return posed.plan, posed.call
 
 
 def bowl(center):

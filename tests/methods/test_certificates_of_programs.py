@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from jaxopt_lite import linprog
-from jaxopt_lite.linear import certificate, highs
-from jaxopt_lite.linear.program import LinearProgram, Ranged
+from jaxopt_lite._families.linear import certificate, highs
+from jaxopt_lite._families.linear.program import LinearProgram, Ranged
 from tests.audit import linear as audit
 
 LANES = 40

@@ -7,8 +7,8 @@ import pytest
 import scipy.optimize
 
 from jaxopt_lite import minimize, rosen, rosen_der, stepper
-from jaxopt_lite.line_search import cg
-from jaxopt_lite.line_search.descent import Step
+from jaxopt_lite._families.line_search import cg
+from jaxopt_lite._families.line_search.descent import Step
 from tests.core.tolerance import DTYPES
 
 START = np.array([-1.2, 1.0, -0.5, 0.8])

@@ -7,7 +7,7 @@ import pytest
 import scipy.optimize
 
 from jaxopt_lite import Bounds, minimize, rosen
-from jaxopt_lite.bounded import memory
+from jaxopt_lite._families.bounded import memory
 from tests import tolerances
 from tests.problems.bounded_variants import BOXED
 

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from jaxopt_lite import linprog
-from jaxopt_lite.linear import highs
-from jaxopt_lite.linear.program import LinearProgram
+from jaxopt_lite._families.linear import highs
+from jaxopt_lite._families.linear.program import LinearProgram
 
 FOLDER = Path(os.environ.get("JAXOPT_LITE_NETLIB", Path(__file__).parents[3] / "shared" / "data" / "netlib_lp"))
 INDEX = json.loads((FOLDER / "index.json").read_text()) if (FOLDER / "index.json").exists() else []

@@ -7,7 +7,7 @@ import pytest
 import scipy.optimize
 
 from jaxopt_lite import minimize, rosen, rosen_hess, rosen_hess_prod, stepper
-from jaxopt_lite.line_search.newton_cg import advance
+from jaxopt_lite._families.line_search.newton_cg import advance
 from tests.core.tolerance import DTYPES, primitives
 
 START = np.array([-1.2, 1.0])

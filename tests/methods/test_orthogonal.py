@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite.lsq.orthogonal import UNROLLED, covariance, factor
+from jaxopt_lite._families.lsq.orthogonal import UNROLLED, covariance, factor
 from tests.tolerances import eps
 
 M = 30

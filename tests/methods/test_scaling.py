@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite.linear.scaling import exact_power, power_of_two, ruiz
+from jaxopt_lite._families.linear.scaling import exact_power, power_of_two, ruiz
 
 dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 

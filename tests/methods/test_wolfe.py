@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxopt_lite.line_search import wolfe
+from jaxopt_lite._families.line_search import wolfe
 from tests.core.tolerance import DTYPES
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.__name__)

@@ -1,0 +1,111 @@
+"""What follows from the solution of a least-squares problem: one evaluation there, SciPy's fields, and the certificate."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite._families.lsq.orthogonal import Factor, factor, lengths
+from jaxopt_lite.core import certificate
+from jaxopt_lite.core.dense import matvec, norm
+from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.oracle import Measured, Oracle
+from jaxopt_lite.core.status import NUMERICAL, is_success
+
+RAN_AWAY = 100.0  # times the size of its start: a parameter so far from it that nothing feels is on a plateau
+
+
+def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
+    """cost, fun (the residuals), jac and grad (as the loss sees them), optimality, active_mask; the status, certified."""
+    x, data = solved["x"], operands.data
+    at = oracle.measured(x, operands.function)
+    grad = matvec(at.jacobian.T, at.weighed)
+    scaled, mask = grad, jnp.zeros(x.shape, jnp.int32)
+    if data.lower is not None:
+        scaled, mask = grad * distance(x, grad, data.lower, data.upper), active(x, data.lower, data.upper)
+    pushed = bounds_that_hold(x, at, grad, data)
+    f = factor(at.jacobian * jnp.where(pushed.held, 0.0, 1.0)[None, :], at.weighed)
+    return {
+        "cost": at.cost,
+        "fun": at.residual,
+        "jac": at.jacobian,
+        "grad": grad,
+        "optimality": norm(scaled),
+        "active_mask": mask,
+        "status": certified(
+            solved["status"], x, at, grad, data, at.residual.shape[0], f, pushed, jnp.ones_like(x), operands.x0
+        ),
+    }
+
+
+def unknowns(x: Array, data: Any) -> Array | int:
+    """How many parameters are not fixed by bounds that meet."""
+    n = x.shape[0]
+    return n if data.lower is None else n - jnp.sum(data.lower == data.upper)
+
+
+class Pushed(NamedTuple):
+    """Variables that are pushed to a bound."""
+
+    held: Array  # (n,) bool: which they are
+    worth: Array  # () by how much the sum of squares would fall if they went there
+
+
+def bounds_that_hold(x: Array, at: Measured, grad: Array, data: Any) -> Pushed:
+    """A variable is held where its own step would cross its bound; on the way the cost falls by at most slope times way."""
+    if data.lower is None:
+        return Pushed(jnp.zeros(x.shape, bool), jnp.zeros((), x.dtype))
+    ahead = jnp.where(grad > 0, x - data.lower, jnp.where(grad < 0, data.upper - x, jnp.inf))
+    held = (ahead <= 0) | (jnp.sum(at.jacobian**2, axis=0) * ahead <= jnp.abs(grad)) | (data.lower == data.upper)
+    way = jnp.where(held & (data.lower != data.upper), jnp.maximum(ahead, 0.0), 0.0)
+    return Pushed(held, 2.0 * jnp.sum(jnp.where(way > 0, jnp.abs(grad) * way, 0.0)))
+
+
+def certified(
+    status: Array,
+    x: Array,
+    at: Measured,
+    grad: Array,
+    data: Any,
+    m: Array | int,
+    f: Factor,
+    pushed: Pushed,
+    felt: Array,
+    x0: Array,
+) -> Array:
+    """The status that the certificate gives the point; `m` data count, and `f` is the factorization that J has there.
+
+    A column that `f` leaves out because its parameter is not `felt` (0.0) counts by its own projection: what has lost its
+    slope on a plateau is not thereby at rest. Nor is one that has run away from its start until the residuals ceased to feel
+    it, unless nothing is left to fit: anything looks stationary where an exponential has decayed before the first datum.
+    """
+    J = at.jacobian
+    sizes = lengths(J)
+    cosines = jnp.where(pushed.held | (sizes == 0), 0.0, grad / jnp.where(sizes > 0, sizes, 1.0))
+    out = jnp.where(felt > 0, 0.0, cosines)
+    size = jnp.sqrt(2.0 * at.cost)
+    promise = certificate.Promise(
+        decrement=jnp.sqrt(jnp.sum((f.projected * f.kept) ** 2) + jnp.sum(out**2) + pushed.worth),
+        step=f.kept * matvec(f.inverse, f.projected * f.kept) / f.size,
+        x=x,
+        moved=sizes * x,
+        size=size,
+        slope=norm(cosines) / jnp.where(size > 0, size, 1.0),
+        freedom=m - unknowns(x, data),
+    )
+    noise = certificate.ROUNDINGS * jnp.finfo(x.dtype).eps * (size + norm(promise.moved, 2))
+    away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
+    plateau = jnp.any(away & (jnp.abs(promise.moved) <= noise)) & (size > noise)
+    judged = certificate.fit(status, promise, certificate.Asked(data.errors, data.ftol, data.xtol, data.gtol))
+    return jnp.where(plateau & is_success(judged), NUMERICAL, judged).astype(jnp.int32)
+
+
+def distance(x: Array, grad: Array, lower: Array, upper: Array) -> Array:
+    """Coleman and Li's v (n,): the distance to the finite bound that steepest descent goes to, 1 where there is none."""
+    down, up = (grad > 0) & jnp.isfinite(lower), (grad < 0) & jnp.isfinite(upper)
+    return jnp.where(down, x - jnp.where(down, lower, 0.0), jnp.where(up, jnp.where(up, upper, 0.0) - x, 1.0))
+
+
+def active(x: Array, lower: Array, upper: Array) -> Array:
+    """-1 where x is at its lower bound, 1 at its upper one, 0 elsewhere, (n,) int32."""
+    return jnp.where(x <= lower, -1, jnp.where(x >= upper, 1, 0)).astype(jnp.int32)

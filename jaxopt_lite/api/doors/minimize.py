@@ -1,0 +1,148 @@
+"""`minimize`: SciPy's front door to the minimization of a scalar function of several variables."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jaxopt_lite.api import methods
+from jaxopt_lite.api.drive import solve
+from jaxopt_lite.api.pose import pose_minimum
+from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.api.telling import told_of_narrowing
+
+
+def minimize(
+    fun: Callable,
+    x0: Any,
+    args: Any = (),
+    method: str | Callable | None = None,
+    jac: Callable | str | bool | None = None,
+    hess: Callable | None = None,
+    hessp: Callable | None = None,
+    bounds: Any = None,
+    constraints: Any = (),
+    tol: Any = None,
+    callback: Callable | None = None,
+    options: dict[str, Any] | None = None,
+) -> OptimizeResult:
+    """Minimize a scalar function of one or more variables.
+
+    Pure: it can be called eagerly, under `jax.jit`, under `jax.vmap` (a batch whose finished lanes take the next
+    problem from a queue) and be differentiated: `x` and `fun` have derivatives with respect to everything that `fun`
+    captures or is given in `args`.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> scalar`` of the dtype of x, written with JAX. Traced once a compile.
+    x0 : array or pytree of floats
+        The start. A list of numbers is an array. Traced; integers are promoted to the default float.
+    args : tuple
+        More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
+        recompile; bools, strings and other objects are static.
+    method : str, callable or None
+        'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'CG', nonlinear conjugate
+        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A callable is called as
+        ``method(fun, x0, args, **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and
+        callback.
+    jac : callable, bool, str or None
+        None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
+        (value, gradient); '2-point', '3-point', 'cs': finite differences, whose error the status does not know: `gtol` is
+        then tested on them. In float32 they are of little use.
+    hess, hessp : callable or None
+        ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them: Newton-CG, TNC. None: autodiff.
+    bounds : Bounds, sequence of pairs, or (n, 2) array, optional
+        For 'L-BFGS-B' and 'TNC': `Bounds`, or one (min, max) for each variable, None where there is no bound. Traced. The
+        function is never evaluated outside, equal bounds fix a variable, and a start outside is clipped.
+    constraints : None
+        No method of this version takes them.
+    tol : float, optional
+        Sets the method's own tolerance, gtol. Traced.
+    callback : callable or None
+        ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
+        raising StopIteration (status 6). The run is then driven from the host: eager calls only, one problem at a time.
+    options : dict, optional
+        Options of the method (see `show_options`), and of all methods: `maxiter`, `maxfev`, `lanes` (width of a batch;
+        0 is one lane a problem) and `turns_per_refill`. Numbers are traced.
+
+    Returns
+    -------
+    OptimizeResult
+        With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS: an array; L-BFGS-B: an operator with
+        `@` and `todense()`; NaN where nothing was learnt of it, as at the start); nhev (Newton-CG, TNC: each evaluation
+        gives fun, gradient and a product together). `x` and `jac` have the structure of x0.
+
+    Raises
+    ------
+    ValueError
+        Bounds that do not fit x, crossed ones or NaN among known ones. Unknown method or option, a number out of its
+        range, `fun` not scalar, a derivative of another shape than x.
+    TypeError
+        x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace, or for Newton-CG and TNC
+        cannot derive twice where neither hess nor hessp is given.
+
+    Notes
+    -----
+    Statuses that can occur: 0, 1, 3, 4, 5, 6, 7 (crossed bounds in a lane), 8 (`OptimizeResult`). A hard problem never
+    raises: its lane has a status, and the best finite point that was evaluated. Derivatives are NaN in lanes that failed.
+
+    0 means that the gradient is within gtol. What a method believes beyond that is decided after the run by the exact Newton
+    step at its point, from second derivatives of `fun`: 8 where the decrease that is still to be had is rounding, else 4.
+    What is refused may go on by a few Newton steps. All of their evaluations are counted and bounded by `maxfev`.
+
+    Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
+    2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success of its own (8).
+    Newton-CG's success means a gradient within gtol, where SciPy's means a short step.
+
+    References
+    ----------
+    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: sections 6.1 and 7.1.
+    W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions, and the direction of CG.
+
+    Examples
+    --------
+    >>> import jax, jax.numpy as jnp
+    >>> from jaxopt_lite import minimize, rosen
+    >>> res = minimize(rosen, jnp.array([1.3, 0.7, 0.8, 1.9, 1.2]))
+    >>> bool(res.success), bool(jnp.allclose(res.x, 1.0, atol=1e-2))
+    (True, True)
+
+    A batch, and the derivative of a solution:
+
+    >>> solve = lambda a: minimize(lambda x: jnp.sum((x - a) ** 4 + (x - a) ** 2), jnp.zeros(2)).x
+    >>> jax.vmap(solve)(jnp.arange(3.0)).shape
+    (3, 2)
+    >>> print(jax.jacobian(solve)(2.0).round(3))
+    [1. 1.]
+    """
+    if callable(method):
+        keywords = {"jac": jac, "hess": hess, "hessp": hessp, "bounds": bounds}
+        keywords |= {"constraints": constraints, "callback": callback} | ({} if tol is None else {"tol": tol})
+        return method(fun, x0, args if isinstance(args, tuple) else (args,), **(keywords | (options or {})))
+    constrained = constraints is not None and (not isinstance(constraints, tuple | list) or len(constraints) > 0)
+    row = _choose(method, bounds is not None, constrained)
+    given = {"bounds": bounds is not None, "constraints": constrained, "jac": jac is not None and jac is not False}
+    given |= {"hess": hess is not None, "hessp": hessp is not None}
+    methods.refuse(row, _REFUSED, methods.MINIMIZE, **given)
+    told_of_narrowing(x0=x0, args=args, bounds=bounds)
+    return solve(pose_minimum(row, fun, x0, args, options, tol, bounds, jac=jac, hess=hess, hessp=hessp), callback)
+
+
+_REFUSED = dict.fromkeys(
+    ("bounds", "constraints"),
+    "{keyword} are given, but method {method!r} cannot handle {keyword}; {remedy}, or leave them out.",
+) | dict.fromkeys(
+    ("jac", "hess", "hessp"),
+    "{keyword} is given, but method {method!r} does not use it; leave it out.",
+)
+
+
+def _choose(method: str | None, bounded: bool, constrained: bool) -> methods.Row:
+    """The row of the method; SciPy's choice where none is named."""
+    if method is None and constrained:
+        raise ValueError(
+            "constraints are given and no method: SciPy's rule takes 'SLSQP', which this version does not have. "
+            f"Known methods: {', '.join(row.name for row in methods.MINIMIZE)}; none of them takes constraints."
+        )
+    if method is None:
+        method = "L-BFGS-B" if bounded else "BFGS"
+    return methods.find(methods.MINIMIZE, method, "minimize")

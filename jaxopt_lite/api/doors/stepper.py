@@ -1,0 +1,215 @@
+"""A method driven by hand: for objectives that JAX cannot trace, and for loops that are somebody else's."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite.api import methods
+from jaxopt_lite.api.pose import Posed, pose, read_settings
+from jaxopt_lite.api.reading.bounds import read_bounds
+from jaxopt_lite.api.reading.points import interval_or_bracket, read_points, stand_in, start_of
+from jaxopt_lite.api.result import OptimizeResult, as_root, make_result
+from jaxopt_lite.core import loop
+from jaxopt_lite.core.layout import Layout, parse
+from jaxopt_lite.core.program import Call, Plan, present, public
+from jaxopt_lite.core.protocol import Answer, Method, Need
+from jaxopt_lite.core.status import RUNNING, decided
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class StepState:
+    """Where a method that is driven by hand stands: a pytree; its parts are the method's own business."""
+
+    run: loop.Run
+    data: Any
+    budget: loop.Budget
+    method: Method = dataclasses.field(metadata={"static": True})
+    layout: Layout = dataclasses.field(metadata={"static": True})
+
+    @property
+    def status(self) -> Array:
+        """() int32: -1 while running, else how it ended (`OptimizeResult.status`)."""
+        return decided(self.run.status)  # nothing can be proved from values that are told
+
+
+class Stepper(NamedTuple):
+    """A method as four pure functions; each is jitted, and composes with `jit`, `vmap` and `scan`.
+
+    Attributes
+    ----------
+    init : callable
+        ``init(x0) -> state``; evaluates nothing. For a method of `minimize_scalar`: ``init()``.
+    ask : callable
+        ``ask(state) -> x``: the point to evaluate next, in the structure of x0. For a method with Hessian-vector products
+        ``ask(state) -> (x, p)``, both in that structure.
+    tell : callable
+        ``tell(state, fun, grad=None, hvp=None) -> state``: the value there, and in the structure of x the gradient and the
+        Hessian times p where the method needs them. A state that has ended is returned as it is.
+    result : callable
+        ``result(state) -> OptimizeResult``, at any time; status -1 while running.
+    done : callable
+        ``done(state) -> () bool``.
+    """
+
+    init: Callable[..., StepState]
+    ask: Callable[[StepState], Any]
+    tell: Callable[..., StepState]
+    result: Callable[[StepState], OptimizeResult]
+    done: Callable[[StepState], Array]
+
+
+def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None, bracket: Any = None) -> Stepper:
+    """A method of `minimize`, `minimize_scalar` or `root_scalar` to be asked for points and told values.
+
+    The same machine as behind `minimize`: counters, budgets, statuses and the best point are kept alike.
+
+    Parameters
+    ----------
+    method : str
+        A method of `minimize`, `minimize_scalar` or, but for 'halley', `root_scalar`.
+    bounds : optional
+        As for `minimize`, for its methods that take bounds; the interval, a pair of floats, for 'bounded'; the bracket for
+        a root finder in one.
+    options : dict, optional
+        As for `minimize`, `minimize_scalar` or `root_scalar`.
+    bracket : sequence of two or three floats, optional
+        As for `minimize_scalar`, for 'brent' and 'golden'; as for `root_scalar`, where `bounds` says the same.
+
+    Returns
+    -------
+    Stepper
+        The functions `init`, `ask`, `tell`, `result` and `done`.
+
+    Raises
+    ------
+    ValueError
+        Unknown method or option; bounds missing, bounds or a bracket given to a method without.
+
+    Examples
+    --------
+    An objective in NumPy, with its gradient:
+
+    >>> import numpy as np
+    >>> from jaxopt_lite import stepper
+    >>> opt = stepper("BFGS")
+    >>> state = opt.init(np.array([3.0, -1.0]))
+    >>> while not opt.done(state):
+    ...     x = np.asarray(opt.ask(state))
+    ...     state = opt.tell(state, np.sum((x - 1.0) ** 2), 2.0 * (x - 1.0))
+    >>> res = opt.result(state)
+    >>> print(res.x.round(3), bool(res.success))
+    [1. 1.] True
+    """
+    row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *_ROOTS), method, "stepper")
+    if row in _ROOTS:
+        return _root_stepper(row, bounds if bracket is None else bracket, options)
+    points = interval_or_bracket(row, bounds, bracket) if row in methods.MINIMIZE_SCALAR else None
+    if points is None:
+        methods.refuse(row, _REFUSED, bracket=bracket is not None, bounds=bounds is not None)
+
+    def init(x0: Any = None) -> StepState:
+        if x0 is None and points is None:
+            raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
+        start, layout = parse(x0 if points is None else start_of(points))
+        settings = read_settings(row, layout.size, options)
+        box = None if points is not None or bounds is None else read_bounds(bounds, layout)
+        data = (points or {}) | ({} if box is None else {"bounds": box})
+        return _begin(pose(settings, settings.build(box is not None), layout, start, data=data))
+
+    return Stepper(init, _ask, _tell, _result, lambda state: state.status != RUNNING)
+
+
+_ROOTS = tuple(row for row in methods.ROOT_SCALAR if row.name != "halley")  # tell has no place for a second derivative
+_REFUSED = {
+    "bracket": "bracket is given, but method {method!r} takes none; leave it out.",
+    "bounds": "bounds are given, but method {method!r} cannot handle bounds; leave them out.",
+}
+_REFUSED_BY_ROOTS = {"bracket": "bounds are given, but method {method!r} would leave them; leave them out."}
+
+
+def _root_stepper(row: methods.Row, bracket: Any, options: dict[str, Any] | None) -> Stepper:
+    """A root finder by hand: in a bracket, or from a start."""
+    if bracket is None and "x0" not in row.takes:
+        raise ValueError(f"bounds are not given, and method {row.name!r} needs a bracket; give bounds=(a, b).")
+    methods.refuse(row, _REFUSED_BY_ROOTS, bracket=bracket is not None)
+
+    def init(x0: Any = None) -> StepState:
+        if x0 is None and bracket is None:
+            raise ValueError(f"x0 is not given, and method {row.name!r} needs a start; call init(x0).")
+        points = read_points(bracket, x0)
+        start, layout = parse(stand_in(points))
+        settings = read_settings(row, 1, options)
+        return _begin(pose(settings, settings.build(bracket is not None), layout, start, data=points))
+
+    return Stepper(init, _ask, _tell, lambda state: as_root(_result(state)), lambda state: state.status != RUNNING)
+
+
+def _begin(posed: Posed) -> StepState:
+    """The state before the first point. The user's function stays with the user: the plan has none."""
+    return _init(posed.plan, posed.call)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _init(plan: Plan, call: Call) -> StepState:
+    x0 = plan.layout.ravel(call.x0)
+    data = plan.prepare(call.options, x0)
+    turns = jnp.iinfo(jnp.int32).max if call.maxfev is None else jnp.maximum(1, call.maxfev)
+    budget = loop.Budget(jnp.asarray(call.maxiter, jnp.int32), jnp.asarray(turns, jnp.int32))
+    return StepState(loop.begin(plan.method, x0, data), data, budget, plan.method, plan.layout)
+
+
+@jax.jit
+def _ask(state: StepState) -> Any:
+    query = state.method.ask(state.run.state, state.data)
+    point = state.layout.unravel(query.x)
+    if state.method.needs is not Need.HVP:
+        return point
+    assert query.vector is not None
+    return point, state.layout.unravel(query.vector)
+
+
+_TOLD = {Need.VALUE: (), Need.GRADIENT: ("grad",), Need.JACOBIAN: ("grad",), Need.HVP: ("grad", "hvp")}  # besides fun
+
+
+def _tell(state: StepState, fun: Any, grad: Any = None, hvp: Any = None) -> StepState:
+    name, wanted = state.method.name, _TOLD[state.method.needs]
+    call = f"call tell({', '.join(('state', 'fun', *wanted))})."
+    for part, given in (("grad", grad), ("hvp", hvp)):
+        if part in wanted and given is None:
+            raise ValueError(f"{part} is not given, and method {name!r} needs it; {call}")
+        if part not in wanted and given is not None:
+            raise ValueError(f"{part} is given, but method {name!r} does not use it; {call}")
+    if jnp.size(fun) != 1:
+        raise ValueError(f"fun has shape {jnp.shape(fun)}; tell a scalar.")
+    return _told(state, fun, grad, hvp)
+
+
+@jax.jit
+def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
+    layout = state.layout
+    value = jnp.asarray(fun).reshape(()).astype(layout.dtype)
+    vector = lambda given, name: None if given is None else layout.ravel_like(given, name)
+    slope = vector(grad, "grad")
+    answer = Answer(fun=value, grad=slope, hvp=vector(hvp, "hvp"))
+    if state.method.needs is Need.JACOBIAN:  # of a root finder: one row
+        answer = Answer(fun=value, jacobian=None if slope is None else slope[None])
+    query = state.method.ask(state.run.state, state.data)
+    run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
+    status = decided(loop.finish(state.method, run, state.data)["status"])  # there is no function to prove a claim with
+    return dataclasses.replace(state, run=run._replace(status=status))
+
+
+@jax.jit
+def _fields(state: StepState) -> dict[str, Any]:
+    raw = loop.finish(state.method, state.run, state.data)
+    return present(state.layout, public(raw), 1, state.method.needs)
+
+
+def _result(state: StepState) -> OptimizeResult:
+    return make_result(_fields(state))

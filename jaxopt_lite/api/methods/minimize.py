@@ -1,0 +1,51 @@
+"""The methods of `minimize`."""
+
+import functools
+
+from jaxopt_lite._families.bounded import lbfgsb, tnc
+from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
+from jaxopt_lite.api.methods.row import Row
+
+_BOXED = functools.partial(
+    Row,
+    tol=("gtol",),
+    takes=frozenset({"jac", "bounds"}),
+    maxiter=lambda n: 15_000,
+)
+MINIMIZE = (
+    Row(
+        name="BFGS",
+        build=bfgs.build,
+        prepare=bfgs.prepare,
+        options=bfgs.OPTIONS,
+        tol=("gtol",),
+        takes=frozenset({"jac"}),
+        maxiter=lambda n: 200 * n,
+    ),
+    Row(
+        name="CG",
+        build=cg.build,
+        prepare=cg.prepare,
+        options=cg.OPTIONS,
+        tol=("gtol",),
+        takes=frozenset({"jac"}),
+        maxiter=lambda n: 200 * n,
+    ),
+    Row(
+        name="Newton-CG",
+        build=newton_cg.build,
+        prepare=newton_cg.prepare,
+        options=newton_cg.OPTIONS,
+        tol=("gtol",),
+        takes=frozenset({"jac", "hess", "hessp"}),
+        maxiter=lambda n: 200 * n,
+    ),
+    _BOXED(name="L-BFGS-B", build=lbfgsb.build, prepare=lbfgsb.prepare, options=lbfgsb.OPTIONS),
+    _BOXED(
+        name="TNC",
+        build=tnc.build,
+        prepare=tnc.prepare,
+        options=tnc.OPTIONS,
+        takes=frozenset({"jac", "hess", "hessp", "bounds"}),
+    ),
+)

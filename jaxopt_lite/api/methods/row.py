@@ -1,0 +1,48 @@
+"""What a method is to a front door: a row of its table, and how a row is found by its name."""
+
+import difflib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxopt_lite.core.batching import Schedule
+from jaxopt_lite.core.options import Option
+from jaxopt_lite.core.protocol import Method
+
+
+class Row(NamedTuple):
+    """A method as a front door knows it."""
+
+    name: str  # as SciPy spells it
+    build: Callable[[dict[str, Any]], Method]  # from the static options; equal options, the same object
+    prepare: Callable[..., Any]  # (options, x0) -> data, inside the program
+    options: dict[str, Option]
+    tol: tuple[str, ...]  # options that `tol` sets
+    takes: frozenset[str]  # of jac, hess, hessp, bounds, bracket, constraints, loss, x0, x1, fprime, fprime2
+    maxiter: Callable[[int], int]  # default, from n
+    schedule: Schedule = Schedule()  # how a batch is driven, where the options of a call leave it open
+
+
+def find(table: tuple[Row, ...], method: Any, door: str, others: tuple[str, ...] = ()) -> Row:
+    """The row of a method by its name, in any case; raises ValueError listing the known ones, and `others` of the door."""
+    names = [*(row.name for row in table), *others]
+    if isinstance(method, str):
+        for row in table:
+            if row.name.lower() == method.lower():
+                return row
+        near = difflib.get_close_matches(method.lower(), [n.lower() for n in names], 1)
+        hint = f" Did you mean {names[[n.lower() for n in names].index(near[0])]!r}?" if near else ""
+        raise ValueError(f"unknown method {method!r} for {door}.{hint} Known methods: {', '.join(names)}.")
+    raise TypeError(f"method is {method!r}; give the name of a method ({', '.join(names)}) or a callable.")
+
+
+def refuse(row: Row, sentences: dict[str, str], table: tuple[Row, ...] = (), **given: bool) -> None:
+    """Raises ValueError for the first keyword that is given and that the method does not take: by its sentence.
+
+    A sentence may name the {keyword}, the {method}, the {takers} (methods of the table that take it), and a {remedy}.
+    """
+    for keyword, is_given in given.items():
+        if is_given and keyword not in row.takes:
+            takers = [other.name for other in table if keyword in other.takes]
+            remedy = f"use one of {', '.join(takers)}" if takers else "no method of this version does"
+            quoted = ", ".join(map(repr, takers))
+            raise ValueError(sentences[keyword].format(keyword=keyword, method=row.name, takers=quoted, remedy=remedy))
