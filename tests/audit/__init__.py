@@ -11,8 +11,8 @@ A module of this package is a part of the audit if it has
 and the runner finds it. A part whose families are many programs takes `part=(i, k)` as well: the i-th of k parts of them.
 All families of a row should be one compiled program, or few: a switch over the kinds of function is evaluated whole under
 vmap, and that is cheaper than a compilation. Data are rounded to the lane's dtype before anything is judged, and judged in
-float64 or longdouble. A judge must neither excuse a false claim nor accuse a true one: how it avoids both is in the docstring
-of its module.
+float64 or longdouble. A judge must neither excuse a false claim nor accuse a true one: how it avoids both is in the
+docstring of its module.
 """
 
 from collections.abc import Callable
