@@ -172,7 +172,13 @@ def by_group(test: Callable) -> Callable:
     """Parametrize a test by (case, group)."""
     rows = [(case, group) for case in OF_ONE_START for group in groups(case)]
     ids = [f"{case.name}-{'_'.join(map(str, np.atleast_1d(case.group_of(group[0]))))}" for case, group in rows]
-    return pytest.mark.parametrize(("case", "group"), rows, ids=ids)(test)
+    marked = [pytest.param(*row, marks=of_library(row[0])) for row in rows]
+    return pytest.mark.parametrize(("case", "group"), marked, ids=ids)(test)
+
+
+def of_library(case: Case) -> list[Any]:
+    """The library, over a minute a row, is solved in `make test` by a row of each door; random problems by every row."""
+    return [] if case in DOORS else [pytest.mark.slow]
 
 
 def solve_group(case: Case, group: tuple[Any, ...], dtype: Any, maxiter: int) -> list[OptimizeResult]:
@@ -201,8 +207,9 @@ def each_door(test: Callable) -> Callable:
 
 
 def each_row(test: Callable) -> Callable:
-    """Parametrize a test by the rows that are called with a start alone."""
-    return _by_case(OF_ONE_START)(test)
+    """Parametrize a test by the rows that are called with a start alone, over the library."""
+    rows = [pytest.param(case, marks=of_library(case)) for case in OF_ONE_START]
+    return pytest.mark.parametrize("case", rows, ids=[case.name for case in OF_ONE_START])(test)
 
 
 def all_dtypes(test: Callable) -> Callable:

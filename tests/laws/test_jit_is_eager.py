@@ -16,9 +16,9 @@ def test_jit_of_vmap_is_eager_vmap(case, dtype):
     starts, thetas = batch(case, dtype, 12)
     run = jax.vmap(lambda start, theta: case.solve(case.model, start, (theta,)))
     wanted = host(run(starts, thetas))
-    assert_same_run(host(jax.jit(run)(starts, thetas)), wanted, dtype)
+    assert_same_run(host(jax.jit(run)(starts, thetas)), wanted, dtype, case=case)
     fast = jax.jit(run, compiler_options=jaxopt_lite.compiler_options())
-    assert_same_run(host(fast(starts, thetas)), wanted, dtype)
+    assert_same_run(host(fast(starts, thetas)), wanted, dtype, case=case)
 
 
 @each_door
