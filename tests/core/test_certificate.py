@@ -1,5 +1,7 @@
 """The certificate of a minimum, on functions whose decrement is known, away from every method."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,7 +50,12 @@ def rotation(n, seed=0):
     return np.linalg.qr(np.random.default_rng(seed).normal(size=(n, n)))[0]
 
 
-@pytest.mark.parametrize(("dtype", "power"), [(np.float64, 26), (np.float32, 11)], ids=["float64", "float32"])
+fused = pytest.mark.skipif(os.environ.get("JAXOPT_LITE_FLAGS") != "users", reason="run by `make test` with the users' flags")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "power"), [pytest.param(np.float64, 26, marks=fused), (np.float32, 11)], ids=["float64", "float32"]
+)
 def test_a_valley_stiffer_than_a_matrix_can_hold(dtype, power):
     """Beyond a condition of 1 / eps a Hessian's small eigenvalues are rounding; its products along the valley are not."""
     Q = jnp.asarray(rotation(3), dtype)
