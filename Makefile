@@ -10,7 +10,7 @@ demo: $(VENV)/.stamp-test                ## the main job: 16 NIST problems, each
 
 test: $(VENV)/.stamp-test                ## all tests but the slow ones, and the laws once more with the flags that users get
 	$(BIN)/python -m pytest -n 2
-	JAXOPT_LITE_FLAGS=users $(BIN)/python -m pytest -n 2 tests/laws/test_laws.py tests/core/test_certificate.py -k "float32 or valley"
+	JAXOPT_LITE_FLAGS=users $(BIN)/python -m pytest -n 2 tests/laws/test_laws.py tests/core/test_certificate.py tests/problems/test_problems.py -k "float32 or valley or watson_12"
 
 test-slow: $(VENV)/.stamp-test           ## the slow ones (minutes each)
 	$(BIN)/python -m pytest -n 2 -m slow

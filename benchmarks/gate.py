@@ -44,6 +44,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--against", help="commit to compare with (default: the one before the working tree)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="paired rounds (default %(default)s)")
     parser.add_argument("--only", choices=["times", "counts"], help="one half of it")
+    parser.add_argument("--sets", nargs="+", help="which sets of problems are counted (default: all; see benchmarks.solved)")
     parser.add_argument("--update", action="store_true", help="write the counts that are found to the figures file")
     given = parser.parse_args(arguments)
     known = json.loads(FIGURES.read_text())
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> int:
     if given.only != "counts":
         found |= times(given.against or _before(), given.rounds)
     if given.only != "times":
-        found |= {name: Found(count, count) for name, count in counts()}
+        found |= {name: Found(count, count) for name, count in counts(given.sets)}
     if given.update:
         FIGURES.write_text(json.dumps(known | _as_figures(found), indent=1) + "\n")
         return 0
@@ -169,14 +170,14 @@ def _git(*command: str) -> str:
 # --- counts -----------------------------------------------------------------------------------------------------------
 
 
-def counts() -> Iterator[tuple[str, int]]:
+def counts(sets: list[str] | None = None) -> Iterator[tuple[str, int]]:
     """What is solved of the library, and claimed wrongly."""
     import jax
 
     from benchmarks import solved
 
     jax.config.update("jax_enable_x64", True)
-    for method, kind, dtype, lines in solved.tables():
+    for method, kind, dtype, lines in solved.tables(sets=sets):
         right, wrong = sum(line.solved for line in lines), sum(line.wrong for line in lines)
         yield f"solved: {method}, {kind}, {dtype}", right
         yield f"wrong: {method}, {kind}, {dtype}", wrong
