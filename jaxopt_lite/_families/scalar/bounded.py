@@ -19,9 +19,7 @@ Equal values everywhere are no minimum: they may be so by rounding, as on a plat
 the run must be higher than the best one, by more than RISE eps of it; else the lane ends as numerically difficult, unless
 the interval is as narrow as asked from the start.
 
-A value that is not finite counts as higher than any other: the interval then shrinks away from it. But it may be a hole in a
-slope: a lane that would end beside it looks as far behind it. What is lower there is where the search goes on, up
-to the bound; else it is an edge. To know, v keeps a hole that is an end, and a point outside of [a, b] is such a look.
+A value that is not finite counts as higher than any other: the interval then shrinks away from it.
 """
 
 from typing import Any, NamedTuple
@@ -29,7 +27,6 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.scalar.bracketing import LOOKS
 from jaxopt_lite._families.scalar.golden import SECTION
 from jaxopt_lite.core.implicit import interval
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
@@ -55,7 +52,7 @@ class BoundedState(NamedTuple):
     b: Array  # () upper end
     x: Array  # () best point
     w: Array  # () second best
-    v: Array  # () previous w; a hole for as long as it is an end
+    v: Array  # () previous w
     fx: Array  # ()
     fw: Array  # ()
     fv: Array  # ()
@@ -88,46 +85,35 @@ def _ask(s: BoundedState, data: BoundedData) -> Query:
     return Query(s.u[None])
 
 
-def _tell(old: BoundedState, query: Query, answer: Answer, data: BoundedData) -> Told:
-    looked = (old.u < old.a) | (old.u > old.b)
-    narrow, s = old.top == -jnp.inf, _learnt(old, answer.fun, looked, data)  # done after one value: no point is farther away
+def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> Told:
+    narrow, s = s.top == -jnp.inf, _learnt(s, answer.fun)  # done after one value: no point is farther away than asked
     middle = 0.5 * (s.a + s.b)
     tol1 = value_resolution(s.x.dtype) * jnp.abs(s.x) + data.xatol / 3.0
     tol1 = jnp.maximum(tol1, jnp.finfo(s.x.dtype).tiny)
     done = jnp.abs(s.x - middle) <= 2 * tol1 - 0.5 * (s.b - s.a)
-    behind = 2.0 * s.v - s.x
-    hole = (s.fv == jnp.inf) & ((s.v == s.a) | (s.v == s.b))
-    again = looked & (answer.fun == jnp.inf) & (jnp.abs(old.u - s.x) < LOOKS * tol1)
-    behind = jnp.where(again, s.x + 4.0 * (old.u - s.x), behind)
-    look = done & ((hole & ~looked) | again) & (behind > data.lower) & (behind < data.upper)
     s = _next_point(s, middle, tol1)
-    s = s._replace(u=jnp.where(look, behind, s.u))
     good = jnp.isfinite(data.lower) & jnp.isfinite(data.upper) & (data.lower <= data.upper)
     asked = value_resolution(s.x.dtype) * jnp.abs(s.x) <= data.xatol
     risen = s.top - s.fx > RISE * jnp.finfo(s.x.dtype).eps * jnp.abs(s.fx)
     ended = jnp.where(risen | narrow, jnp.where(asked, CONVERGED, PRECISION), NUMERICAL)
     ended = jnp.where(jnp.isfinite(s.fx), ended, NOT_FINITE)
-    status = jnp.where(good, jnp.where(done & ~look, ended, RUNNING), BAD_INPUT)
+    status = jnp.where(good, jnp.where(done, ended, RUNNING), BAD_INPUT)
     return Told(s, status, jnp.ones((), bool))  # as in SciPy, an evaluation is an iteration
 
 
-def _learnt(s: BoundedState, fu: Array, looked: Array, data: BoundedData) -> BoundedState:
-    """The points and their interval with the value at u; a look behind an end changes none, or opens the interval there."""
+def _learnt(s: BoundedState, fu: Array) -> BoundedState:
+    """The points and their interval with the value at u."""
     u = s.u
     fresh = s.top == -jnp.inf
-    best = jnp.where(looked, fu < s.fx, fu <= s.fx) | fresh
+    best = (fu <= s.fx) | fresh
     right = u >= s.x
     a = jnp.where(fresh, s.a, jnp.where(best, jnp.where(right, s.x, s.a), jnp.where(right, s.a, u)))
     b = jnp.where(fresh, s.b, jnp.where(best, jnp.where(right, s.b, s.x), jnp.where(right, u, s.b)))
-    a = jnp.where(looked, jnp.where(best, jnp.where(right, s.x, data.lower), s.a), a)
-    b = jnp.where(looked, jnp.where(best, jnp.where(right, data.upper, s.x), s.b), b)
-    second = ~best & ~looked & ((fu <= s.fw) | (s.w == s.x))
-    third = ~best & ~second & ~looked & ((fu <= s.fv) | (s.v == s.x) | (s.v == s.w) | (fu == jnp.inf))
-    stays = (s.fv == jnp.inf) & ((s.v == a) | (s.v == b)) & ~fresh
+    second = ~best & ((fu <= s.fw) | (s.w == s.x))
+    third = ~best & ~second & ((fu <= s.fv) | (s.v == s.x) | (s.v == s.w))
     v, fv = (jnp.where(best | second, w, jnp.where(third, n, o)) for w, n, o in ((s.w, u, s.v), (s.fw, fu, s.fv)))
     w, fw = (jnp.where(best, x, jnp.where(second, n, o)) for x, n, o in ((s.x, u, s.w), (s.fx, fu, s.fw)))
     x, fx = jnp.where(best, u, s.x), jnp.where(best, fu, s.fx)
-    v, fv = jnp.where(stays, s.v, v), jnp.where(stays, s.fv, fv)
     v, fv, w, fw = (jnp.where(fresh, new, old) for new, old in ((u, v), (fu, fv), (u, w), (fu, fw)))
     return s._replace(a=a, b=b, x=x, w=w, v=v, fx=fx, fw=fw, fv=fv, top=jnp.maximum(s.top, fu))
 

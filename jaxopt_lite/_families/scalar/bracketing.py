@@ -27,9 +27,7 @@ Changed for batches, where a turn costs what its operations cost: one evaluation
 comparison, where Brent ranks w and v by their values; a vertex behind x or near it is no point to ask for in a walk, for
 the golden step beyond it closes the bracket. A function that still falls where the numbers end is called unbounded, one that
 is level there numerically difficult. They end at eps times the largest one where f is not finite there, for what it makes of
-x has overflown. Elsewhere a value that is not finite counts as higher than any other. But it may be a hole in a slope: a
-lane that would end beside it looks as far behind it. What is lower there is walked on from; else it is an edge, and
-x the minimum. To know, v keeps a hole that is an end, and a point that was asked for behind an end is such a look.
+x has overflown. Elsewhere a value that is not finite counts as higher than any other.
 """
 
 from collections.abc import Callable
@@ -48,7 +46,6 @@ GROWTH = 1.618034  # the golden ratio: what it brackets, a golden section cuts i
 LIMIT = 110.0  # a parabola is trusted up to so many times the last step: SciPy's number (Numerical Recipes: 100)
 OVER = 10.0  # a level without an end is left behind in 300 steps, and few wells with it (110 lost 2 % of those in a plain)
 FLOOR = 1e-3  # see (3)
-LOOKS = 8.0  # times tol1: a look behind a hole that finds another one goes once more as far again, four times
 
 
 class BracketData(NamedTuple):
@@ -67,7 +64,7 @@ class BracketState(NamedTuple):
     b: Array  # () upper end, inf while it is not known
     x: Array  # () best point
     w: Array  # () the one evaluated last, or the best before
-    v: Array  # () previous w, NaN before there is one; a hole for as long as it is an end
+    v: Array  # () previous w
     fx: Array  # ()
     fw: Array  # ()
     fv: Array  # ()
@@ -96,8 +93,7 @@ def search(name: str, inside: Inside) -> Method:
     """The method that walks to a bracket and narrows it by the steps of `inside`."""
 
     def tell(old: BracketState, query: Query, answer: Answer, data: BracketData) -> Told:
-        looked = ~_is_open(old) & ((old.u < old.a) | (old.u > old.b))
-        s = _learnt(old, answer.fun, looked)
+        s = _learnt(old, answer.fun)
         was_open, walking = _is_open(old), _is_open(s)
         tol1 = _accuracy(s.x, data)
         to_a, to_b = s.a - s.x, s.b - s.x
@@ -111,12 +107,7 @@ def search(name: str, inside: Inside) -> Method:
             u = jnp.where(second, data.xc, u)
         u = jnp.where(first, data.xa, u)
         ended = jnp.where(data.xtol >= value_resolution(s.x.dtype), CONVERGED, PRECISION)
-        older, newer = _is_hole(s.v, s.fv, s.a, s.b), _is_hole(s.w, s.fw, s.a, s.b)
-        done, look = ~walking & (jnp.abs(larger) <= 2 * tol1), (older | newer) & ~looked
-        behind = jnp.where(look, 2.0 * jnp.where(older, s.v, s.w) - s.x, s.x + 4.0 * (old.u - s.x))
-        look |= looked & (answer.fun == jnp.inf) & (jnp.abs(old.u - s.x) < LOOKS * tol1)
-        u = jnp.where(done & look, behind, u)
-        status = jnp.where(done & ~look, ended, RUNNING)
+        status = jnp.where(~walking & (jnp.abs(larger) <= 2 * tol1), ended, RUNNING)
         nowhere, far = jnp.where(s.fx == s.fw, NUMERICAL, UNBOUNDED), jnp.abs(s.u)
         overflown = was_open & (answer.fun == jnp.inf) & (s.fx < jnp.inf) & (far > jnp.finfo(far.dtype).eps * most)
         status = jnp.where((walking & (far == most)) | overflown, nowhere, status)
@@ -131,7 +122,7 @@ def search(name: str, inside: Inside) -> Method:
 
 def _init(x0: Array, data: BracketData) -> BracketState:
     x, inf = data.xb, jnp.full_like(data.xb, jnp.inf)
-    return BracketState(-inf, inf, x, x, jnp.full_like(x, jnp.nan), inf, inf, inf, x, inf)
+    return BracketState(-inf, inf, x, x, x, inf, inf, inf, x, inf)
 
 
 def _ask(s: BracketState, data: BracketData) -> Query:
@@ -142,27 +133,14 @@ def _report(s: BracketState, data: BracketData) -> dict[str, Array]:
     return {"x": s.x[None], "fun": s.fx}
 
 
-def _learnt(s: BracketState, fu: Array, looked: Array) -> BracketState:
-    """Rule (1). A tie leaves x, and is an end in a bracket alone; the first value is none, for u is x.
-
-    A look behind an end changes no end, or opens the bracket there.
-    """
+def _learnt(s: BracketState, fu: Array) -> BracketState:
+    """Rule (1). A tie leaves x, and is an end in a bracket alone; the first value is none, for u is x."""
     best = fu < s.fx
     x, fx = jnp.where(best, s.u, s.x), jnp.where(best, fu, s.fx)
     w, fw = jnp.where(best, s.x, s.u), jnp.where(best, s.fx, fu)
-    ends = ((fw > fx) | ~_is_open(s)) & (best | ~looked)
-    a = jnp.where(looked & best & (s.u < s.a), -jnp.inf, s.a)
-    b = jnp.where(looked & best & (s.u > s.b), jnp.inf, s.b)
-    a, b = jnp.where(ends & (w < x), w, a), jnp.where(ends & (w > x), w, b)
-    stays = _is_hole(s.v, s.fv, a, b)
-    v = jnp.where(s.w == s.x, jnp.nan, s.w)  # x and w are one before the second value
-    v, fv = jnp.where(stays, s.v, v), jnp.where(stays, s.fv, s.fw)
-    return s._replace(a=a, b=b, x=x, w=w, v=v, fx=fx, fw=fw, fv=fv)
-
-
-def _is_hole(at: Array, value: Array, a: Array, b: Array) -> Array:
-    """Is this point an end, and f not finite there?"""
-    return (value == jnp.inf) & ((at == a) | (at == b))
+    ends = (fw > fx) | ~_is_open(s)
+    a, b = jnp.where(ends & (w < x), w, s.a), jnp.where(ends & (w > x), w, s.b)
+    return s._replace(a=a, b=b, x=x, w=w, v=s.w, fx=fx, fw=fw, fv=s.fw)
 
 
 def _to_vertex(s: BracketState) -> Array:
