@@ -21,28 +21,17 @@ def _chain(x: Any) -> Any:
     return jnp.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
 
 
-def _bfgs() -> Callable[[], Any]:
-    from jaxopt_lite import minimize
+def _minimum(method: str, lanes: int = 4000, **keywords: Any) -> Callable[[], Callable[[], Any]]:
+    """A batch of 4-D Rosenbrock chains."""
 
-    starts = np.random.default_rng(SEED).uniform(-2, 2, (4000, 4))
-    solve = jax.vmap(lambda x0: minimize(_chain, x0, method="BFGS").x)
-    return lambda: solve(starts)
+    def build() -> Callable[[], Any]:
+        from jaxopt_lite import minimize
 
+        starts = np.random.default_rng(SEED).uniform(-2, 2, (lanes, 4))
+        solve = jax.vmap(lambda x0: minimize(_chain, x0, method=method, **keywords).x)
+        return lambda: solve(starts)
 
-def _box() -> Callable[[], Any]:
-    from jaxopt_lite import minimize
-
-    starts = np.random.default_rng(SEED).uniform(-2, 2, (4000, 4))
-    solve = jax.vmap(lambda x0: minimize(_chain, x0, method="L-BFGS-B", bounds=[(-3.0, 0.8)] * 4).x)
-    return lambda: solve(starts)
-
-
-def _tnc() -> Callable[[], Any]:
-    from jaxopt_lite import minimize
-
-    starts = np.random.default_rng(SEED).uniform(-2, 2, (1000, 4))
-    solve = jax.vmap(lambda x0: minimize(_chain, x0, method="TNC").x)
-    return lambda: solve(starts)
+    return build
 
 
 def _brentq() -> Callable[[], Any]:
@@ -114,9 +103,11 @@ def _compile() -> Callable[[], Any]:
 
 
 CASES = {
-    "BFGS, n = 4": _bfgs,
-    "L-BFGS-B in a box, n = 4": _box,
-    "TNC, n = 4": _tnc,
+    "BFGS, n = 4": _minimum("BFGS"),
+    "CG, n = 4": _minimum("CG"),
+    "Newton-CG, n = 4": _minimum("Newton-CG"),
+    "L-BFGS-B in a box, n = 4": _minimum("L-BFGS-B", bounds=[(-3.0, 0.8)] * 4),
+    "TNC, n = 4": _minimum("TNC", lanes=1000),
     "brentq": _brentq,
     "newton": _newton,
     "brent": _brent,

@@ -61,6 +61,7 @@ def run(plan: Plan, call: Call) -> dict[str, Any]:
     if not is_plain(call):
         axes = axes_of(call)
         return varying(program.differentiable(varying(call, axes)), axes)
+    check_placement(call)
     fields = program.plain(call)
     if program.decide is None:
         return fields

@@ -26,7 +26,6 @@ TOUGH_EVALUATIONS = 400
 CUT = 2  # iterations of a lane that is cut short
 REFILLED = {"lanes": 8, "turns_per_refill": 3}
 LOCKSTEP = {"lanes": 0}
-STEP = 2.0**-12  # of central differences of solutions; float64 alone
 USERS_FLAGS = os.environ.get("JAXOPT_LITE_FLAGS") == "users"  # XLA compiles four times as long: fewer programs
 WEIGHTS = np.array([1.0, -2.0, 0.5, 3.0])
 
@@ -107,10 +106,10 @@ class Book:
             put(name, few, tol=tol)
         if self.dtype == np.float64:
             tight = tolerances.tightest(self.dtype)
-            put("tight", few[:4], tol=tight)
+            step, _ = tolerances.central_difference(self.dtype, self.case.known)
             for i in range(2):
                 for sign in (1, -1):
-                    theta = plain.theta[:4] + sign * STEP * np.eye(2)[i]
+                    theta = plain.theta[:4] + sign * step * np.eye(2)[i]
                     put(f"theta {i} {sign:+d}", few[:4], tol=tight, theta=theta)
         for kind in self.case.poison:
             put(f"poison {kind}", few[:3], kind=kind)
@@ -196,22 +195,24 @@ class Book:
         return host(jax.jit(lambda page: jax.lax.map(self.run, page))(self.page.knobs))
 
     @functools.cached_property
-    def alone(self) -> tuple[list[Any], int, int]:
-        """Eager calls of some plain lanes, and of the second call on: traces and compilations."""
-        first = host(self.run(take(self.page.knobs, 0)))
-        traced = len(self.traces)
-        with compilations() as compiled:
-            rest = [host(self.run(take(self.page.knobs, i))) for i in range(1, SOLO)]
-        return [first, *rest], len(self.traces) - traced, compiled()
+    def alone(self) -> tuple[list[Any], int, tuple[int, int]]:
+        """Eager calls of some plain lanes."""
+        return self._one_by_one(self.run)
 
     @functools.cached_property
-    def jitted(self) -> tuple[list[Any], int, int]:
-        """Plain lanes under the user's jit; traces and compilations from the second on."""
-        first = self._jitted(take(self.page.knobs, 0))
+    def jitted(self) -> tuple[list[Any], int, tuple[int, int]]:
+        """Plain lanes under the user's jit."""
+        return self._one_by_one(self._jitted)
+
+    def _one_by_one(self, run: Callable[[Knobs], Any]) -> tuple[list[Any], int, tuple[int, int]]:
+        """The first plain lanes; traces from the second on; compilations from the second on, and for as many others."""
+        found, each = [host(run(take(self.page.knobs, 0)))], []
         traced = len(self.traces)
-        with compilations() as compiled:
-            rest = [self._jitted(take(self.page.knobs, i)) for i in range(1, SOLO)]
-        return [host(res) for res in (first, *rest)], len(self.traces) - traced, compiled()
+        for lanes in (range(1, SOLO), range(SOLO, 2 * SOLO)):
+            with compilations() as compiled:
+                found += [host(run(take(self.page.knobs, i))) for i in lanes]
+            each.append(compiled())
+        return found[:SOLO], len(self.traces) - traced, (each[0], each[1])
 
     @functools.cached_property
     def _jitted(self) -> Callable[[Knobs], Any]:

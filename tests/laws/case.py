@@ -14,7 +14,6 @@ from tests import tolerances
 from tests.laws.objective import BOTTOMLESS, INFINITE, NOWHERE, POISON, Knobs
 
 XLA_FLAGS = os.environ.get("XLA_FLAGS", "")
-FORKS_WITH_FAST_FLAGS = 0.0, 0.05  # of lanes: 9 of 249 and 3 of 15 of L-BFGS-B, none of most rows
 
 
 def _itself(given: Any) -> Any:
@@ -55,6 +54,10 @@ class Case:
         0.0,
         0.0,
     )  # share of lanes that end elsewhere under another program's rounding: 64, 32 bits
+    forks_fast: tuple[float, float] = (
+        0.0,
+        0.05,
+    )  # under the quick tests' flags: 3 of 15 of L-BFGS-B, none of most
     pose: Callable[[Callable], Callable] = _itself  # a convex function -> the function to give: its minimum is the answer
     rank: Callable[[Any], Any] = _itself  # of values: the best point has the least
     lift: float = 1.0  # what may be added to fun without moving the answer: 1 times anything, or for a root 0 times
@@ -77,7 +80,7 @@ class Case:
     def share_that_forks(self, dtype: Any) -> float:
         """Of lanes; see `forks`. Under the flags of the quick tests multiply-adds are fused in vectorized loops alone."""
         single = int(np.dtype(dtype) == np.float32)
-        return max(self.forks[single], FORKS_WITH_FAST_FLAGS[single] if "optimization_level=0" in XLA_FLAGS else 0.0)
+        return max(self.forks[single], self.forks_fast[single] if "optimization_level=0" in XLA_FLAGS else 0.0)
 
 
 def host(result: Any) -> Any:

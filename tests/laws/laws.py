@@ -11,8 +11,9 @@ import jax
 import numpy as np
 
 from tests import tolerances
-from tests.laws.book import CUT, SOLO, STEP, TOUGH_EVALUATIONS, USERS_FLAGS, Book, take
+from tests.laws.book import CUT, SOLO, TOUGH_EVALUATIONS, USERS_FLAGS, WEIGHTS, Book, take
 from tests.laws.case import Case
+from tests.laws.cases import SIDE
 from tests.laws.objective import (
     AMPLITUDE,
     GOOD,
@@ -29,7 +30,6 @@ from tests.laws.objective import (
 )
 
 SOLVED = "plain", "reordered", "moved", "larger", "smaller", "huge", "tiny", "lifted", "lowered", "permuted", "sheared"
-DEGENERATE = 1e-3  # lanes whose answer changes its character within this of theta have no derivative to compare
 
 
 class Law(NamedTuple):
@@ -40,18 +40,24 @@ class Law(NamedTuple):
     check: Callable[[Book], None]
     of: Callable[[Case], bool]
     of_programs: bool  # is it a matter of how XLA compiles? Then it is read once more under the flags that users get
+    double_alone: bool  # is there something to see in float64 alone?
+
+    def holds_over(self, case: Case, dtype: Any) -> bool:
+        """Does this row stand under this law in this dtype, and this time?"""
+        seen = not self.double_alone or np.dtype(dtype) == np.float64
+        return self.of(case) and seen and (self.of_programs or not USERS_FLAGS)
 
 
 LAWS: list[Law] = []
 
 
 def law(
-    number: str, of: Callable[[Case], bool] = lambda case: True, programs: bool = False
+    number: str, of: Callable[[Case], bool] = lambda case: True, programs: bool = False, double: bool = False
 ) -> Callable[[Callable], Callable]:
     """Enter a law."""
 
     def enter(check: Callable[[Book], None]) -> Callable[[Book], None]:
-        LAWS.append(Law(number, check.__name__, check, of, programs))
+        LAWS.append(Law(number, check.__name__, check, of, programs, double))
         return check
 
     return enter
@@ -82,14 +88,14 @@ def far(book: Book, x: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.max(np.abs(x - wanted).reshape(len(x), -1), axis=1)
 
 
-def same(book: Book, got: Any, wanted: Any, scale: Any = 1.0) -> None:
+def same(book: Book, got: Any, wanted: Any, scale: Any = 1.0, forks: bool = True) -> None:
     """Counts and statuses are equal, x and what is least are so to the rounding of another compilation.
 
     Where the row says that rounding may choose another path, in so many lanes success and the solution alone are the same.
     Values of `scale` 1 are compared.
     """
     tolerance = tolerances.same_run(book.dtype)
-    share = book.case.share_that_forks(book.dtype)
+    share = book.case.share_that_forks(book.dtype) if forks else 0.0  # not of lanes of one program
     counts = ["status", "nit"] + ["nfev"] * book.case.evaluates
     differs = np.any([np.asarray(got[c]) != np.asarray(wanted[c]) for c in counts], axis=0)
     total = len(np.asarray(wanted.status))
@@ -117,10 +123,12 @@ def stacked(results: list[Any]) -> Any:
 
 @law("1")
 def a_second_call_traces_and_compiles_nothing(book: Book) -> None:
-    """But what decides claims, once, when an eager call is the first that claims anything."""
-    for (_, traces, compiled), first_claims in ((book.alone, book.case.certified), (book.jitted, 0)):
+    """But what decides claims, once, when an eager call is the first that claims anything: seen in float32 alone."""
+    claims = int(book.case.certified and book.dtype == np.float32)
+    for (_, traces, compiled), first_claim in ((book.alone, claims), (book.jitted, 0)):
         assert traces == 0
-        assert compiled <= first_claims
+        assert compiled[0] <= first_claim
+        assert compiled[1] == 0
 
 
 @law("2", programs=True)
@@ -185,7 +193,7 @@ def bad_lanes_have_their_own_status(book: Book) -> None:
 def bad_lanes_change_no_neighbor(book: Book) -> None:
     """Noisy ones, spiked ones and those without a function are beside the healthy ones, or are not."""
     healthy = np.setdiff1d(np.arange(len(book.page.twin)), book.bad)
-    same(book, take(book.refilled, healthy), take(book.clean, healthy), book.page.knobs.scale[healthy])
+    same(book, take(book.refilled, healthy), take(book.clean, healthy), book.page.knobs.scale[healthy], forks=False)
     for name in ("status", "nit", "x") if not USERS_FLAGS else ():
         got, wanted = (np.asarray(res[name])[healthy] for res in (book.lockstep, book.clean_lockstep))
         np.testing.assert_array_equal(got, wanted, err_msg=name)
@@ -215,12 +223,11 @@ def healthy_lanes_are_solved(book: Book) -> None:
 
 
 def _error(book: Book, k: Any) -> np.ndarray:
-    """Of x, that the tolerance, the size of x, and an offset that takes digits of f permit."""
-    size = 1.0 + np.abs(k.shift.astype(float))
+    """Of x, that the tolerance and an offset that takes digits of f permit."""
     lost = 8 * (2 * tolerances.value_noise(book.dtype, 1.0) * np.abs(k.offset.astype(float)) / k.scale) ** 0.5
     tol = k.tol.astype(float) / (k.scale if book.case.scales_tol else 1.0)
     asked = np.array([book.case.error(book.dtype, t) for t in tol])
-    return 8 * asked * size + lost
+    return 8 * asked + lost
 
 
 @law("4", programs=True)
@@ -255,13 +262,13 @@ def the_value_belongs_to_x(book: Book) -> None:
     again, slope = jax.jit(jax.vmap(jax.value_and_grad(measured)))(res.x, k)
     noise = tolerances.same_value(book.dtype)
     finite = np.isfinite(np.asarray(again))
-    size = np.abs(k.scale) * 10 + np.abs(k.offset)
+    size = np.abs(k.scale) + np.abs(k.offset)
     found = np.asarray(book.case.value(res))
     assert np.all((np.abs(found - again) <= noise * (np.abs(again) + size))[finite])
     shape = np.shape(res.jac) if res.get("jac") is not None else ()
     if shape == np.shape(slope):
-        apart = np.abs(res.jac - slope).reshape(len(lanes), -1).max(1)
-        assert np.all(apart[finite] <= (100 * noise * size * np.abs(1 + res.x).reshape(len(lanes), -1).max(1))[finite])
+        apart, steep = (np.abs(v).reshape(len(lanes), -1).max(1)[finite] for v in (res.jac - slope, slope))
+        assert np.all(apart <= noise * (steep + 100 * size[finite]))
 
 
 # --- 6: budgets and counts; 7: dtypes ------------------------------------------------------------------------------------
@@ -317,10 +324,8 @@ def every_float_of_a_result_has_the_dtype_of_x(book: Book) -> None:
 
 @law("9")
 def scaling_by_powers_of_two_changes_no_step(book: Book) -> None:
-    """Of a method that learns its scale; of the others the answer is the same, by the law of healthy lanes."""
-    if not book.case.learns_scale:
-        return
-    for name in ("larger", "smaller"):
+    """The first step of a minimizer that sees slopes has unit length, but only from slopes longer than that."""
+    for name in ("larger", "smaller") if book.case.learns_scale else ("larger",):
         at = book.page.at[name]
         got, wanted = take(book.lockstep, at), take(book.lockstep, book.page.twin[at])
         counts = ["status", "nit"] + ["nfev"] * book.case.evaluates
@@ -332,8 +337,6 @@ def scaling_by_powers_of_two_changes_no_step(book: Book) -> None:
 @law("9", of=lambda case: case.name.endswith(" in a box"), programs=True)
 def bounds_are_never_left(book: Book) -> None:
     """By no lane, and half of them end there; exactly."""
-    from tests.laws.cases import SIDE
-
     k = book.page.knobs
     upper = k.shift + book.dtype.type(SIDE)
     first = np.take_along_axis(np.asarray(book.refilled.x), k.order[:, :1], 1)[:, 0]
@@ -358,7 +361,7 @@ def a_tolerance_is_a_lanes_own_and_changes_the_answer(book: Book) -> None:
 def _closed_form(book: Book) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the four plain lanes: dx / dtheta, d value / dtheta and the second derivatives of the total, from the solution."""
     theta, h = book.derivative_lanes.theta[:4].astype(np.float64), 1e-4
-    w = np.asarray((1.0, -2.0, 0.5, 3.0))[: max(1, book.derivative_lanes.order.shape[1])]
+    w = WEIGHTS[: max(1, book.derivative_lanes.order.shape[1])]
     measure = jax.vmap(lambda y, t: book.case.measure(book.case.model(y, t)) + book.lifted(t))
 
     def both(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -382,31 +385,27 @@ def _closed_form(book: Book) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def derivatives_are_those_of_the_closed_form(book: Book) -> None:
     """Forward and reverse, of x and of the least value (the envelope theorem), in a batch."""
     dx, dvalue, _ = _closed_form(book)
-    found, tolerance = take(book.derivatives, np.arange(4)), 4 * tolerances.derivative(book.dtype)
+    found, tolerance = take(book.derivatives, np.arange(4)), tolerances.derivative(book.dtype)
     for mode in (found["forward"], {name: of[0] for name, of in found["reverse"].items()}):
         np.testing.assert_allclose(mode["x"], dx, rtol=tolerance, atol=tolerance)
         np.testing.assert_allclose(mode["value"], dvalue, rtol=tolerance, atol=tolerance)
 
 
-@law("8")
+@law("8", double=True)
 def derivatives_are_central_differences_of_solves(book: Book) -> None:
-    if book.dtype != np.float64:
-        return
     x = lambda name: np.asarray(book.page.of(name, book.refilled).x)
-    differences = np.stack([(x(f"theta {i} +1") - x(f"theta {i} -1")) / (2 * STEP) for i in range(2)], -1)
-    _, known = tolerances.central_difference(book.dtype, book.case.known)
-    noise = tolerances.eps(book.dtype) ** book.case.known / STEP
-    tolerance = max(known, 10 * noise, 100 * STEP**2)
+    step, tolerance = tolerances.central_difference(book.dtype, book.case.known)
+    differences = np.stack([(x(f"theta {i} +1") - x(f"theta {i} -1")) / (2 * step) for i in range(2)], -1)
     np.testing.assert_allclose(book.derivatives["forward"]["x"][:4], differences, rtol=tolerance, atol=tolerance)
 
 
-@law("8")
+@law("8", double=True)
 def second_derivatives_are_those_of_the_closed_form(book: Book) -> None:
-    if book.dtype != np.float64:
-        return
+    """Forward over reverse, and reverse over forward."""
     _, _, second = _closed_form(book)
+    _, tolerance = tolerances.central_difference(book.dtype, book.case.known)
     for mode in ("hessian", "backward"):
-        np.testing.assert_allclose(book.derivatives[mode][:4], second, rtol=1e-4, atol=1e-4, err_msg=mode)
+        np.testing.assert_allclose(book.derivatives[mode][:4], second, rtol=tolerance, atol=tolerance, err_msg=mode)
 
 
 @law("8")
@@ -473,5 +472,5 @@ def nothing_false_is_claimed_of_tough_functions(book: Book) -> None:
 @law("tough", of=lambda case: case.evaluates)
 def tough_lanes_leave_their_neighbors_alone(book: Book) -> None:
     at = book.tough_page.at[str(GOOD)]
-    same(book, take(book.rough, at), take(book.smooth, at))
+    same(book, take(book.rough, at), take(book.smooth, at), forks=False)
     assert np.all(book.smooth.success)

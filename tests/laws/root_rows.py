@@ -14,7 +14,6 @@ from tests.problems import ROOTS, RootProblem
 
 OPEN = ("newton", "halley", "secant")
 INSIDE = " in a bracket"
-FORKS = {"bisect": (0.03, 0.05), "ridder": (0.0, 0.05)}  # in how many evaluations tell a pole from a root; x is the same
 
 
 def rise(x: Array, theta: Array) -> Array:
@@ -62,7 +61,10 @@ def _row(row: str) -> Case:
         sloped=name in ("newton", "halley"),
         poison=OF_ROOTS,
         claims_of_jumps=True,
-        forks=FORKS.get(name, (0.0, 0.0)),
+        forks_fast=(
+            0.03 if name == "bisect" else 0.0,
+            0.05,
+        ),  # in the evaluations that tell a pole from a root
         certified=not is_open,
         model=rise,
         starts=starts,

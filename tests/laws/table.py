@@ -48,6 +48,8 @@ def page() -> str:
             if whole
             else f"{len(under)}: " + (f"all but {', '.join(missing)}" if len(missing) < len(under) else ", ".join(under))
         )
-        lines.append(f"| {law.number} | {law.name.replace('_', ' ')} | {which} |")
+        lines.append(
+            f"| {law.number} | {law.name.replace('_', ' ')} | {which}{', in float64' if law.double_alone else ''} |"
+        )
     rows = ", ".join(f"{case.name} ({case.door})" for case in ROWS)
     return HEAD + "\n".join(lines) + f"\n\nThe rows: {rows}.\n" + TAIL

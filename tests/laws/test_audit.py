@@ -24,9 +24,9 @@ AUDITED = [(part, row, dtype) for part in LANES for row in part.ROWS for dtype i
 NAMES = [f"{row}-{dtype}" for _, row, dtype in AUDITED]
 
 
-def no_claim_is_false(part, row, dtype, lanes, **dealt):
+def no_claim_is_false(door, row, dtype, lanes, **dealt):
     false, claims = [], 0
-    for family, outcome in part.audit(row, lanes, dtype, SEED, **dealt).items():
+    for family, outcome in door.audit(row, lanes, dtype, SEED, **dealt).items():
         claims += int(outcome.claimed.sum())
         false += [f"{family}: {outcome.show(int(i))}" for i in np.flatnonzero(outcome.false)[:3]]
     assert claims > 500

@@ -100,8 +100,9 @@ def advance(z: Array, r: Array, p: Array, Hp: Array, afresh: Array, gg: Array) -
     """One step (2) along p; where `afresh`, the next direction is steepest descent of the model."""
     eps = jnp.finfo(z.dtype).eps
     curvature, rr = dot(p, Hp), dot(r, r)
-    # of f in other units these go with the third power, their squares overflow
-    curved = curvature > eps * norm(p) * norm(Hp)
+    # p, Hp go with the first and second power of the units of f; squared unscaled, Hp overflows float32 for units of 1e9
+    size, length = jnp.maximum(norm(Hp), jnp.finfo(z.dtype).tiny), jnp.sqrt(dot(p, p))
+    curved = curvature > eps * size * (length * jnp.sqrt(dot(Hp / size, Hp / size)))
     a = jnp.where(curved, -dot(r, p) / jnp.where(curved, curvature, 1.0), 0.0)
     z, r = z + a * p, r + a * Hp
     left = dot(r, r)

@@ -52,7 +52,7 @@ class InteriorData(NamedTuple):
 
     lp: Ranged  # as given
     unit: Units
-    asked: Units  # `unit`, and no row's above AS_MEASURED (1 + |b|)
+    asked: Array  # (m,) the rows' units, and none above AS_MEASURED (1 + |b|)
     model: Model  # scaled: x = origin + beta C x_scaled, y = gamma R y_scaled
     origin: Array  # (n,) values of fixed variables, else 0
     beta: Array  # ()
@@ -101,7 +101,7 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     model = Model(lp.A, R, C, jnp.where(present, b / beta, 1.0), C * lp.c / gamma, bound / beta, pairs)
     tol = jnp.asarray(tol).astype(dtype)
     unit = certificate.units(lp)
-    asked = unit._replace(row=jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(certificate.finite(lp.row_upper)))))
+    asked = jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(certificate.finite(lp.row_upper))))
     return InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype))
 
 
@@ -138,7 +138,7 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     lp = data.lp._replace(c=jnp.where(second, 0.0, data.lp.c))
     y = data.gamma * (model.R * (at.y / tau))
     pair = certificate.pair(lp, data.origin + data.beta * (model.C * (at.x / tau)), y)
-    strict = certificate.errors(lp, data.asked, pair)
+    strict = certificate.errors(lp, data.unit._replace(row=data.asked), pair)
     loose = certificate.errors(lp, data.unit, pair, ROUNDING)
     error = jnp.where(second, strict.primal, strict.worst())
     known = jnp.where(second, loose.primal, loose.worst())
