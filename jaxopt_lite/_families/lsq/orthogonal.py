@@ -2,7 +2,9 @@
 
 The columns of J are scaled to unit length and orthogonalized by the modified Gram-Schmidt process, J S = Q R, whose R is
 as good as Householder's (Björck & Paige 1992). A column of which less is left than max(m, 16) eps depends on those before
-it: it is left out, and R^{-1} then holds, in its column, the combination of parameters that the data do not determine.
+it: it is left out, and R^{-1} then holds, in its column, the combination of parameters that the data do not determine. That
+is a matter of its length; its direction is known sooner, from 16 eps on. So |Q'r| counts it, though no step goes there: a
+point from which the residuals still fall along it is no minimum (two float32 peaks with heights of -180 and +180 that cancel).
 
     covariance   S R^{-1} R^{-T} S over the columns that are kept, times the variance of the residuals     (1)
     offset       |Q'r|^2 / |r|^2, what a full Gauss-Newton step would promise                              (2)
@@ -21,6 +23,7 @@ from jax import Array, lax
 
 from jaxopt_lite.core.dense import dot, matvec
 
+ROUNDINGS = 16  # of a unit column: what is left of it beyond them has a direction that is not rounding
 UNROLLED = 12  # columns; a loop is as fast from there on, and compiles sooner
 INVOLVED = 1e-6  # a parameter takes part in a combination from this share of a unit column on (eps^(1/2) in float32)
 
@@ -30,6 +33,7 @@ class Factor(NamedTuple):
 
     R: Array  # (n, n) upper triangular, with 1 on the diagonal of columns that are left out
     kept: Array  # (n,) 1.0, or 0.0 for a column that depends on those before it
+    seen: Array  # (n,) 1.0, or 0.0 for a column of which only rounding is left: it has no direction either
     size: Array  # (n,) lengths of the columns, 1 / S; 1 where that is 0
     projected: Array  # (n,) Q'r
     inverse: Array  # (n, n) R^{-1}; the column of a parameter left out is a null vector of J S
@@ -43,30 +47,31 @@ def factor(J: Array, r: Array) -> Factor:
     size = jnp.where(length > 0, length, 1.0)
     W = jnp.concatenate([J / size[None, :], r[:, None]], axis=1)
 
-    def column(k: Array | int, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        W, R, kept = at
+    def column(k: Array | int, at: tuple[Array, ...]) -> tuple[Array, ...]:
+        W, R, kept, seen = at
         w = W[:, k]
         left = dot(w, w)
-        keep = left > (max(m, 16) * eps) ** 2
+        keep, see = left > (max(m, ROUNDINGS) * eps) ** 2, left > (ROUNDINGS * eps) ** 2
+        q = jnp.where(see, 1.0, 0.0) * w / jnp.sqrt(jnp.where(see, left, 1.0))
         length = jnp.sqrt(jnp.where(keep, left, 1.0))
-        q = jnp.where(keep, 1.0, 0.0) * w / length
-        row = jnp.where(jnp.arange(n + 1) > k, matvec(W.T, q), 0.0)
+        row = jnp.where((jnp.arange(n + 1) == n) | (keep & (jnp.arange(n + 1) > k)), matvec(W.T, q), 0.0)
         W = W - q[:, None] * row[None, :]
         return (
             W,
             R.at[k].set(row + jnp.where(jnp.arange(n + 1) == k, length, 0.0)),
             kept.at[k].set(jnp.where(keep, 1.0, 0.0)),
+            seen.at[k].set(jnp.where(see, 1.0, 0.0)),
         )
 
-    at = W, jnp.zeros((n, n + 1), J.dtype), jnp.zeros(n, J.dtype)
+    at = W, jnp.zeros((n, n + 1), J.dtype), jnp.zeros(n, J.dtype), jnp.zeros(n, J.dtype)
     if n <= UNROLLED:
         for k in range(n):
             at = column(k, at)
     else:
         at = lax.fori_loop(0, n, column, at)
-    _, R, kept = at
+    _, R, kept, seen = at
     R, projected = R[:, :n], R[:, n]
-    return Factor(R, kept, size, projected, _inverse(R))
+    return Factor(R, kept, seen, size, projected, _inverse(R))
 
 
 def lengths(J: Array) -> Array:

@@ -85,7 +85,7 @@ def certified(
     out = jnp.where(felt > 0, 0.0, cosines)
     size = jnp.sqrt(2.0 * at.cost)
     promise = certificate.Promise(
-        decrement=jnp.sqrt(jnp.sum((f.projected * f.kept) ** 2) + jnp.sum(out**2) + pushed.worth),
+        decrement=jnp.sqrt(jnp.sum((f.projected * f.seen) ** 2) + jnp.sum(out**2) + pushed.worth),
         step=f.kept * matvec(f.inverse, f.projected * f.kept) / f.size,
         x=x,
         moved=sizes * x,
