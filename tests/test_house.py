@@ -20,7 +20,7 @@ FAMILIES = {
     *("line_search", "scalar", "trust_region", "bounded", "derivative_free"),
     *("constrained", "lsq", "roots", "linear"),
 }
-LEVEL = {"core": 0, "_families": 1, "api": 2, "scale": 3}
+LEVEL = {"core": 0, "_needs": 1, "_families": 2, "api": 3, "scale": 4}
 PUBLIC = {
     *(
         "Bounds",

@@ -11,7 +11,7 @@ from jaxopt_lite.api.methods.row import Row, refuse
 from jaxopt_lite.api.oracles.residual import close_loss, residual_oracle
 from jaxopt_lite.api.pose import Posed, pose, read_settings
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, number
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO
 
 _REFUSED = {
     "bounds": "method {method!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.",
@@ -77,7 +77,7 @@ def _most(maxfev: Any, max_nfev: Any, default: int) -> Any:
         return default if maxfev is None else maxfev
     if maxfev is not None:
         raise ValueError("max_nfev and option 'maxfev' are the same; give one of them.")
-    return number(max_nfev, "max_nfev", COUNT)
+    return COUNT(max_nfev, "max_nfev")
 
 
 def _tolerance(value: Any, name: str) -> Any:
@@ -85,7 +85,7 @@ def _tolerance(value: Any, name: str) -> Any:
         if value != "auto":
             raise ValueError(f"{name} is {value!r}; give a number >= 0, None for off, or 'auto'.")
         return None
-    return 0.0 if value is None else number(value, name, POSITIVE_OR_ZERO)
+    return 0.0 if value is None else POSITIVE_OR_ZERO(value, name)
 
 
 def _scale(x_scale: Any, layout: Layout) -> Any:

@@ -4,7 +4,7 @@ The columns of J are scaled to unit length and orthogonalized by the modified Gr
 as good as Householder's (Björck & Paige 1992). A column of which less is left than max(m, 16) eps depends on those before
 it: it is left out, and R^{-1} then holds, in its column, the combination of parameters that the data do not determine. That
 is a matter of its length; its direction is known sooner, from 16 eps on. So |Q'r| counts it, though no step goes there: a
-point from which the residuals still fall along it is no minimum (two float32 peaks with heights of -180 and +180 that cancel).
+point from which the residuals still fall along it is no minimum (two float32 peaks of heights -180 and +180 that cancel).
 
     covariance   S R^{-1} R^{-T} S over the columns that are kept, times the variance of the residuals     (1)
     offset       |Q'r|^2 / |r|^2, what a full Gauss-Newton step would promise                              (2)
@@ -63,7 +63,7 @@ def factor(J: Array, r: Array) -> Factor:
             seen.at[k].set(jnp.where(see, 1.0, 0.0)),
         )
 
-    at = W, jnp.zeros((n, n + 1), J.dtype), jnp.zeros(n, J.dtype), jnp.zeros(n, J.dtype)
+    at: tuple[Array, ...] = W, jnp.zeros((n, n + 1), J.dtype), jnp.zeros(n, J.dtype), jnp.zeros(n, J.dtype)
     if n <= UNROLLED:
         for k in range(n):
             at = column(k, at)
