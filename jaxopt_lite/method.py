@@ -6,11 +6,11 @@ four pure functions, and a `Row`, which says how a front door builds it. Then
     minimize(fun, x0, method=ROW)
 
 runs it like any other: under `jax.vmap` as a batch whose finished lanes take the next problem, with budgets and counters,
-with the best finite point of each lane and its status, and with derivatives of the solution by the rule that the method names.
-CONTRIBUTING.md has an example of forty lines.
+with the best finite point of each lane and its status, and with derivatives of the solution by the rule that the method
+names. CONTRIBUTING.md has an example of forty lines.
 
-**What a method is**: `Method`, `Query` (what it asks), `Answer` (what it is told), `Told` (what it says then); `Row`, `Option`
-and the checks of options.
+**What a method is**: `Method`, `Query` (what it asks), `Answer` (what it is told), `Told` (what it says then); `Row`,
+`Option` and the checks of options.
 
 **What it needs at a point**: values and derivatives of a scalar function (`VALUE`, `GRADIENT`, `HESSIAN`, `HVP`), or of
 residuals (`RESIDUAL`, `JACOBIAN`, `CURVATURE`), of a system of equations (`SYSTEM`, `SYSTEM_JACOBIAN`, `SYSTEM_PRODUCT`).

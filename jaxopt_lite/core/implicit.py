@@ -181,8 +181,8 @@ def _is_least(at: Seen, accuracy: Array, size: Array) -> Array:
 def solve_by_products(product: Callable[[Array], Array], b: Array, symmetric: bool = True) -> Array:
     """A^{-1} b from products p -> A p alone; NaN where that is not the solution of a neighboring system.
 
-    By conjugate gradients where A is symmetric, else by GMRES. A right-hand side without a part along what A cannot see, zero for one, is solved by a singular A too. So another one
-    with a part along everything is solved beside it.
+    By conjugate gradients where A is symmetric, else by GMRES. A right-hand side without a part along what A cannot see,
+    zero for one, is solved by a singular A too. So another one with a part along everything is solved beside it.
     """
     eps = float(jnp.finfo(b.dtype).eps)
     solver = jax.scipy.sparse.linalg.cg if symmetric else jax.scipy.sparse.linalg.gmres

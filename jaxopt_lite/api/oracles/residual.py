@@ -42,11 +42,11 @@ def residual_oracle(
     scheme, paired = scheme_of(jac, "a callable, True, None"), jac is True
     check_callable(fun=fun, jac=None if scheme or paired else jac)
     n, (point, at) = layout.size, points_of(layout, scheme)
-    read = (lambda out: jnp.ravel(jnp.asarray(out))) if scheme == "cs" else (lambda out: _residual(out, layout))
-    read = (lambda out: _pair(out, layout)) if paired else read
-    function, captured = close_function(
-        fun, "fun", read, layout, (at,), arguments, ("residual", paired or scheme, of_fun), of_fun
-    )
+    complex_values = lambda out: jnp.ravel(jnp.asarray(out))
+    plain: Callable[..., Any] = _pair if paired else _residual
+    read: Callable[[Any], Any] = complex_values if scheme == "cs" else (lambda out: plain(out, layout))
+    mode = ("residual", paired or scheme, of_fun)
+    function, captured = close_function(fun, "fun", read, layout, (at,), arguments, mode, of_fun)
     m = function.shapes[0][0]
     if m == 0:
         raise ValueError("fun returned no residuals; return at least one.")
