@@ -12,13 +12,14 @@ names. CONTRIBUTING.md has an example of forty lines.
 **What a method is**: `Method`, `Query` (what it asks), `Answer` (what it is told), `Told` (what it says then); `Row`,
 `Option` and the checks of options.
 
-**What it needs at a point**: values and derivatives of a scalar function (`VALUE`, `GRADIENT`, `HESSIAN`, `HVP`), or of
-residuals (`RESIDUAL`, `JACOBIAN`, `CURVATURE`), of a system of equations (`SYSTEM`, `SYSTEM_JACOBIAN`, `SYSTEM_PRODUCT`).
-A `Need` of your own is a record of what an oracle has to answer.
+**What it needs at a point**: values and derivatives of a scalar function (`VALUE`, `GRADIENT`, `HESSIAN`, `HVP`), of
+residuals (`RESIDUAL`, `JACOBIAN`, `CURVATURE`), of a system of equations (`SYSTEM`, `SYSTEM_JACOBIAN`, `SYSTEM_PRODUCT`), or
+of a function under constraints (`CONSTRAINED_VALUE`, `CONSTRAINED`, `LAGRANGIAN`, `LAGRANGIAN_PRODUCT` with `Along`). A
+`Need` of your own is a record of what an oracle has to answer.
 
 **Which of two points is better**: `LEAST`, `NEAREST_ZERO`, `FEASIBLE`, or a `Rank` of your own.
 
-**What moves the solution**: the rules `stationary`, `in_box` and `system` of the implicit function theorem.
+**What moves the solution**: the rules `stationary`, `in_box`, `kkt` and `system` of the implicit function theorem.
 
 **What proves a claim**: `minimum`, the certificate of minimizers; a status with `CLAIM` added is decided by it.
 
@@ -28,6 +29,8 @@ from a `Rule`.
 
 from jaxopt_lite._families.line_search.descent import Direction, descent
 from jaxopt_lite._families.lsq.gauss_newton import Rule, gauss_newton
+from jaxopt_lite._needs.constrained import CONSTRAINED, CONSTRAINED_VALUE, LAGRANGIAN, LAGRANGIAN_PRODUCT, Along
+from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.residuals import CURVATURE, JACOBIAN, RESIDUAL
 from jaxopt_lite._needs.systems import SYSTEM, SYSTEM_JACOBIAN, SYSTEM_PRODUCT
 from jaxopt_lite._needs.values import GRADIENT, HESSIAN, HVP, VALUE
@@ -43,6 +46,8 @@ from jaxopt_lite.core.status import CLAIM, RUNNING, Status
 
 __all__ = [
     "CLAIM",
+    "CONSTRAINED",
+    "CONSTRAINED_VALUE",
     "COUNT",
     "CURVATURE",
     "FEASIBLE",
@@ -51,6 +56,8 @@ __all__ = [
     "HESSIAN",
     "HVP",
     "JACOBIAN",
+    "LAGRANGIAN",
+    "LAGRANGIAN_PRODUCT",
     "LEAST",
     "MATRIX",
     "NEAREST_ZERO",
@@ -63,6 +70,7 @@ __all__ = [
     "SYSTEM_JACOBIAN",
     "SYSTEM_PRODUCT",
     "VALUE",
+    "Along",
     "Answer",
     "Check",
     "Direction",
@@ -79,6 +87,7 @@ __all__ = [
     "descent",
     "gauss_newton",
     "in_box",
+    "kkt",
     "minimum",
     "stationary",
     "system",

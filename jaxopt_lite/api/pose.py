@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from jaxopt_lite._needs.nothing import NO_FUNCTIONS
 from jaxopt_lite.api.methods.row import Row
+from jaxopt_lite.api.oracles.constrained import constrained
 from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.api.reading.bounds import read_bounds
 from jaxopt_lite.core.implicit import Derived
@@ -97,6 +98,7 @@ def pose_minimum(
     jac: Any = None,
     hess: Any = None,
     hessp: Any = None,
+    constraints: Any = None,
 ) -> Posed:
     """The minimization of a scalar function: of several variables in `bounds`, or of one from `points` under their name."""
     start, layout = parse(x0)
@@ -106,4 +108,7 @@ def pose_minimum(
     method = settings.build(bounded=box is not None)
     steps = {"rel_step": settings.values.get("finite_diff_rel_step"), "abs_step": settings.values.get("eps")}
     functions = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
-    return pose(settings, method, layout, start, functions, ({} if box is None else {"bounds": box}) | (points or {}))
+    data = ({} if box is None else {"bounds": box}) | (points or {})
+    if "constraints" in row.takes:
+        functions, data["constraints"] = constrained(functions, constraints, layout, row)
+    return pose(settings, method, layout, start, functions, data)

@@ -42,8 +42,6 @@ class TracedPart(NamedTuple):
     args: list[Array]
     matrix: Array | None  # (m_i, n) A of a linear part
     rel_step: Array | None  # () or (n,): relative step of finite differences; None: the scheme's own
-    lower: Array  # (m_i,), -inf: none
-    upper: Array  # (m_i,), inf: none
 
 
 class Parts(NamedTuple):
@@ -65,19 +63,40 @@ class Parts(NamedTuple):
         return sum(0 if f is None else f.size for part in self.each for f in (part.fun, part.jac, part.hess))
 
 
-Traced = tuple[TracedPart, ...]
+class Traced(NamedTuple):
+    """What all constraints are evaluated with."""
+
+    each: tuple[TracedPart, ...]
+    lower: Array  # (m,) in canonical order, -inf: none
+    upper: Array  # (m,) inf: none
+
+
+class Sides(NamedTuple):
+    """The sides of the rows in canonical order, as a method is given them in its options under 'constraints'."""
+
+    equal: Array  # (p,) what the equalities are equal to
+    lower: Array  # (m - p,) of the inequalities, -inf: none
+    upper: Array  # (m - p,) inf: none
+
+
 Box = tuple[Array, Array]  # (n,) lower and upper bounds on x that no finite difference may leave
 
 
 def values(parts: Parts, traced: Traced, x: Array) -> Array:
     """c(x), (m,), in canonical order."""
-    return _in_order(parts, [_value(part, t, x) for part, t in zip(parts.each, traced, strict=True)])
+    return _in_order(parts, [_value(part, t, x) for part, t in zip(parts.each, traced.each, strict=True)])
 
 
 def values_and_jacobian(parts: Parts, traced: Traced, x: Array, box: Box | None = None) -> tuple[Array, Array]:
     """c(x), (m,), and its Jacobian (m, n), in canonical order, by the means of each part."""
-    both = [_value_and_jacobian(part, t, x, box) for part, t in zip(parts.each, traced, strict=True)]
+    both = [_value_and_jacobian(part, t, x, box) for part, t in zip(parts.each, traced.each, strict=True)]
     return _in_order(parts, [c for c, _ in both]), _in_order(parts, [A for _, A in both])
+
+
+def gradient(parts: Parts, traced: Traced, x: Array, y: Array) -> Array:
+    """The gradient of y'c at x, (n,), in a form that can be differentiated again: never by finite differences."""
+    each = zip(parts.each, traced.each, _by_part(parts, y), strict=True)
+    return jnp.sum(jnp.stack([_gradient(part, t, x, v) for part, t, v in each]), axis=0)
 
 
 def curvature(parts: Parts, traced: Traced, x: Array, y: Array, p: Array) -> Array:
@@ -86,7 +105,7 @@ def curvature(parts: Parts, traced: Traced, x: Array, y: Array, p: Array) -> Arr
     Never by finite differences: a part that has them for its Jacobian is differentiated twice by JAX.
     """
     product, curved = jnp.zeros_like(p), []
-    for part, t, v in zip(parts.each, traced, _by_part(parts, y), strict=True):
+    for part, t, v in zip(parts.each, traced.each, _by_part(parts, y), strict=True):
         if part.hess is not None:
             product = product + matvec(part.hess(t.hess, x, v, *t.args)[0], p)
         elif part.fun is not None:
@@ -100,12 +119,6 @@ def curvature(parts: Parts, traced: Traced, x: Array, y: Array, p: Array) -> Arr
     if p.ndim == 1:
         return product + jax.jvp(gradient, (x,), (p,))[1]
     return product + jax.vmap(jax.linearize(gradient, x)[1], in_axes=1, out_axes=1)(p)
-
-
-def sides(parts: Parts, traced: Traced) -> tuple[Array, Array]:
-    """The lower and the upper side, (m,) each, in canonical order."""
-    lower, upper = ([jnp.asarray(getattr(t, side)) for t in traced] for side in ("lower", "upper"))
-    return _in_order(parts, lower), _in_order(parts, upper)
 
 
 def violation(c: Array, lower: Array, upper: Array) -> Array:
@@ -138,6 +151,9 @@ def _value_and_jacobian(part: Part, t: TracedPart, x: Array, box: Box | None) ->
 
 def _gradient(part: Part, t: TracedPart, x: Array, v: Array) -> Array:
     """The gradient of v'c, (n,), in a form that can be differentiated again."""
+    if part.fun is None:
+        assert t.matrix is not None
+        return matvec(jnp.asarray(t.matrix).T, v)
     if part.jac is not None:
         return matvec(part.jac(t.jac, x, *t.args)[0].T, v)
     return jax.grad(lambda x: dot(v, _value(part, t, x)))(x)

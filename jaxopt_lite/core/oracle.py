@@ -3,10 +3,8 @@
 The default is autodiff, with one trace of the user's function: a gradient is `value_and_grad`, a Hessian and a
 Hessian-vector product are the linearization of that, a Jacobian runs forward (as many passes as parameters) or backward
 (as many as residuals), whichever is fewer. The user's own `jac`, `hess`, `hessp` take their place where given; SciPy's
-finite differences are there for its users: their points are one vmapped evaluation, inside of the bounds.
-
-Steps of finite differences (Press et al., Numerical Recipes, 5.7): eps^(1/2) for '2-point', eps^(1/3) for '3-point',
-times max(1, |x|), with the sign of x; eps for 'cs', whose error is of second order in the step without any cancellation.
+finite differences are there for its users (`core/differences.py`): their points are one vmapped evaluation, inside of the
+bounds.
 """
 
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from jax import Array
 
 from jaxopt_lite.core.apart import in_parts
 from jaxopt_lite.core.dense import dot, matvec
+from jaxopt_lite.core.differences import differences
 from jaxopt_lite.core.function import Function
 from jaxopt_lite.core.protocol import Need, Query
 
@@ -72,11 +71,11 @@ class Oracle(NamedTuple):
     scheme: str | None = None  # finite differences instead of autodiff
     loss: Loss | None = None  # how a residual is measured; None: half its sum of squares
     apart: bool = False  # is it so large that XLA has to be given it in parts? (`core/apart.py`)
-    more: Any = None  # further functions, of constraints for one; known to the needs that use them
+    more: Any = None  # further functions, of constraints for one: known to the needs that use them, all but their `size`
 
     def size(self, order: int) -> int:
         """Equations of a derivative of this order, by and large: each takes about three times what it is taken of."""
-        given = (self.fun, self.jac, self.hess, self.hessp)
+        given = (self.fun, self.jac, self.hess, self.hessp, self.more)
         return 3**order * sum(0 if f is None else f.size for f in given)
 
     def evaluations(self, n: int) -> int:
@@ -101,7 +100,8 @@ class Oracle(NamedTuple):
         if self.jac is not None:
             return self.value(x, t), self.jac(t.jac, x, *t.args)[0]
         if self.scheme is not None:
-            return self._differences(x, t)
+            plain = lambda x: self.fun(t.fun, x, *t.args)[0]  # of complex x for 'cs'
+            return differences(plain, x, self.scheme, t.rel_step, t.abs_step, t.box)
         return self._autodiff(x, t)
 
     def measured(self, x: Array, t: Traced) -> Measured:
@@ -185,60 +185,6 @@ class Oracle(NamedTuple):
             return residual, jax.vmap(tangent, out_axes=1)(jnp.eye(n, dtype=x.dtype))
         residual, pullback = jax.vjp(value, x)
         return residual, jax.vmap(lambda e: pullback(e)[0])(jnp.eye(m, dtype=residual.dtype))
-
-    def _differences(self, x: Array, t: Traced) -> tuple[Array, Array]:
-        n, eps = x.shape[0], jnp.finfo(x.dtype).eps
-        scheme = self.scheme
-        sign = jnp.where(x < 0, -1.0, 1.0).astype(x.dtype)
-        power = {"2-point": 0.5, "3-point": 1 / 3, "cs": 1.0}[scheme or "cs"]
-        own = eps**power * jnp.maximum(1.0, jnp.abs(x)) * sign
-        h = own if t.rel_step is None else jnp.asarray(t.rel_step).astype(x.dtype) * jnp.abs(x) * sign
-        h = (
-            jnp.where(h == 0, own, h)
-            if t.abs_step is None
-            else jnp.broadcast_to(jnp.asarray(t.abs_step), (n,)).astype(x.dtype)
-        )
-        origin = jnp.zeros((1, n), x.dtype)
-        if scheme == "cs":
-            shifts = jnp.concatenate([origin, jnp.diag(h)])
-            there = jax.vmap(lambda z: self.fun(t.fun, z, *t.args)[0])(
-                jax.lax.complex(jnp.broadcast_to(x, shifts.shape), shifts)
-            )
-            return jnp.real(there[0]), _columns(jnp.imag(there[1:]), h)
-        h = _inside(x, h, t.box, 2 if scheme == "3-point" else 1)
-        far = -h
-        if t.box is not None:  # where the box is too narrow for both sides, both points lie on one
-            far = jnp.where((x - h < t.box[0]) | (x - h > t.box[1]), 2 * h, -h)
-        steps = [origin, jnp.diag(h), *([jnp.diag(far)] if scheme == "3-point" else [])]
-        inside = (lambda x: x) if t.box is None else (lambda x: jnp.clip(x, *t.box))
-        there = jax.vmap(lambda x: self.value(inside(x), t))(x[None, :] + jnp.concatenate(steps))
-        near = _columns(there[1 : n + 1] - there[:1], h)
-        if scheme == "2-point":
-            return there[0], near
-        beyond = _columns(there[n + 1 :] - there[:1], far)
-        apart = jnp.where(h == 0, 1.0, far - h)
-        return there[0], near * _along(far / apart, near) - beyond * _along(h / apart, beyond)
-
-
-def _inside(x: Array, h: Array, box: tuple[Array, Array] | None, points: int) -> Array:
-    """Steps h (n,) as they are represented: turned around, or cut, where so many points would leave the box."""
-    if box is not None:
-        lower, upper = box
-        fits = lambda h: (x + h >= lower) & (x + h <= upper) & (x + points * h >= lower) & (x + points * h <= upper)
-        room = jnp.where(upper - x > x - lower, upper - x, lower - x) / points
-        h = jnp.where(fits(h), h, jnp.where(fits(-h), -h, room))
-    return (x + h) - x
-
-
-def _along(weights: Array, derivative: Array) -> Array:
-    """Weights (n,) as the last axis of a derivative (..., n)."""
-    return weights.reshape(*[1] * (derivative.ndim - 1), -1)
-
-
-def _columns(differences: Array, steps: Array) -> Array:
-    """Differences (n, ...) over steps (n,) as a derivative (..., n); zero where there was no room for a step."""
-    per_step = differences / jnp.where(steps == 0, 1.0, steps).reshape(-1, *[1] * (differences.ndim - 1))
-    return jnp.moveaxis(per_step, 0, -1)
 
 
 def complex_like(dtype: jnp.dtype) -> jnp.dtype:

@@ -8,11 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxopt_lite.api.methods.row import Row
 from jaxopt_lite.api.oracles.close import check_dtype, close_function, points_of
-from jaxopt_lite.api.reading.constraints import Constraint
-from jaxopt_lite.core.constraints import Part, Parts, TracedPart
+from jaxopt_lite.api.reading.constraints import Constraint, read_constraints
+from jaxopt_lite.core import constraints as rows
+from jaxopt_lite.core.constraints import Part, Parts, Sides, TracedPart
 from jaxopt_lite.core.function import Arguments
 from jaxopt_lite.core.layout import Layout, describe
+from jaxopt_lite.core.oracle import Oracle, Traced
 
 Captured = tuple[list[Array], list[Array], list[Array]]  # by fun, jac and hess
 
@@ -21,7 +24,8 @@ class Closed(NamedTuple):
     """Constraints as the machine takes them (`core/constraints.py`)."""
 
     parts: Parts  # static
-    traced: tuple[TracedPart, ...]  # one for each of `parts.each`
+    traced: rows.Traced
+    names: tuple[str, ...]  # (m,) of the constraint that each row belongs to, for sentences
 
 
 def close_constraints(constraints: tuple[Constraint, ...], layout: Layout) -> Closed | None:
@@ -31,21 +35,49 @@ def close_constraints(constraints: tuple[Constraint, ...], layout: Layout) -> Cl
     stable: equalities, and then inequalities, as they were given. Raises what a wrong constraint deserves, with its name.
     """
     each, traced, equal, keep = list[Part](), list[TracedPart](), list[bool](), list[bool]()
+    lower, upper, names = list[Any](), list[Any](), list[str]()
     for constraint in constraints:
-        part, t, equalities = _close(constraint, layout)
+        part, t, (below, above), equalities = _close(constraint, layout)
         each.append(part)
         traced.append(t)
+        lower.append(below)
+        upper.append(above)
+        names += [constraint.name] * part.rows
         equal += equalities
         keep += _broadcast(np.asarray(constraint.keep_feasible), part.rows, "keep_feasible", constraint.name).tolist()
     if not equal:
         return None
     order = tuple(sorted(range(len(equal)), key=lambda row: not equal[row]))
     parts = Parts(tuple(each), order, sum(equal), tuple(keep[row] for row in order))
-    return Closed(parts, tuple(traced))
+    sides = (_ordered(side, order) for side in (lower, upper))
+    return Closed(parts, rows.Traced(tuple(traced), *sides), tuple(names[row] for row in order))
 
 
-def _close(constraint: Constraint, layout: Layout) -> tuple[Part, TracedPart, list[bool]]:
-    """A constraint's static part, its traced one, and which of its rows are equalities."""
+def constrained(
+    functions: tuple[Oracle, Traced], constraints: Any, layout: Layout, row: Row
+) -> tuple[tuple[Oracle, Traced], Sides]:
+    """The oracle of a function under constraints, its traced part, and the sides; raises for what the method cannot take."""
+    (oracle, traced), closed = functions, close_constraints(read_constraints(constraints, layout), layout)
+    if closed is None:
+        none: Any = np.zeros(0, layout.dtype)
+        return functions, Sides(none, none, none)
+    p, lower, upper = closed.parts.p, closed.traced.lower, closed.traced.upper
+    if p > 0 and "equalities" not in row.takes:
+        raise ValueError(
+            f"{closed.names[0]} is an equality, and method {row.name!r} takes inequalities alone; give a method for both, "
+            "or an inequality with room between lb and ub."
+        )
+    return (oracle._replace(more=closed.parts), traced._replace(more=closed.traced)), Sides(lower[:p], lower[p:], upper[p:])
+
+
+def _ordered(sides: list[Any], order: tuple[int, ...]) -> Any:
+    """Sides (m_i,) of each constraint as (m,) in canonical order; of NumPy where all are known."""
+    known = all(isinstance(side, np.ndarray) for side in sides)
+    return (np if known else jnp).concatenate(sides)[np.asarray(order)]
+
+
+def _close(constraint: Constraint, layout: Layout) -> tuple[Part, TracedPart, tuple[Any, Any], list[bool]]:
+    """A constraint's static part, its traced one, its sides, and which of its rows are equalities."""
     part, captured, args = _functions(constraint, layout)
     rows, name = part.rows, constraint.name
     lower, upper = (
@@ -58,7 +90,7 @@ def _close(constraint: Constraint, layout: Layout) -> tuple[Part, TracedPart, li
             f"{name}: lb > ub in row {row}, {lower[row]} > {upper[row]}; no lower bound may exceed its upper one."
         )
     equalities = (lower == upper).tolist() if known else [constraint.equality] * rows
-    return part, TracedPart(*captured, args, constraint.matrix, constraint.rel_step, lower, upper), equalities
+    return part, TracedPart(*captured, args, constraint.matrix, constraint.rel_step), (lower, upper), equalities
 
 
 def _functions(constraint: Constraint, layout: Layout) -> tuple[Part, Captured, list[Any]]:
