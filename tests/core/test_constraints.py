@@ -13,10 +13,10 @@ from scipy.optimize._constraints import PreparedConstraint
 from jaxopt_lite.api.oracles.constrained import close_constraints
 from jaxopt_lite.api.reading.constraint_classes import LinearConstraint, NonlinearConstraint
 from jaxopt_lite.api.reading.constraints import read_constraints
-from jaxopt_lite.core.constraints import curvature, sides, values, values_and_jacobian, violation
+from jaxopt_lite.core.constraints import curvature, second_order, sides, values, values_and_jacobian, violation
 from jaxopt_lite.core.differences import differences
 from jaxopt_lite.core.layout import parse
-from tests.core.tolerance import DTYPES, assert_close
+from tests.core.tolerance import DTYPES, assert_close, shapes
 from tests.laws.counting import occurrences
 
 X = np.array([0.3, -1.7, 2.5])
@@ -112,6 +112,8 @@ def answers(dtype):
             t = traced[mean]
             bends = curvature(parts, t, x, y, p), curvature(parts, t, x, y, p[:, 0])
             made[mean] = (values(parts, t, x), *values_and_jacobian(parts, t, x), *bends, *sides(parts, t))
+            c, jacobian, times = second_order(parts, t, x, y)
+            made[mean] += (c, jacobian, times(p))
         return made
 
     return jax.jit(evaluate)({mean: made.traced for mean, made in closed.items()})
@@ -120,10 +122,10 @@ def answers(dtype):
 @dtypes
 @pytest.mark.parametrize("mean", [*MEANS, "hess"])
 def test_values_jacobians_and_curvature_by_every_means(mean, dtype):
-    c, same_c, jacobian, bend, bend_of_one, lower, upper = answers(dtype)[mean]
+    c, same_c, jacobian, bend, bend_of_one, lower, upper, *second = answers(dtype)[mean]
     wanted_c, wanted_jacobian = by_hand(X, A)
     wanted_bend = curvature_by_hand(X, A, Y) @ P
-    assert {array.dtype for array in (c, same_c, jacobian, bend, bend_of_one, lower, upper)} == {np.dtype(dtype)}
+    assert {array.dtype for array in (c, same_c, jacobian, bend, bend_of_one, lower, upper, *second)} == {np.dtype(dtype)}
     assert_close(c, wanted_c, dtype, "rounding")
     assert_close(same_c, wanted_c, dtype, "rounding")
     assert_close(jacobian, wanted_jacobian, dtype, "autodiff" if mean == "hess" else mean)
@@ -131,6 +133,9 @@ def test_values_jacobians_and_curvature_by_every_means(mean, dtype):
     assert_close(bend_of_one, wanted_bend[:, 0], dtype, "autodiff")
     np.testing.assert_array_equal(lower, LOWER)
     np.testing.assert_array_equal(upper, UPPER)
+    assert_close(second[0], wanted_c, dtype, "rounding")
+    assert_close(second[1], wanted_jacobian, dtype, "autodiff" if mean == "hess" else mean)
+    assert_close(second[2], wanted_bend, dtype, "autodiff")
 
 
 def test_equalities_come_first_and_rows_keep_their_order():
@@ -290,15 +295,35 @@ def test_a_function_is_traced_once_a_call_and_not_again_while_it_is_unchanged():
         assert len(traces) == 1
 
 
-@pytest.mark.parametrize("mean", ["autodiff", "backward", "2-point", "3-point"])
+@pytest.mark.parametrize("mean", ["forward", "backward", "2-point", "3-point", "jac"])
 def test_a_program_calls_a_function_once(mean):
-    scheme = mean if mean in ("2-point", "3-point") else None
-    fun = lambda x: (jnp.floor(x) * x**3)[: 1 if mean == "backward" else 3]
-    parts, traced = close([NonlinearConstraint(fun, 0.0, 1.0, scheme)], X)
-    x, y = jnp.asarray(X), jnp.ones(parts.m)
-    for function, given in ((values, ()), (values_and_jacobian, ()), (curvature, (y, x)), (curvature, (y, jnp.eye(3)))):
-        program = jax.make_jaxpr(function, static_argnums=0)(parts, traced, x, *given)
-        assert occurrences(program, "floor") == 1
+    """The floor, whose derivative has none, stands once in a program for each call of `fun` or of `jac`."""
+    rows, scheme = 1 if mean == "backward" else 3, mean if mean in ("2-point", "3-point") else None
+    fun = lambda x: (jnp.floor(x) * x**3)[:rows]
+    jac = (lambda x: jnp.diag(3 * jnp.floor(x) * x**2)) if mean == "jac" else scheme
+    parts, traced = close([NonlinearConstraint(fun, 0.0, 1.0, jac)], X)
+    x, y, P = jnp.asarray(X), jnp.ones(parts.m), jnp.eye(3)
+    together = lambda *given: (lambda c, A, times: (c, A, times(P)))(*second_order(*given))
+    calls = lambda function, *given: occurrences(
+        jax.make_jaxpr(function, static_argnums=0)(parts, traced, x, *given), "floor"
+    )
+    each = 1 + (mean == "jac")
+    assert [calls(values), calls(values_and_jacobian)] == [1, each]
+    assert [calls(curvature, y, x), calls(curvature, y, P)] == [1, 1]
+    assert calls(together, y) == each + (scheme is not None)
+
+
+@pytest.mark.parametrize(("n", "rows"), [(2, 6), (6, 2), (3, 3)])
+def test_a_jacobian_takes_the_fewer_passes(n, rows):
+    """Forward they start from the identity (n, n), backward from that of the rows: the larger one is nowhere."""
+    fun = lambda x: jnp.sin(jnp.sum(x)) * jnp.arange(1.0, rows + 1)
+    parts, traced = close(NonlinearConstraint(fun, 0.0, 1.0), np.ones(n))
+    x, y = jnp.ones(n), jnp.ones(rows)
+    wanted = jnp.broadcast_to((jnp.cos(n * 1.0) * jnp.arange(1.0, rows + 1))[:, None], (rows, n))
+    for program in (values_and_jacobian, lambda *given: second_order(*given, y)[:2]):
+        np.testing.assert_allclose(program(parts, traced, x)[1], wanted)
+        made = shapes(jax.make_jaxpr(program, static_argnums=0)(parts, traced, x))
+        assert n == rows or (max(n, rows),) * 2 not in made
 
 
 @pytest.mark.parametrize("scheme", ["2-point", "3-point"])
