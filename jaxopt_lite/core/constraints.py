@@ -118,7 +118,21 @@ def curvature(parts: Parts, traced: Traced, x: Array, y: Array, p: Array) -> Arr
 
     if p.ndim == 1:
         return product + jax.jvp(gradient, (x,), (p,))[1]
-    return product + jax.vmap(jax.linearize(gradient, x)[1], in_axes=1, out_axes=1)(p)
+    return product + _each(jax.linearize(gradient, x)[1])(p)
+
+
+def second_order(
+    parts: Parts, traced: Traced, x: Array, y: Array, box: Box | None = None
+) -> tuple[Array, Array, Callable[[Array], Array]]:
+    """c(x), (m,), its Jacobian (m, n), and the product of the Hessian of y'c with columns (n, k).
+
+    What `values_and_jacobian` and `curvature` answer, from one call of each function; by finite differences it takes two.
+    """
+    given = zip(parts.each, traced, _by_part(parts, y), strict=True)
+    made = [_second_order(part, t, x, v, box) for part, t, v in given]
+    curved = [times for *_, times in made if times is not None]
+    times = lambda P: sum((times(P) for times in curved), start=jnp.zeros_like(P))
+    return _in_order(parts, [c for c, *_ in made]), _in_order(parts, [A for _, A, _ in made]), times
 
 
 def violation(c: Array, lower: Array, upper: Array) -> Array:
@@ -147,6 +161,39 @@ def _value_and_jacobian(part: Part, t: TracedPart, x: Array, box: Box | None) ->
         return c, jax.vmap(tangent, out_axes=1)(jnp.eye(x.shape[0], dtype=x.dtype))
     c, pullback = jax.vjp(_call(part, t), x)
     return c, jax.vmap(lambda e: pullback(e)[0])(jnp.eye(part.rows, dtype=c.dtype))
+
+
+def _second_order(
+    part: Part, t: TracedPart, x: Array, v: Array, box: Box | None
+) -> tuple[Array, Array, Callable[[Array], Array] | None]:
+    """Rows of one part, their Jacobian, and the product of the Hessian of v'c with columns; None: it is linear."""
+    if part.fun is None:
+        return *_value_and_jacobian(part, t, x, box), None
+    if part.hess is not None:
+        hess = part.hess(t.hess, x, v, *t.args)[0]
+        return *_value_and_jacobian(part, t, x, box), lambda P: matvec(hess, P)
+    if part.jac is not None:
+        jac = part.jac
+        A, along = jax.linearize(lambda x: jac(t.jac, x, *t.args)[0], x)
+        return _value(part, t, x), A, _each(lambda p: matvec(along(p).T, v))
+    if part.scheme is not None:
+        return *_value_and_jacobian(part, t, x, box), _each(jax.linearize(lambda x: _gradient(part, t, x, v), x)[1])
+    forward = x.shape[0] <= part.rows
+
+    def slope(x: Array) -> tuple[tuple[Array, Array], Array | None]:
+        c, pullback = jax.vjp(_call(part, t), x)
+        backward = lambda e: pullback(e)[0]
+        return (c, backward(v)), None if forward else jax.vmap(backward)(jnp.eye(part.rows, dtype=c.dtype))
+
+    (c, _), tangent, A = jax.linearize(slope, x, has_aux=True)
+    if forward:
+        A = jax.vmap(lambda p: tangent(p)[0], out_axes=1)(jnp.eye(x.shape[0], dtype=x.dtype))
+    return c, A, _each(lambda p: tangent(p)[1])
+
+
+def _each(product: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A product with a vector (n,), as one with columns (n, k)."""
+    return jax.vmap(product, in_axes=1, out_axes=1)
 
 
 def _gradient(part: Part, t: TracedPart, x: Array, v: Array) -> Array:

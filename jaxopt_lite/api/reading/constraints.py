@@ -74,7 +74,7 @@ def _read(given: Any, place: int | None, layout: Layout) -> Constraint:
     if kind is None:
         hint = ", or pass bounds on x as bounds" if hasattr(given, "lb") and hasattr(given, "ub") else ""
         if place is None and not callable(given) and not hint:
-            raise TypeError(f"constraints is {given!r}; give {FORMS}.")
+            raise TypeError(f"constraints is a {type(given).__name__}; give {FORMS}.")
         raise TypeError(f"{name}: a {type(given).__name__} is no constraint; give {FORMS}{hint}.")
     lower, upper = (_side(getattr(given, side), side, name, layout) for side in ("lb", "ub"))
     flags = _flags(getattr(given, "keep_feasible", False), name)
@@ -127,7 +127,9 @@ def _jacobian(jac: Any, name: str) -> tuple[Callable | None, str | None]:
             raise ValueError(f"{name}: jac is {jac!r}; give a callable, None (autodiff), or one of {', '.join(SCHEMES)}.")
         return None, jac
     if not callable(jac):
-        raise TypeError(f"{name}: jac is {jac!r}; give a callable, None (autodiff), or one of {', '.join(SCHEMES)}.")
+        raise TypeError(
+            f"{name}: jac is a {type(jac).__name__}; give a callable, None (autodiff), or one of {', '.join(SCHEMES)}."
+        )
     return jac, None
 
 
@@ -135,8 +137,8 @@ def _hessian(hess: Any, name: str) -> Callable | None:
     if hess is None or (hasattr(hess, "initialize") and hasattr(hess, "update")):  # SciPy's default, an update strategy
         return None
     if not callable(hess):
-        kind = ValueError if isinstance(hess, str) else TypeError
-        raise kind(f"{name}: hess is {hess!r}; give a callable hess(x, v), or leave it out: autodiff is exact.")
+        kind, said = (ValueError, repr(hess)) if isinstance(hess, str) else (TypeError, f"a {type(hess).__name__}")
+        raise kind(f"{name}: hess is {said}; give a callable hess(x, v), or leave it out: autodiff is exact.")
     return hess
 
 
@@ -201,7 +203,7 @@ def _matrix(A: Any, name: str, layout: Layout) -> Any:
             A = jnp.asarray(A, layout.dtype) if traced else np.asarray(A)
         except (ValueError, TypeError) as error:
             raise ValueError(f"{name}: A is no array of numbers: {error}") from error
-    A = np.asarray(A) if isinstance(A, np.matrix) else A
+    A = np.asarray(A) if isinstance(A, np.ndarray) else A  # np.matrix, a subclass, has rules of its own
     if not _is_real(A):
         raise ValueError(f"{name}: A holds {A.dtype}; give real numbers.")
     A = A.reshape(1, -1) if A.ndim < 2 else A
