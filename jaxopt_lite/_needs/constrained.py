@@ -9,6 +9,7 @@ with a multiplier y for each row: at a solution it is positive where the upper s
 and of either sign for an equality. Its Hessian, or a product with it, is a need of its own.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -59,20 +60,26 @@ def _gradient(oracle: Oracle, query: Query, t: Traced) -> Constrained:
     return Constrained(fun, grad, c, A, constraints.violation(c, t.more.lower, t.more.upper))
 
 
-def _times(oracle: Oracle, x: Array, y: Array, V: Array, t: Traced) -> Array:
-    """The Hessian of (1) times columns V (n, k)."""
-    product = oracle.second_order(x, t)[2](V)
-    return product if oracle.more is None else product + constraints.curvature(oracle.more, t.more, x, y, V)
+def _second_order(oracle: Oracle, x: Array, y: Array, t: Traced) -> tuple[Constrained, Callable[[Array], Array]]:
+    """The answer without second derivatives, and the product of the Hessian of (1) with columns (n, k)."""
+    fun, grad, times = oracle.second_order(x, t)
+    if oracle.more is None:
+        none = jnp.zeros((0, *grad.shape), grad.dtype)
+        return Constrained(fun, grad, none[:, 0], none, jnp.zeros_like(fun)), times
+    c, A, bends = constraints.second_order(oracle.more, t.more, x, y, t.box)
+    answer = Constrained(fun, grad, c, A, constraints.violation(c, t.more.lower, t.more.upper))
+    return answer, lambda V: times(V) + bends(V)
 
 
 def _lagrangian(oracle: Oracle, query: Query, t: Traced) -> Constrained:
-    hess = _times(oracle, query.x, query.vector, jnp.eye(query.x.shape[0], dtype=query.x.dtype), t)
-    return _gradient(oracle, query, t)._replace(hess=0.5 * (hess + hess.T))
+    answer, times = _second_order(oracle, query.x, query.vector, t)
+    hess = times(jnp.eye(query.x.shape[0], dtype=query.x.dtype))
+    return answer._replace(hess=0.5 * (hess + hess.T))
 
 
 def _product(oracle: Oracle, query: Query, t: Traced) -> Constrained:
-    hvp = _times(oracle, query.x, query.vector.multipliers, query.vector.p[:, None], t)[:, 0]
-    return _gradient(oracle, query, t)._replace(hvp=hvp)
+    answer, times = _second_order(oracle, query.x, query.vector.multipliers, t)
+    return answer._replace(hvp=times(query.vector.p[:, None])[:, 0])
 
 
 def _told(layout: Layout, parts: dict[str, Any]) -> Constrained:

@@ -128,7 +128,7 @@ def second_order(
 
     What `values_and_jacobian` and `curvature` answer, from one call of each function; by finite differences it takes two.
     """
-    given = zip(parts.each, traced, _by_part(parts, y), strict=True)
+    given = zip(parts.each, traced.each, _by_part(parts, y), strict=True)
     made = [_second_order(part, t, x, v, box) for part, t, v in given]
     curved = [times for *_, times in made if times is not None]
     times = lambda P: sum((times(P) for times in curved), start=jnp.zeros_like(P))

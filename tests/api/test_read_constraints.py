@@ -134,7 +134,7 @@ def test_args_that_are_no_tuple_are_one_argument(args):
     scaled = lambda x, *more: x * sum(more[0] if isinstance(more[0], list) else more) if more else x
     (constraint,) = read_constraints(of_dict(fun=scaled, args=args), LAYOUT)
     closed = close_constraints((constraint,), LAYOUT)
-    (out,) = closed.parts.each[0].fun(closed.traced[0].fun, jnp.asarray(X), *closed.traced[0].args)
+    (out,) = closed.parts.each[0].fun(closed.traced.each[0].fun, jnp.asarray(X), *closed.traced.each[0].args)
     np.testing.assert_allclose(out, X * (1.0 if args is None else 2.0))
 
 
@@ -168,9 +168,8 @@ def test_rows_of_tracers_among_numbers():
         given = [NonlinearConstraint(fun, [traced, 0], 1), LinearConstraint([[1, 2, 0], [traced, 0, 0.5]], traced)]
         closed = close(given)
         assert closed.parts.p == 0
-        return closed.traced[0].lower, closed.traced[1].lower, closed.traced[1].matrix
+        return closed.traced.lower, closed.traced.each[1].matrix
 
-    nonlinear, linear, matrix = jax.jit(lower)(0.5)
-    np.testing.assert_array_equal(nonlinear, [0.5, 0.0])
-    np.testing.assert_array_equal(linear, [0.5, 0.5])
+    lower_sides, matrix = jax.jit(lower)(0.5)
+    np.testing.assert_array_equal(lower_sides, [0.5, 0.0, 0.5, 0.5])
     np.testing.assert_array_equal(matrix, [[1, 2, 0], [0.5, 0, 0.5]])

@@ -13,7 +13,7 @@ from scipy.optimize._constraints import PreparedConstraint
 from jaxopt_lite.api.oracles.constrained import close_constraints
 from jaxopt_lite.api.reading.constraint_classes import LinearConstraint, NonlinearConstraint
 from jaxopt_lite.api.reading.constraints import read_constraints
-from jaxopt_lite.core.constraints import curvature, second_order, sides, values, values_and_jacobian, violation
+from jaxopt_lite.core.constraints import curvature, second_order, values, values_and_jacobian, violation
 from jaxopt_lite.core.differences import differences
 from jaxopt_lite.core.layout import parse
 from tests.core.tolerance import DTYPES, assert_close, shapes
@@ -108,10 +108,10 @@ def answers(dtype):
 
     def evaluate(traced):
         made = {}
-        for mean, (parts, _) in closed.items():
+        for mean, (parts, *_) in closed.items():
             t = traced[mean]
             bends = curvature(parts, t, x, y, p), curvature(parts, t, x, y, p[:, 0])
-            made[mean] = (values(parts, t, x), *values_and_jacobian(parts, t, x), *bends, *sides(parts, t))
+            made[mean] = (values(parts, t, x), *values_and_jacobian(parts, t, x), *bends, t.lower, t.upper)
             c, jacobian, times = second_order(parts, t, x, y)
             made[mean] += (c, jacobian, times(p))
         return made
@@ -152,9 +152,9 @@ def test_equal_constraints_have_equal_static_parts():
 
 
 def test_an_open_row_stays():
-    parts, traced = close(LinearConstraint(MATRIX, [-np.inf, 0.0]), jnp.asarray(X))
+    parts, traced, _ = close(LinearConstraint(MATRIX, [-np.inf, 0.0]), jnp.asarray(X))
     assert (parts.p, parts.m) == (0, 2)
-    np.testing.assert_array_equal(sides(parts, traced)[0], [-np.inf, 0.0])
+    np.testing.assert_array_equal(traced.lower, [-np.inf, 0.0])
 
 
 @pytest.mark.parametrize("given", [None, (), [], LinearConstraint(np.zeros((0, 3)))], ids=str)
@@ -171,9 +171,9 @@ def test_values_sides_and_violation_are_scipys(kind):
         "dict": scipy.optimize._constraints.old_constraint_to_new(0, {"type": "ineq", "fun": lambda x: fun(x) - 1}),
     }[kind]
     prepared = PreparedConstraint(theirs, X)
-    parts, traced = close([theirs], jnp.asarray(X))
+    parts, traced, _ = close([theirs], jnp.asarray(X))
     c, jacobian = values_and_jacobian(parts, traced, jnp.asarray(X))
-    lower, upper = sides(parts, traced)
+    lower, upper = traced.lower, traced.upper
     dense = lambda J: J.toarray() if scipy.sparse.issparse(J) else J
     assert_close(c, prepared.fun.f, np.float64, "rounding")
     assert_close(jacobian, dense(prepared.fun.J), np.float64, "autodiff" if kind == "linear" else "2-point")
@@ -204,7 +204,7 @@ CIRCLE = {
 def test_x_has_the_structure_of_x0(jac):
     fun = lambda x: jnp.sum(x["u"] ** 2) - x["v"]
     hess = lambda x, v: v[0] * jnp.diag(jnp.array([2.0, 2.0, 0.0])) + 0.0 * x["v"]
-    parts, traced = close((NonlinearConstraint(fun, 0, 1, CIRCLE[jac], hess), LinearConstraint([1, 0, 2])), TREE)
+    parts, traced, _ = close((NonlinearConstraint(fun, 0, 1, CIRCLE[jac], hess), LinearConstraint([1, 0, 2])), TREE)
     c, jacobian = values_and_jacobian(parts, traced, jnp.asarray(X))
     assert_close(c, [0.3**2 + 1.7**2 - 2.5, 5.3], np.float64, "rounding")
     assert_close(jacobian, [[0.6, -3.4, -1.0], [1.0, 0.0, 2.0]], np.float64, "3-point")
@@ -225,7 +225,7 @@ ROWS = {
 def test_rows_of_any_shape_are_raveled(shape):
     fun, jac = ROWS[shape]
     x = jnp.array([0.3, -1.7])
-    parts, traced = close(NonlinearConstraint(fun, 0, 1, jac), x)
+    parts, traced, _ = close(NonlinearConstraint(fun, 0, 1, jac), x)
     flat = lambda x: jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(fun(x))])
     c, jacobian = values_and_jacobian(parts, traced, x)
     np.testing.assert_allclose(c, flat(x))
@@ -236,8 +236,8 @@ def all_of(a, upper, scale, x):
     """What a lane of a batch makes of its own numbers."""
     constraints = mixed("autodiff", x.dtype, a=a, upper=upper)
     constraints[0]["args"] = (scale,)
-    parts, traced = close(constraints, x)
-    return *values_and_jacobian(parts, traced, x), *sides(parts, traced)
+    parts, traced, _ = close(constraints, x)
+    return *values_and_jacobian(parts, traced, x), traced.lower, traced.upper
 
 
 def test_everything_traced_may_be_batched():
@@ -266,9 +266,9 @@ def test_constraints_are_pytrees():
     @jax.jit
     @functools.partial(jax.vmap, in_axes=shared)
     def lane(*constraints):
-        parts, traced = close(constraints, X)
+        parts, traced, _ = close(constraints, X)
         assert parts.keep_feasible == (True, True)
-        return values(parts, traced, jnp.asarray(X)), sides(parts, traced)[0]
+        return values(parts, traced, jnp.asarray(X)), traced.lower
 
     c, lower = lane(disk, planes)
     np.testing.assert_allclose(c, [[X @ X, X.sum()]] * 2)
@@ -290,7 +290,7 @@ def test_a_function_is_traced_once_a_call_and_not_again_while_it_is_unchanged():
         return jnp.sin(x)
 
     for _ in range(2):
-        parts, traced = close(NonlinearConstraint(fun, 0.0, 1.0), X)
+        parts, traced, _ = close(NonlinearConstraint(fun, 0.0, 1.0), X)
         jax.make_jaxpr(values_and_jacobian, static_argnums=0)(parts, traced, jnp.asarray(X))
         assert len(traces) == 1
 
@@ -301,7 +301,7 @@ def test_a_program_calls_a_function_once(mean):
     rows, scheme = 1 if mean == "backward" else 3, mean if mean in ("2-point", "3-point") else None
     fun = lambda x: (jnp.floor(x) * x**3)[:rows]
     jac = (lambda x: jnp.diag(3 * jnp.floor(x) * x**2)) if mean == "jac" else scheme
-    parts, traced = close([NonlinearConstraint(fun, 0.0, 1.0, jac)], X)
+    parts, traced, _ = close([NonlinearConstraint(fun, 0.0, 1.0, jac)], X)
     x, y, P = jnp.asarray(X), jnp.ones(parts.m), jnp.eye(3)
     together = lambda *given: (lambda c, A, times: (c, A, times(P)))(*second_order(*given))
     calls = lambda function, *given: occurrences(
@@ -317,7 +317,7 @@ def test_a_program_calls_a_function_once(mean):
 def test_a_jacobian_takes_the_fewer_passes(n, rows):
     """Forward they start from the identity (n, n), backward from that of the rows: the larger one is nowhere."""
     fun = lambda x: jnp.sin(jnp.sum(x)) * jnp.arange(1.0, rows + 1)
-    parts, traced = close(NonlinearConstraint(fun, 0.0, 1.0), np.ones(n))
+    parts, traced, _ = close(NonlinearConstraint(fun, 0.0, 1.0), np.ones(n))
     x, y = jnp.ones(n), jnp.ones(rows)
     wanted = jnp.broadcast_to((jnp.cos(n * 1.0) * jnp.arange(1.0, rows + 1))[:, None], (rows, n))
     for program in (values_and_jacobian, lambda *given: second_order(*given, y)[:2]):
@@ -333,7 +333,7 @@ def test_differences_stay_in_the_box(scheme):
     outside = lambda x: jnp.any((x < lower) | (x > upper))
     fun = lambda x: jnp.where(outside(x), jnp.nan, jnp.stack([jnp.sum(x**2), x[0] * x[1]]))
     x = jnp.array([0.0, 1.0, 1e-9])
-    parts, traced = close(NonlinearConstraint(fun, 0.0, 1.0, scheme), x)
+    parts, traced, _ = close(NonlinearConstraint(fun, 0.0, 1.0, scheme), x)
     c, jacobian = values_and_jacobian(parts, traced, x, (lower, upper))
     assert_close(c, [1.0, 0.0], np.float64, "rounding")
     assert_close(jacobian, [[0.0, 2.0, 0.0], [1.0, 0.0, 0.0]], np.float64, "2-point")
@@ -342,7 +342,7 @@ def test_differences_stay_in_the_box(scheme):
 def test_steps_of_differences_can_be_given():
     """On x^3 the error of a difference with step h is 3 x h + h^2: it tells the step that was taken."""
     x, h = jnp.array([1.0, -2.0]), 2.0**-6
-    parts, traced = close(NonlinearConstraint(lambda x: x**3, 0.0, 1.0, "2-point", finite_diff_rel_step=h), x)
+    parts, traced, _ = close(NonlinearConstraint(lambda x: x**3, 0.0, 1.0, "2-point", finite_diff_rel_step=h), x)
     step = h * x
     jacobian = values_and_jacobian(parts, traced, x)[1]
     assert_close(jacobian, jnp.diag(3 * x**2 + 3 * x * step + step**2), np.float64, "derivative")

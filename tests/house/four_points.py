@@ -25,7 +25,7 @@ def _init(x0: Array, data: Any) -> State:
 
 
 def _ask(s: State, data: Any) -> Query:
-    return Query(s.x + s.h * COMPASS.astype(s.x.dtype))
+    return Query(s.x[None] + s.h * COMPASS.astype(s.x.dtype))
 
 
 def _tell(s: State, query: Query, answer: Any, data: Any) -> Told:

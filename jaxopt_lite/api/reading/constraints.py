@@ -35,7 +35,7 @@ class Constraint(NamedTuple):
     lower: Any  # (1,) for all rows, or one a row; a NumPy array of the dtype of x where it is known, else traced
     upper: Any
     keep_feasible: tuple[bool, ...]  # (1,) for all rows, or one a row
-    equality: bool  # does a dict say so?
+    equality: bool  # does a dict say so, or are both sides the same object?
 
     @property
     def name(self) -> str:
@@ -78,14 +78,15 @@ def _read(given: Any, place: int | None, layout: Layout) -> Constraint:
         raise TypeError(f"{name}: a {type(given).__name__} is no constraint; give {FORMS}{hint}.")
     lower, upper = (_side(getattr(given, side), side, name, layout) for side in ("lb", "ub"))
     flags = _flags(getattr(given, "keep_feasible", False), name)
+    same = given.lb is given.ub  # of traced sides the numbers are not known, but that they are one and the same is
     if kind == "A":
         matrix = _matrix(given.A, name, layout)
-        return Constraint(place, None, None, None, (), None, None, matrix, lower, upper, flags, False)
+        return Constraint(place, None, None, None, (), None, None, matrix, lower, upper, flags, same)
     jac, scheme = _jacobian(getattr(given, "jac", None), name)
     hess = _hessian(getattr(given, "hess", None), name)
     rel_step = _step(getattr(given, "finite_diff_rel_step", None), name, layout)
     fun = _callable(given.fun, "fun", name)
-    return Constraint(place, fun, jac, hess, (), scheme, rel_step, None, lower, upper, flags, False)
+    return Constraint(place, fun, jac, hess, (), scheme, rel_step, None, lower, upper, flags, same)
 
 
 def _from_dict(given: Mapping, place: int | None, layout: Layout) -> Constraint:
