@@ -122,7 +122,7 @@ def test_only_pose_makes_plans_and_calls():
 
 
 def test_only_pose_reads_options():
-    reading = {f"jaxopt_lite.core.options.{name}" for name in ("read", "traced", "evaluations")}
+    reading = {f"jaxopt_lite.core.options.{name}" for name in ("read", "of_program", "evaluations")}
     assert [file for file in FILES if reading & set(imported(file))] == [API / "pose.py"]
 
 

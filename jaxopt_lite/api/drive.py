@@ -15,7 +15,7 @@ from jaxopt_lite.api.pose import Posed
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.telling import Starts, explained, show
 from jaxopt_lite.core.batching import ShardedBatch
-from jaxopt_lite.core.program import is_alone, run, steps
+from jaxopt_lite.core.program import is_alone, run, turn_by_turn
 from jaxopt_lite.core.status import RUNNING, STOPPED
 
 Show = Callable[[Callable, dict[str, Any]], None]  # (callback, what the method reports, nit among it)
@@ -77,7 +77,7 @@ def _watch(posed: Posed, callback: Callable | None, present: Show) -> dict[str, 
             "callback and return_all need an eager call, for one problem: this one is under jit, vmap or grad. "
             "Leave them out, or drive the method with jaxopt_lite.stepper."
         )
-    begin, turn, point, fields = steps(posed.plan)
+    begin, turn, point, fields = turn_by_turn(posed.plan)
     run, operands = begin(posed.call)
     seen, points = -1, []
     while int(run.status) == RUNNING:

@@ -20,7 +20,7 @@ _REFUSED = {
 }
 
 
-class Asked(NamedTuple):
+class FitKeywords(NamedTuple):
     """How a fit is to be made: the keywords that `least_squares` and `curve_fit` share."""
 
     ftol: Any = "auto"
@@ -42,7 +42,7 @@ def pose_fit(
     args: Any,
     jac: Any,
     box: Any,
-    asked: Asked,
+    keywords: FitKeywords,
     kwargs: dict[str, Any] | None = None,
     how: tuple[Callable, Callable] | None = None,
     derived: Callable = solution.fields,
@@ -55,19 +55,19 @@ def pose_fit(
     """
     refuse(row, _REFUSED, bounds=box is not None, jac=jac is not None)
     n = layout.size
-    tolerances = {name: _tolerance(getattr(asked, name), name) for name in ("ftol", "xtol", "gtol")}
-    settings = read_settings(row, n, asked.options, tolerances)
+    tolerances = {name: _tolerance(getattr(keywords, name), name) for name in ("ftol", "xtol", "gtol")}
+    settings = read_settings(row, n, keywords.options, tolerances)
     method = settings.build(bounded=box is not None)
     args = args if isinstance(args, tuple) else (args,)
-    oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, asked.diff_step)
+    oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, keywords.diff_step)
     if row.name == "lm" and m < n:
         raise too_few(
             f"method 'lm' needs at least as many residuals as parameters, and there are {m} for {n}; use 'trf' or 'dogbox'."
         )
-    measure, captured = _measure(asked.loss, asked.f_scale, m, layout, row)
+    measure, captured = _measure(keywords.loss, keywords.f_scale, m, layout, row)
     functions = oracle._replace(loss=measure), traced._replace(loss=captured)
-    data = {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
-    most = _most(settings.maxfev, asked.max_nfev, 200 * (n + 1) * oracle.evaluations(n))
+    data = {"x_scale": _scale(keywords.x_scale, layout), "bounds": box}
+    most = _most(settings.maxfev, keywords.max_nfev, 200 * (n + 1) * oracle.evaluations(n))
     return pose(settings._replace(maxfev=most), method, layout, leaves, functions, data, derived)
 
 

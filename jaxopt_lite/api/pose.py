@@ -17,8 +17,7 @@ from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.api.reading.bounds import read_bounds
 from jaxopt_lite.core.implicit import Derived
 from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, read
-from jaxopt_lite.core.options import traced as traced_options
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, of_program, read
 from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.program import Call, Plan
 from jaxopt_lite.core.protocol import Method
@@ -80,7 +79,7 @@ def pose(
     if values["turns_per_refill"] is not None:
         schedule = schedule._replace(turns_per_refill=values["turns_per_refill"])
     oracle, traced = functions
-    numbers = traced_options(values, row.options) | (data or {})
+    numbers = of_program(values, row.options) | (data or {})
     plan = Plan(method, row.prepare, oracle, layout, schedule, derived)
     call = Call(start, numbers, settings.maxiter, settings.maxfev, traced)
     return Posed(plan, call, values["disp"], bool(values.get("return_all")))

@@ -163,7 +163,7 @@ def read(given: dict[str, Any] | None, known: dict[str, Option], method: str, n:
     return values
 
 
-def traced(values: dict[str, Any], known: dict[str, Option]) -> dict[str, Any]:
+def of_program(values: dict[str, Any], known: dict[str, Option]) -> dict[str, Any]:
     """Those that go into the program as numbers."""
     return {name: values[name] for name, option in known.items() if option.check.goes == PROGRAM}
 

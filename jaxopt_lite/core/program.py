@@ -241,7 +241,7 @@ def _apart(plan: Plan) -> Plan:
 
 
 @kept(PROGRAMS)
-def steps(plan: Plan) -> tuple[Callable, ...]:
+def turn_by_turn(plan: Plan) -> tuple[Callable, ...]:
     """The same run, turn by turn from the host: begin, turn, point and fields, each compiled by itself.
 
     ``begin(call) -> (run, operands)``, ``turn(run, operands) -> run``, ``point(run, operands)``:
