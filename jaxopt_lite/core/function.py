@@ -88,7 +88,7 @@ def close(
     """The user's function, closed, and the arrays that it captured.
 
     `flat(*inputs, args)` calls the user's `fun` on unraveled inputs, and checks and ravels what comes back. It is traced for
-    `inputs` of these shapes. The result is called as ``function(captured, *inputs, *leaves)`` with the traced leaves of args.
+    `inputs` of these shapes. The result is called as ``function(captured, *inputs, *leaves)`` with the leaves of args.
     `role` names `flat`, and all that it depends on, for the memo: it is not traced again for an unchanged `fun`.
     """
     try:
