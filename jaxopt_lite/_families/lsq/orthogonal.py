@@ -4,8 +4,8 @@ The columns of J are scaled to unit length. The modified Gram-Schmidt process ma
 good as Householder's (Björck & Paige 1992). Each column loses its parts along the columns before it. Where less than
 max(m, 16) eps is left, the column depends on those before it and is left out. R^{-1} then holds, in its column, the
 combination of parameters that the data do not determine. The length of a column decides that. Its
-direction is known sooner, from 16 eps on. So |Q'r| counts such a column, though no step goes along it: a point from which the
-residuals still fall along it is no minimum (met in float32, with two peaks of heights -180 and +180 that cancel).
+direction is known sooner, from 16 eps on. So |Q'r| counts such a column, though no step goes along it: a point from which
+the residuals still fall along it is no minimum (met in float32, with two peaks of heights -180 and +180 that cancel).
 
     covariance   S R^{-1} R^{-T} S over the columns that are kept, times the variance of the residuals     (1)
     offset       |Q'r|^2 / |r|^2, what a full Gauss-Newton step would promise                              (2)
