@@ -15,8 +15,8 @@ from jaxopt_lite.method import FEASIBLE, LAGRANGIAN, RUNNING, Method, Query, Row
 
 class Data(NamedTuple):
     equal: Array  # (p,)
-    lower: Array  # (q,)
-    upper: Array  # (q,)
+    least: Array  # (q,) lower sides; a field `lower` would be bounds on x
+    most: Array  # (q,)
     tol: Array  # ()
 
 
@@ -31,7 +31,7 @@ class State(NamedTuple):
 
 def _init(x0: Array, data: Data) -> State:
     inf = jnp.full((), jnp.inf, x0.dtype)
-    m = data.equal.shape[0] + data.lower.shape[0]
+    m = data.equal.shape[0] + data.least.shape[0]
     return State(x0, jnp.zeros(m, x0.dtype), x0, inf, jnp.zeros_like(x0), inf)
 
 
@@ -41,8 +41,8 @@ def _ask(s: State, data: Data) -> Query:
 
 def _tell(s: State, query: Query, answer: Any, data: Data) -> Told:
     c, A, n = answer.constraints, answer.jacobian, s.x.shape[0]
-    lower = jnp.concatenate([data.equal, data.lower])
-    upper = jnp.concatenate([data.equal, data.upper])
+    lower = jnp.concatenate([data.equal, data.least])
+    upper = jnp.concatenate([data.equal, data.most])
     above, below = s.y + c - upper > 0, s.y + c - lower < 0
     equal = jnp.arange(c.shape[0]) < data.equal.shape[0]
     active = equal | above | below
