@@ -56,7 +56,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.lsq.normal import Model, invert, model
+from jaxopt_lite._families.lsq.normal import Model, effect, invert, model, products, remembered
 from jaxopt_lite._families.lsq.solution import unknowns
 from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.implicit import Rule as ImplicitRule
@@ -67,8 +67,6 @@ ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliv
 NOISE = 16.0  # differences of costs below this many eps f are rounding: a sum of some hundred terms
 EARLY = 1e-3  # an offset so far below ftol needs no last step to prove it
 SURE = 0.9  # of a tolerance: the certificate computes the same numbers by other ways
-MATTERS = 0.1  # a column matters if its parameter, as large as it is, moves the residuals by this share of them
-FORGET = 64.0  # a scale forgets what is so many roundings of the square of its column larger: J'J would lose the column
 NEAR = 0.01  # offset from which on the secant (3) corrects full steps; far from the solution it led astray
 TRUST = 5.0  # and by which factor at most
 SAME = 1.0  # decrements below this many roundings of model and parameters are rounding
@@ -170,66 +168,125 @@ def _bent(s: FitState, answer: Answer) -> Array:
     return s.p + jnp.where(short & answer.finite, 0.5, 0.0) * a / root
 
 
+class Trial(NamedTuple):
+    """What a turn finds at its trial point, and what became of it."""
+
+    fresh: Array  # () bool: it was the first evaluation of the run
+    finite: Array  # () bool: the point can be worked with
+    accepted: Array  # () bool: it is the new point
+    p: Array  # (n,) from the old point to the trial
+    promised: Array  # () reduction of the cost that the model promised
+    actual: Array  # () reduction that the trial delivers
+    normal: Array  # (n, n + 1) [J'J | J'r] at the trial
+
+
+class Point(NamedTuple):
+    """Where the run stands after a turn."""
+
+    x: Array  # (n,)
+    cost: Array  # ()
+    normal: Array  # (n, n + 1) [J'J | J'r]
+    scale: Array  # (n,) squares of the column scales
+    size: Array  # () |r|
+    radius: Array  # () of the trust region
+
+
+class Ahead(NamedTuple):
+    """The next trial step, and what the full step would still do."""
+
+    proposal: Proposal
+    step: Array  # (n,) the next trial step, in the units of x
+    gain: Array  # () reduction of the cost that the model promises for it, relative to the cost
+    full: Array  # (n,) the full Gauss-Newton step, in the units of x
+    noise: Array  # () a change of the residuals that is rounding
+
+
 def _tell(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any) -> Told:
+    trial = _judged(s, query, answer)
+    at = _accepted(rule, s, query, answer, data, trial)
+    ahead = _proposed(rule, s, data, trial, at)
+    status, moved = _status(s, query, answer, data, trial, at, ahead)
+    start = jnp.where(trial.fresh & trial.finite, answer.fun, s.numbers[5])
+    stride = ahead.proposal.stride * at.size
+    numbers = jnp.stack([at.cost, ahead.gain, at.radius, ahead.proposal.note, stride, start])
+    return Told(FitState(at.x, at.normal, at.scale, ahead.step, numbers), status, moved)
+
+
+def _judged(s: FitState, query: Query, answer: Answer) -> Trial:
+    """Is the reduction of the cost enough? Where the difference of the costs is rounding, (1) takes its place."""
     n, eps = s.x.shape[0], jnp.finfo(s.x.dtype).eps
-    cost, promise, radius, note, stride, start = s.numbers
+    cost, promise, *_ = s.numbers
     fresh, f = jnp.isinf(cost), answer.fun
-    there = _normal(answer.jacobian, answer.residual)
+    there = products(answer.jacobian, answer.residual)
     finite = answer.finite & jnp.all(jnp.isfinite(there))  # the squares of a finite Jacobian may overflow
     p, promised = query.x - s.x, promise * cost
     difference, trapezoid = cost - f, -0.5 * dot(p, s.normal[:, n] + there[:, n])
-    moves = jnp.where(fresh, 0.0, jnp.sqrt(2.0 * cost) * _moved(s.normal, s.x))  # eps of it: by rounding of x
-    rounding = (jnp.abs(difference) <= NOISE * eps * (cost + moves)) & finite
+    by_x = jnp.where(fresh, 0.0, jnp.sqrt(2.0 * cost) * effect(s.normal, s.x))  # eps of it: what the rounding of x does
+    rounding = (jnp.abs(difference) <= NOISE * eps * (cost + by_x)) & finite
     actual = jnp.where(rounding, trapezoid, difference)
     good = (actual >= ACCEPTED * promised) & (actual >= 0)
-    accepted = finite & (fresh | good)
-    pick = lambda new, old: jnp.where(accepted, new, old)
-    x, f_new, normal = pick(query.x, s.x), pick(f, cost), pick(there, s.normal)
-    scale = pick(_remembered(jnp.diagonal(there), s.scale, query.x, f), s.scale) if data.scale is None else data.scale
-    size = jnp.sqrt(2.0 * jnp.where(jnp.isfinite(f_new), f_new, 0.0))
-    ratio = jnp.where(accepted, actual / jnp.where(promised > 0, promised, jnp.inf), -1.0)
-    radius = jnp.where(fresh, rule.radius(data, x, scale, size), rule.adjust(radius, ratio, stride))
+    return Trial(fresh, finite, finite & (fresh | good), p, promised, actual, there)
 
-    m = model(normal, scale, size)
-    proposal = rule.propose(x, m, radius / jnp.where(size > 0, size, 1.0), note, data)
-    offset, full = proposal.offset, m.unit * proposal.full
-    noise = eps * (size + _moved(normal, x))
-    whole = accepted & ~fresh & jnp.all(proposal.y == proposal.full) & (offset <= NEAR)
-    bend, more = _secant(p, s.normal[:, n], there, whole)
+
+def _accepted(rule: Rule, s: FitState, query: Query, answer: Answer, data: Any, trial: Trial) -> Point:
+    """The point after the turn, with its scales and the radius that the gain ratio gives."""
+    cost, _, radius, _, stride, _ = s.numbers
+    pick = lambda new, old: jnp.where(trial.accepted, new, old)
+    x, f, normal = pick(query.x, s.x), pick(answer.fun, cost), pick(trial.normal, s.normal)
+    scale = data.scale
+    if scale is None:
+        scale = pick(remembered(jnp.diagonal(trial.normal), s.scale, query.x, answer.fun), s.scale)
+    size = jnp.sqrt(2.0 * jnp.where(jnp.isfinite(f), f, 0.0))
+    share = trial.actual / jnp.where(trial.promised > 0, trial.promised, jnp.inf)
+    ratio = jnp.where(trial.accepted, share, -1.0)
+    radius = jnp.where(trial.fresh, rule.radius(data, x, scale, size), rule.adjust(radius, ratio, stride))
+    return Point(x, f, normal, scale, size, radius)
+
+
+def _proposed(rule: Rule, s: FitState, data: Any, trial: Trial, at: Point) -> Ahead:
+    """The next step: the rule's, corrected by the secant (3), without components that change the residuals by rounding."""
+    n, eps, size = at.x.shape[0], jnp.finfo(at.x.dtype).eps, at.size
+    m = model(at.normal, at.scale, size)
+    proposal = rule.propose(at.x, m, at.radius / jnp.where(size > 0, size, 1.0), s.numbers[3], data)
+    full = m.unit * proposal.full
+    noise = eps * (size + effect(at.normal, at.x))
+    whole = trial.accepted & ~trial.fresh & jnp.all(proposal.y == proposal.full) & (proposal.offset <= NEAR)
+    bend, more = _secant(trial.p, s.normal[:, n], trial.normal, whole)
     step = m.unit * proposal.y + bend
     gain = proposal.gain + more / jnp.where(size > 0, size * size, 1.0)
-    unfelt = jnp.sqrt(jnp.diagonal(normal)) * jnp.abs(step) <= noise
-    if data.lower is not None:  # the last bit of the way to a bound counts by its slope
-        arrived = rule.land(x, step, data)
+    unfelt = jnp.sqrt(jnp.diagonal(at.normal)) * jnp.abs(step) <= noise
+    if data.lower is not None:  # a component that arrives at a bound is kept: the variable is then at it exactly
+        arrived = rule.land(at.x, step, data)
         unfelt = unfelt & (arrived != data.lower) & (arrived != data.upper)
-    step = jnp.where(unfelt, 0.0, step)
-    freedom = jnp.maximum(jnp.asarray(answer.residual.shape[0] - unknowns(x, data), x.dtype), 1.0)
-    moved = accepted & ~fresh
+    return Ahead(proposal, jnp.where(unfelt, 0.0, step), gain, full, noise)
+
+
+def _status(
+    s: FitState, query: Query, answer: Answer, data: Any, trial: Trial, at: Point, ahead: Ahead
+) -> tuple[Array, Array]:
+    """How the lane stands, by the tests of the module's docstring, and whether the point has moved."""
+    offset, accepted = ahead.proposal.offset, trial.accepted
+    freedom = jnp.maximum(jnp.asarray(answer.residual.shape[0] - unknowns(at.x, data), at.x.dtype), 1.0)
+    moved = accepted & ~trial.fresh
     near = (freedom * offset <= SURE * data.errors**2) & (data.errors > 0)
-    by_cost = (offset <= EARLY * data.ftol) | (moved & (offset <= SURE * data.ftol) & (actual <= data.ftol * cost))
-    by_step = jnp.all(jnp.abs(full) <= SURE * data.xtol * jnp.abs(x)) & (data.xtol > 0)
-    by_slope = (proposal.slope <= data.gtol) & (offset <= data.gtol)
-    known = accepted | ~fresh
-    precise = known & (jnp.sqrt(offset) * size <= SAME * noise)
+    little = trial.actual <= data.ftol * s.numbers[0]
+    by_cost = (offset <= EARLY * data.ftol) | (moved & (offset <= SURE * data.ftol) & little)
+    by_step = jnp.all(jnp.abs(ahead.full) <= SURE * data.xtol * jnp.abs(at.x)) & (data.xtol > 0)
+    by_slope = (ahead.proposal.slope <= data.gtol) & (offset <= data.gtol)
+    has_point = accepted | ~trial.fresh
+    precise = has_point & (jnp.sqrt(offset) * at.size <= SAME * ahead.noise)
     stuck = ~accepted & jnp.all(query.x == s.x)
     status = jnp.where(precise | stuck, PRECISION, RUNNING)
-    status = jnp.where(known, status, NUMERICAL)
-    status = jnp.where(accepted & (near | by_cost | by_step | by_slope | (size <= noise)), CONVERGED, status)
-    status = status if data.lower is None else jnp.where(jnp.all(data.lower <= data.upper), status, BAD_INPUT)
-    start = jnp.where(fresh & finite, f, start)
-    numbers = jnp.stack([f_new, gain, radius, proposal.note, proposal.stride * size, start])
-    return Told(FitState(x, normal, scale, step, numbers), status, moved)
-
-
-def _remembered(now: Array, before: Array, x: Array, f: Array) -> Array:
-    """The squares of the column scales: the largest seen; a column that matters now is not to be rounding beside it."""
-    largest = jnp.maximum(now, before)
-    matters = (now > 0) & (now * x * x >= MATTERS**2 * 2.0 * f)
-    return jnp.where(matters, jnp.minimum(largest, now / (FORGET * jnp.finfo(now.dtype).eps)), largest)
+    status = jnp.where(has_point, status, NUMERICAL)
+    ends = near | by_cost | by_step | by_slope | (at.size <= ahead.noise)
+    status = jnp.where(accepted & ends, CONVERGED, status)
+    if data.lower is not None:
+        status = jnp.where(jnp.all(data.lower <= data.upper), status, BAD_INPUT)
+    return status, moved
 
 
 def _secant(p: Array, g: Array, there: Array, use: Array) -> tuple[Array, Array]:
-    """(3): what is added to the full step at the end of the step p, and to the reduction of |r|^2 that it promises."""
+    """What (3) adds to the full step at the end of the step p, and to the reduction of |r|^2 that this step promises."""
     n = p.shape[0]
     slope, curvature = dot(p, there[:, n]), dot(p, matvec(there[:, :n], p))
     true = slope - dot(p, g)
@@ -237,13 +294,3 @@ def _secant(p: Array, g: Array, there: Array, use: Array) -> tuple[Array, Array]
     ratio = jnp.clip(curvature / jnp.where(use, true, 1.0), 1.0 / TRUST, TRUST)
     share = jnp.where(use, -slope / jnp.where(use, curvature, 1.0), 0.0)
     return (ratio - 1.0) * share * p, (ratio - 1.0) * share * share * curvature
-
-
-def _moved(normal: Array, x: Array) -> Array:
-    """How far x, as large as it is, moves the residuals: the root of the sum of |J_j|^2 x_j^2."""
-    return jnp.sqrt(dot(jnp.diagonal(normal), x * x))
-
-
-def _normal(J: Array, r: Array) -> Array:
-    """[J'J | J'r], (n, n + 1), in one product."""
-    return matvec(J.T, jnp.concatenate([J, r[:, None]], axis=1))

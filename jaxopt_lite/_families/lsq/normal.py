@@ -34,6 +34,8 @@ from jaxopt_lite.core.dense import dot, matvec, norm
 
 ELIMINATED = 24  # up to here elimination, unrolled by columns; beyond, LAPACK's Cholesky
 FIRST = 1e-3  # first mu, relative to its upper bound (Moré 1978)
+MATTERS = 0.1  # a column matters if its parameter, as large as it is, moves the residuals by this share of them
+FORGET = 64.0  # a scale forgets what is so many roundings of the square of its column larger: J'J would lose the column
 
 
 class Model(NamedTuple):
@@ -63,6 +65,26 @@ def model(normal: Array, scale: Array, size: Array) -> Model:
     inverse = 1.0 / jnp.sqrt(jnp.where(scale > 0, scale, 1.0))
     c = inverse * normal[:, n] / jnp.where(size > 0, size, 1.0)
     return Model(normal[:, :n] * inverse[:, None] * inverse[None, :], c, inverse * size)
+
+
+def products(J: Array, r: Array) -> Array:
+    """[J'J | J'r], (n, n + 1), in one product."""
+    return matvec(J.T, jnp.concatenate([J, r[:, None]], axis=1))
+
+
+def effect(normal: Array, x: Array) -> Array:
+    """How much the residuals owe to x: the root of the sum of |J_j|^2 x_j^2, which is |J x| of orthogonal columns."""
+    return jnp.sqrt(dot(jnp.diagonal(normal), x * x))
+
+
+def remembered(now: Array, before: Array, x: Array, f: Array) -> Array:
+    """The squares of the column scales: the largest that were seen.
+
+    A scale forgets what would make rounding of a column that matters now (see `gauss_newton.py`).
+    """
+    largest = jnp.maximum(now, before)
+    matters = (now > 0) & (now * x * x >= MATTERS**2 * 2.0 * f)
+    return jnp.where(matters, jnp.minimum(largest, now / (FORGET * jnp.finfo(now.dtype).eps)), largest)
 
 
 def full_step(A: Array, c: Array) -> tuple[Array, Array]:
