@@ -1,4 +1,4 @@
-"""What every front door returns: a frozen record, a pytree, one status per lane."""
+"""The result of every door: a frozen record and a pytree, with one status per lane."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -26,11 +26,12 @@ class OptimizeResult:
     fun : () float
         The function there.
     success : () bool
-        Whether the optimality measure holds at x: `status` is 0 or 8.
+        Whether the optimality measure holds at x: `status` is 0 (CONVERGED) or 8 (PRECISION).
     status : () int32
-        How the lane ended: 0 converged, 1 budget spent, 2 infeasible, 3 unbounded, 4 numerical difficulties, 5 not
-        finite, 6 stopped by the callback, 7 bad input in this lane, 8 converged to working precision (a success: the
-        tolerance that was asked for is below what the dtype resolves here).
+        How the lane ended (`Status`): 0 (CONVERGED), 1 (BUDGET) of iterations or evaluations spent, 2 (INFEASIBLE),
+        3 (UNBOUNDED), 4 (NUMERICAL) difficulties, 5 (NOT_FINITE), 6 (STOPPED) by the callback, 7 (BAD_INPUT) in this
+        lane, 8 (PRECISION): converged to working precision. That is a success too: the tolerance that was asked for is
+        below what the dtype resolves here.
     message : str, or nested list of str for a batch
         `status` in words; looked up on the host.
     jac : like x
@@ -38,17 +39,17 @@ class OptimizeResult:
     hess : (n, n) float
         The Hessian at x, from methods that use it.
     hess_inv : (n, n) float
-        The approximate inverse Hessian, over the raveled x; of BFGS, where status is 8 the exact one at x, and NaN where
-        nothing was learnt of it.
+        The approximate inverse Hessian, over the raveled x. From BFGS it is the exact one at x where status is 8
+        (PRECISION), and NaN where the method has learnt nothing.
     nfev, njev, nhev : () int32
-        Evaluations of the function, its gradient and its Hessian (or products) that this lane made. What decides a claim
-        counts a point once, whatever products it takes there.
+        Evaluations of the function, its gradient and its Hessian (or products) that this lane made. The certificate, which
+        decides a claim, counts each of its points once, however many products it makes there.
     nit : () int32
         Iterations.
     maxcv : () float
         Largest violation of a constraint.
     extra : dict
-        Fields of single methods; they read as attributes too.
+        Fields that only some methods have. They are attributes too.
     """
 
     x: Any
@@ -125,13 +126,13 @@ class RootResults(OptimizeResult):
     Attributes
     ----------
     root : () float
-        The zero that was found: x.
+        The zero that was found; the same as x.
     converged : () bool
-        Whether it is one: success.
+        Whether it is a zero; the same as success.
     iterations, function_calls : () int32
-        nit and nfev.
+        The same as nit and nfev.
     flag : str, or nested list of str for a batch
-        The status in words: message. Looked up on the host.
+        The status in words; the same as message. Looked up on the host.
     """
 
     @property
@@ -141,12 +142,12 @@ class RootResults(OptimizeResult):
 
     @property
     def converged(self) -> Any:
-        """Is it one?"""
+        """Is it a zero?"""
         return self.success
 
     @property
     def iterations(self) -> Any:
-        """How many were made."""
+        """How many iterations were made."""
         return self.nit
 
     @property
@@ -180,13 +181,13 @@ def make_result(fields: dict[str, Any]) -> OptimizeResult:
 
 
 def in_words(status: Any) -> Any:
-    """A known status () or of a batch (...) as a sentence, or a nested list of sentences."""
+    """A concrete status () as a sentence; of a batch (...), a nested list of sentences."""
     status = np.asarray(status)
     return MESSAGES[status.item()] if status.ndim == 0 else [in_words(one) for one in status]
 
 
 def in_short(message: Any) -> str:
-    """A message, or how often each occurs in a batch."""
+    """The message; of a batch, the different messages and how often each occurs."""
     if isinstance(message, str):
         return message
     flat = np.ravel(np.asarray(message, dtype=object)).tolist()

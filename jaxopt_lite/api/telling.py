@@ -1,7 +1,7 @@
-"""What a call says besides its result: that it failed, which value was not finite, that data lost digits.
+"""What a call tells besides its result: that it failed, which value was not finite, that data lost digits.
 
-Nothing is said from inside a program. An eager call of one problem is looked at when it has ended; a batch and a program
-under somebody's jit say all in their statuses.
+No program tells anything while it runs. An eager call of one problem is looked at after it has ended. A batch, and a program
+under a user's jit, tell everything by their statuses.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,30 +21,30 @@ from jaxopt_lite.core.protocol import Answer, Query
 from jaxopt_lite.core.status import CONVERGED, MESSAGES, NOT_FINITE, PRECISION
 from jaxopt_lite.core.warn import warn
 
-Starts = Sequence[Any]  # known points, scalars or vectors
+Starts = Sequence[Any]  # concrete points, scalars or vectors
 Record = TypeVar("Record", bound=Any)
 
 ON_FAILURE = ("best", "nan", "raise")
-FEW = 100  # roundings between two neighbors of an argument, below which a model cannot tell them apart well
-OFFSET = 0.1  # what spreads over more of its size than this has no offset, and may be dense
-LOOKED_AT = 1 << 20  # numbers of an array that are looked at
-SHOWN = 5  # entries that a sentence names
+FEW = 100  # roundings: a model cannot tell neighbors of an argument apart well if they are closer than this
+OFFSET = 0.1  # data that spread over more than this share of their size have no offset, and may be dense
+LOOKED_AT = 1 << 20  # most numbers of an array that are looked at
+SHOWN = 5  # most entries that a sentence names
 
 _told_of_float32 = False
 
 
 def check_on_failure(on_failure: Any) -> None:
-    """Raises ValueError where it is none of the three words."""
+    """Raises ValueError where `on_failure` is none of the three words."""
     if on_failure not in ON_FAILURE:
         raise ValueError(f"on_failure is {on_failure!r}; give 'best', 'nan' or 'raise'.")
 
 
 def failed(door: str, call: Call, status: Any, message: Callable[[], str], on_failure: str = "best") -> None:
-    """Warn, or raise, where an eager call of one problem has failed; its `message` says why."""
-    known = not isinstance(status, Tracer)
-    if known and np.asarray(status) in (CONVERGED, PRECISION):
+    """Warn, or raise, where an eager call of one problem has failed. `message()` says why."""
+    concrete = not isinstance(status, Tracer)
+    if concrete and np.asarray(status) in (CONVERGED, PRECISION):
         return
-    if not known or not is_alone(call):
+    if not concrete or not is_alone(call):
         if on_failure == "raise":
             raise ValueError("on_failure='raise' needs an eager call of one problem; use 'nan', or look at the status.")
         return
@@ -56,9 +56,9 @@ def failed(door: str, call: Call, status: Any, message: Callable[[], str], on_fa
 
 
 def explained(record: Record, plan: Plan, call: Call, starts: Starts = ()) -> Record:
-    """A result, or a message: of an eager call of one problem, with what was not finite, and where.
+    """The record (a result, or a message). If an eager call of one problem was not finite, it then says what and where.
 
-    `starts` are the first points of the call, if they are not x0.
+    `starts` are the first points of the call, where x0 is not the first one.
     """
     if isinstance(record.status, Tracer) or np.asarray(record.status) != NOT_FINITE or not is_alone(call):
         return record
@@ -68,7 +68,7 @@ def explained(record: Record, plan: Plan, call: Call, starts: Starts = ()) -> Re
 
 
 def _not_finite(plan: Plan, call: Call, x: Any) -> tuple[str, ...]:
-    """A sentence that says what is not finite at a point, or none."""
+    """One sentence that says what is not finite at the point x; empty where everything is finite."""
     answer = _evaluated(plan, call, x)
     for name, value in (("residuals", answer.residual), ("value", answer.fun)):
         if value is not None and not np.all(np.isfinite(value)):
@@ -78,7 +78,7 @@ def _not_finite(plan: Plan, call: Call, x: Any) -> tuple[str, ...]:
             continue
         bad = ~np.isfinite(np.asarray(derivative))
         bad = bad.reshape(-1, bad.shape[-1]).any(axis=0)
-        if name == "Jacobian":  # by columns zero times infinity is NaN in all of them
+        if name == "Jacobian":  # made by columns, zero times infinity gives NaN in all of them
             bad = np.asarray(~np.isfinite(_sum_of_slopes(plan, call, x))) if np.all(bad) else bad
         names = _entries(plan.layout)
         entries = ", ".join(names[i] for i in np.flatnonzero(bad)[:SHOWN])
@@ -87,13 +87,13 @@ def _not_finite(plan: Plan, call: Call, x: Any) -> tuple[str, ...]:
 
 
 def _evaluated(plan: Plan, call: Call, x: Any) -> Answer:
-    """What the user's functions give at a known point, x0 if none is named; nothing is compiled for it."""
+    """The answer of the user's functions at a concrete point, x0 where x is None. Nothing is compiled."""
     x, function = _at(plan, call, x)
     return plan.oracle.evaluate(Query(x, jnp.zeros_like(x)), function)
 
 
 def _sum_of_slopes(plan: Plan, call: Call, x: Any) -> Array:
-    """The derivative (n,) of the sum of all residuals there, in reverse mode: what one argument spoils, no other shows."""
+    """The derivative (n,) of the sum of all residuals, in reverse mode: NaN by one argument stays in its own entry."""
     x, function = _at(plan, call, x)
     return jax.grad(lambda x: jnp.sum(plan.oracle.value(x, function)))(x)
 
@@ -126,13 +126,13 @@ def _is_shape(value: Any) -> bool:
 
 
 def show(result: OptimizeResult, call: Call) -> None:
-    """Print the summary of an eager call; of an eager vmap that of the whole batch."""
+    """Print the summary of an eager call; of an eager vmap, the summary of the whole batch."""
     if is_plain(call):
         print(result if is_alone(call) else jax.tree.map(unbatched, result))
 
 
 def told_of_narrowing(**arguments: Any) -> None:
-    """Warn where float64 data are about to become float32: once a process, and by name where numbers collapse.
+    """Warn where float64 data are about to become float32: once a process, and for each array in which numbers collapse.
 
     Only concrete NumPy arrays and numbers are data in float64; a Python number has the dtype that JAX gives it.
     """
@@ -158,19 +158,19 @@ def told_of_narrowing(**arguments: Any) -> None:
 
 
 def _lost(data: np.ndarray) -> str:
-    """What is lost of these numbers in float32, in words; empty where they stay apart.
+    """What these numbers lose in float32, in words; empty where they stay apart.
 
-    A tenth of them may become one: of many random numbers some do, which harms nobody.
+    A tenth of them may coincide: among many random numbers some do, which harms nobody.
     """
-    known = np.unique(data[np.isfinite(data)])
-    if known.size < 2:
+    numbers = np.unique(data[np.isfinite(data)])
+    if numbers.size < 2:
         return ""
     with np.errstate(over="ignore"):
-        left = np.unique(known.astype(np.float32)).size
-    if left < 0.9 * known.size:
-        return f"{known.size} different numbers become {left}"
-    size = np.max(np.abs(known))
-    spacing, rounding = float(np.median(np.diff(known))), float(np.finfo(np.float32).eps) * size
-    if spacing < FEW * rounding and known[-1] - known[0] <= OFFSET * size:
+        left = np.unique(numbers.astype(np.float32)).size
+    if left < 0.9 * numbers.size:
+        return f"{numbers.size} different numbers become {left}"
+    size = np.max(np.abs(numbers))
+    spacing, rounding = float(np.median(np.diff(numbers))), float(np.finfo(np.float32).eps) * size
+    if spacing < FEW * rounding and numbers[-1] - numbers[0] <= OFFSET * size:
         return f"their spacing, {spacing:.3g}, is {spacing / rounding:.0f} roundings"
     return ""

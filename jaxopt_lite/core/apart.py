@@ -1,14 +1,14 @@
-"""Large functions, evaluated in parts that XLA compiles each by itself.
+"""Large functions, evaluated in parts that XLA compiles one by one.
 
-A function that is written out term by term (a Python sum of a hundred) has thousands of operations on numbers. XLA makes
-one kernel of most of them, and the time to compile it grows with the square of its length, or worse: of a sum of 99 terms
-with two powers' derivatives each, value and gradient took half a minute, and with a product of the Hessian seven. Parts of
-`PART` operations take time in proportion. XLA does not look across the border of a conditional, so each part is one: "if any
-lane is still at work". Its price is that what later parts need is written to memory, some 20 us a thousand operations for
-a single lane and nothing for many.
+A function that is written out term by term (a Python sum of a hundred) has thousands of operations on numbers. XLA makes one
+kernel of most of them, and the time to compile it grows with the square of its length, or worse. A sum of 99 terms with two
+powers each took half a minute with value and gradient, and seven minutes with a product of the Hessian. Parts of `PART`
+operations take time in proportion. XLA does not look across the border of a conditional, so each part is a conditional: "if
+any lane is still at work". The price is that numbers which later parts need are written to memory: some 20 us a thousand
+operations for a single lane, and nothing for many.
 
 Where the package compiles by itself, `program.py` asks XLA for its older emitters instead, whose time is in proportion to
-the length anyway; this is for programs inside of a `jax.jit` of the user's, which takes no options.
+the length anyway. The parts are for programs inside of a user's `jax.jit`, where the package cannot set compiler options.
 """
 
 from collections.abc import Callable
@@ -22,13 +22,13 @@ from jax.custom_batching import custom_vmap
 from jaxopt_lite.core import jax_internals
 from jaxopt_lite.core.jax_internals import Jaxpr, Literal
 
-LARGE = 1500  # equations of function and derivatives; one more takes 2 ms to compile at 1,000 and 10 at 3,000
-PART = 500  # of 200, 400 and 800 all compile in the same time, and fewer borders cost less
+LARGE = 1500  # equations of function and derivatives; one more takes 2 ms to compile at 1,000, and 10 ms at 3,000
+PART = 500  # parts of 200, 400 and 800 compile in the same time; fewer borders cost less
 
 
 @custom_vmap
 def anywhere(flag: Array) -> Array:
-    """A flag () that under vmap says whether that of any lane is set, the same for all."""
+    """The flag (); under vmap, for all lanes: is the flag of any lane set?"""
     return flag
 
 
@@ -38,7 +38,7 @@ def _(size: int, batched: list[bool], flag: Array) -> tuple[Array, bool]:
 
 
 def in_parts(function: Callable[..., Any], going: Array) -> Callable[..., Any]:
-    """The same function of arrays, in parts where it is large; zeros, where `going` is nowhere true."""
+    """The function of arrays, in parts where it is large. Its values are zeros where no lane is `going`."""
 
     def evaluate(*arguments: Any) -> Any:
         leaves, structure = jax.tree.flatten(arguments)
@@ -62,8 +62,8 @@ def _evaluate(jaxpr: Jaxpr, consts: list[Any], inputs: list[Any], going: Array) 
     last |= {a: len(jaxpr.eqns) for a in jaxpr.outvars if not isinstance(a, Literal)}
     equations: list[Any] = []
 
-    def close(at: int) -> None:
-        """Evaluate the equations so far, the last of them at this place."""
+    def end_part(at: int) -> None:
+        """Evaluate the equations of the part, the last of which is number `at`."""
         made = dict.fromkeys(v for e in equations for v in e.outvars)
         inputs = list(dict.fromkeys(a for e in equations for a in e.invars if not isinstance(a, Literal) and a not in made))
         outputs = [v for v in made if last.get(v, -1) > at]
@@ -76,7 +76,7 @@ def _evaluate(jaxpr: Jaxpr, consts: list[Any], inputs: list[Any], going: Array) 
         inner, inside = jax_internals.called(equation), jax_internals.size_of(equation)
         if inner is not None and inside > PART:
             if equations:
-                close(at - 1)
+                end_part(at - 1)
             count = 0
             made = _evaluate(inner.jaxpr, inner.consts, [value(a) for a in equation.invars], going)
             known.update(zip(equation.outvars, made, strict=True))
@@ -84,10 +84,10 @@ def _evaluate(jaxpr: Jaxpr, consts: list[Any], inputs: list[Any], going: Array) 
         equations.append(equation)
         count += inside
         if count >= PART:
-            close(at)
+            end_part(at)
             count = 0
     if equations:
-        close(len(jaxpr.eqns) - 1)
+        end_part(len(jaxpr.eqns) - 1)
     return [value(a) for a in jaxpr.outvars]
 
 

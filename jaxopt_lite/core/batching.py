@@ -1,15 +1,17 @@
-"""vmap refills: L lanes serve a queue of B problems inside one loop.
+"""vmap that refills: L lanes serve a queue of B problems inside one loop.
 
-A batch that runs in lockstep costs B times the slowest lane. Here a finished lane scatters its result into the output
-and takes the next problem from the queue, every K turns, so that the cost follows the mean. `jax.custom_batching` tells
-which operands carry a problem axis: these are gathered per lane; the others stay shared and are never broadcast.
+A lane is a place in the loop that works on one problem at a time. In lockstep, where every problem has its own lane, a
+batch costs B times the slowest problem. Here a lane whose problem has ended writes the result to the output, and takes the
+next problem from the queue. This happens every K turns. The cost then follows the mean, not the slowest.
+`jax.custom_batching` tells which operands have a problem axis. These are gathered for each lane; the others stay shared and
+are never broadcast.
 
-A vmap of a vmap of ... flattens into one queue: the levels' sizes multiply, and every operand remembers at which levels
-it varies. An operand that varies at the outer level alone is found by the outer index alone.
+A vmap of a vmap of ... is flattened into one queue. The sizes of the levels multiply, and every operand remembers the levels
+at which it varies. An operand that varies at the outer level alone is looked up by the outer index alone.
 
-The cost of a turn does not depend on how many lanes still work, so L is a compromise: wide enough that an operation's
-overhead is shared, narrow enough that the working set stays in cache and that the last problems do not leave most lanes
-idle.
+The cost of a turn does not depend on how many lanes still work, so L is a compromise. L must be large, so that many lanes
+share the overhead of an operation. L must also be small: then the working set stays in cache, and the last problems do not
+leave most lanes idle.
 """
 
 import math
@@ -25,31 +27,33 @@ from jaxopt_lite.core.jax_internals import placement, unbatched
 from jaxopt_lite.core.loop import Derive, Lane, Operands, decide_one, solve_one
 from jaxopt_lite.core.status import BAD_INPUT, RUNNING, is_claim
 
-TURNS_PER_REFILL = 8  # a refill costs about two turns; a lane that ends waits for half of this on average
-CPU_CACHE = 1 << 21  # bytes of state that stay fast on a core
-CPU_LANES = (64, 256)  # least and most; a turn of few lanes costs as much as one of 64, and 1,024 gain nothing over 256
-GPU_STATE = 1 << 31  # bytes of state on a GPU; this and the next are the plan's, not measured yet
+TURNS_PER_REFILL = 8  # K; a refill costs about two turns, and a lane that ends waits for K / 2 turns on average
+CPU_CACHE = 1 << 21  # bytes that fit the cache of a core
+CPU_LANES = (64, 256)  # least and greatest width; fewer lanes than 64 cost as much, and 1,024 gain nothing over 256
+GPU_STATE = 1 << 31  # bytes of state on a GPU; this and the next are from the plan, not measured yet
 GPU_LANES = (4096, 65536)
-JUDGED = 32  # claims that are judged at once, at most
-QUEUE_LENGTH = 4  # on a CPU at least so many problems per lane beyond the least width: it bounds the idle tail
+JUDGED = 32  # most claims that are judged at once
+QUEUE_LENGTH = 4  # least number of problems a lane, beyond the least width on a CPU: few lanes then idle at the end
 
 
 class Schedule(NamedTuple):
-    """How a batch is driven; static. None lets the machine choose; lanes = 0 is lockstep, one lane a problem."""
+    """How a batch is driven; static. None: this module chooses. lanes = 0: lockstep, each problem in its own lane."""
 
     lanes: int | None = None
     turns_per_refill: int | None = None
-    most: int | None = None  # lanes on a CPU that the machine chooses at most, where a method's turn is cheaper than usual
+    most: int | None = (
+        None  # greatest width that this module chooses on a CPU, for methods with cheap turns; None: CPU_LANES
+    )
 
 
 def lane_width(problems: int, lane_bytes: int, schedule: Schedule) -> int:
-    """The number of lanes for a queue of so many problems, from the bytes that a lane works on."""
+    """The number of lanes for a queue of this many problems, from the bytes that a lane works on."""
     if schedule.lanes is not None:
         return min(schedule.lanes or problems, problems)
     on_cpu = jax.default_backend() == "cpu"
-    memory, (least, most) = (CPU_CACHE, CPU_LANES) if on_cpu else (GPU_STATE, GPU_LANES)
-    most = schedule.most if on_cpu and schedule.most is not None else most
-    width = min(most, max(least, memory // max(lane_bytes, 1)))
+    memory, (least, greatest) = (CPU_CACHE, CPU_LANES) if on_cpu else (GPU_STATE, GPU_LANES)
+    greatest = schedule.most if on_cpu and schedule.most is not None else greatest
+    width = min(greatest, max(least, memory // max(lane_bytes, 1)))
     if on_cpu:
         width = min(width, max(least, problems // QUEUE_LENGTH))
     return min(1 << (width.bit_length() - 1), problems)
@@ -65,7 +69,7 @@ class Batch(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Problems in all."""
+        """The number of problems."""
         return math.prod(self.sizes)
 
     def gather(self, problem: Array) -> list[Array]:
@@ -78,13 +82,13 @@ class Batch(NamedTuple):
         ]
 
     def whole(self, gathered: list[Any]) -> Any:
-        """The pytree of one problem from its own leaves and those that all share."""
+        """The pytree of one problem, from its gathered leaves and the shared ones."""
         mine = iter(gathered)
         own = [next(mine) if any(levels) else leaf for leaf, levels in zip(self.leaves, self.varies, strict=True)]
         return jax.tree.unflatten(self.structure, own)
 
     def shapes(self, width: int) -> list[jax.ShapeDtypeStruct]:
-        """What `gather` gives of so many problems."""
+        """The shapes of what `gather` returns for this many problems."""
         return [
             jax.ShapeDtypeStruct((width, *leaf.shape[sum(levels) :]), leaf.dtype)
             for leaf, levels in zip(self.leaves, self.varies, strict=True)
@@ -93,7 +97,7 @@ class Batch(NamedTuple):
 
 
 def flattened(one: Callable[[Any], Any], many: Callable[[Batch], Any]) -> Callable[[Any], Any]:
-    """`one(pytree)` for a single problem, which under vmap, however deep, becomes `many` of one flat batch."""
+    """`one(pytree)` for a single problem; under vmaps, however deep, `many` of one flat batch."""
 
     def solve(operands: Any) -> Any:
         leaves, structure = jax.tree.flatten(operands)
@@ -125,7 +129,7 @@ class ShardedBatch(ValueError):
 
 
 def check_placement(operands: Any) -> None:
-    """Raise if the operands of a batch are sharded explicitly, before JAX does, which names no remedy."""
+    """Raise if the operands of a batch are sharded explicitly. JAX would raise too, but would not say what to do."""
     given = jax.tree.leaves(operands)
     batches = [whole for leaf, whole in zip(given, map(unbatched, given), strict=True) if whole is not leaf]
     sharded = sorted({str(at.spec) for at in map(placement, batches) if at is not None})
@@ -142,7 +146,7 @@ def batchable(lane: Lane, schedule: Schedule) -> Callable[[Operands], dict[str, 
 
 
 def decidable(decide: Derive) -> Callable[[tuple[dict[str, Array], Operands]], dict[str, Array]]:
-    """`(fields, operands) -> fields`, claims decided, for one problem; under vmap for those of a batch that claim."""
+    """`(fields, operands) -> fields`: the claim decided, of one problem; under vmap, all claims of the batch."""
 
     def one(at: tuple[dict[str, Array], Operands]) -> dict[str, Array]:
         return decide_one(decide, *at)
@@ -167,9 +171,10 @@ def decidable(decide: Derive) -> Callable[[tuple[dict[str, Array], Operands]], d
 
 
 def over_claims(status: Array, done: Any, block: Callable[[Array, Any], Any], x: Array) -> Any:
-    """`done = block(who, done)` for all problems whose status (B,) is a claim, some at a time; a `who` of B is nobody.
+    """`done = block(who, done)` for all problems whose status (B,) is a claim, some at a time.
 
-    They are queued up, so that a batch pays for those that claim and for no other.
+    `who` are the indices of the problems; an index of B stands for no problem. The claims are queued up, so that a batch
+    pays only for the problems that claim.
     """
     total = status.shape[0]
     claims = is_claim(status)
@@ -180,7 +185,7 @@ def over_claims(status: Array, done: Any, block: Callable[[Array, Any], Any], x:
         return jnp.full(total + width, total, jnp.int32).at[place].set(jnp.arange(total, dtype=jnp.int32), mode="drop")
 
     count = jnp.sum(claims, dtype=jnp.int32)
-    # The queue costs 20 ns a problem, a tenth of what a root finder takes: where nobody claims there is none.
+    # The queue costs 20 ns a problem, a tenth of what a root finder takes, and is made only where there is a claim.
     queue = lax.cond(count > 0, those_that_claim, lambda: jnp.full(total + width, total, jnp.int32))
 
     def some(carry: tuple[Array, Any]) -> tuple[Array, Any]:
@@ -191,7 +196,7 @@ def over_claims(status: Array, done: Any, block: Callable[[Array, Any], Any], x:
 
 
 def solve_queue(lane: Lane, schedule: Schedule, batch: Batch) -> dict[str, Array]:
-    """All problems of a batch."""
+    """Solve all problems of a batch: the fields, with its axes in front."""
     total, sizes, gather, operands = batch.total, batch.sizes, batch.gather, batch.whole
     begin = jax.vmap(lambda own: lane.begin(operands(own)))
     turn = jax.vmap(lambda run, own: lane.turn(run, operands(own)))
@@ -212,8 +217,8 @@ def solve_queue(lane: Lane, schedule: Schedule, batch: Batch) -> dict[str, Array
     shown = fields if derive is None else jax.eval_shape(derive, fields, work)
     if total == 0:
         return jax.tree.map(lambda field: jnp.zeros((*sizes, *field.shape[1:]), field.dtype), shown)
-    run = run._replace(status=jnp.full(width, BAD_INPUT, jnp.int32))  # nobody at work yet
-    who = jnp.full(width, total, jnp.int32)  # the problem of each lane; `total` is none
+    run = run._replace(status=jnp.full(width, BAD_INPUT, jnp.int32))  # all lanes are idle
+    who = jnp.full(width, total, jnp.int32)  # the problem of each lane; `total` stands for no problem
     result = [jnp.zeros((total, *p.shape[1:]), p.dtype) for p in _pack(fields)]
     per_refill = schedule.turns_per_refill or TURNS_PER_REFILL
 
@@ -249,7 +254,7 @@ def solve_queue(lane: Lane, schedule: Schedule, batch: Batch) -> dict[str, Array
         return _unpack(result, fields, sizes)
 
     def block(first: Array, out: list[Array]) -> list[Array]:
-        """The fields of `width` problems that follow from their solutions; the last block overlaps the one before."""
+        """The fields that follow from the solutions of `width` problems. The last block overlaps the one before."""
         at = jnp.minimum(first * width, total - width)
         mine = [lax.dynamic_slice_in_dim(r, at, width) for r in result]
         made = _pack(derive(_unpack(mine, fields, (width,)), gather(at + jnp.arange(width, dtype=jnp.int32))))
@@ -267,7 +272,7 @@ def _pack(fields: Any) -> list[Array]:
 
 
 def _unpack(packed: list[Array], like: Any, sizes: tuple[int, ...]) -> Any:
-    """The way back: fields with batch axes `sizes`, of the shapes of `like` (L, ...)."""
+    """The inverse of `_pack`: fields with batch axes `sizes`, of the shapes of `like` (L, ...)."""
     leaves, structure = jax.tree.flatten(like)
     dtypes = _dtypes(leaves)
     position, out = dict.fromkeys(dtypes, 0), []

@@ -1,10 +1,10 @@
 """When are two traced functions the same? A hashable key of a jaxpr.
 
-SciPy's users write `minimize(lambda p: loss(p, data_i), p0)` in a loop: a new function object each time, the same code.
-Captured arrays have become operands (`core/function.py`), so the jaxprs are equal but for the names of variables. The
-printed text of a jaxpr does not do as a key: it names the rule of a `custom_jvp` without showing it, so that two
-functions with different derivatives may print alike. Here every equation is taken structurally; what cannot be compared
-by value is compared by identity, which may compile once too often but never hands out another function's program.
+SciPy's users write `minimize(lambda p: loss(p, data_i), p0)` in a loop: a new function object each time, with the same code.
+Captured arrays have become operands (`core/function.py`), so the jaxprs differ only in the names of variables. The printed
+text of a jaxpr cannot be the key. It names the rule of a `custom_jvp` without showing it, so that two functions with
+different derivatives may print alike. Here the key is made from the structure of every equation. What cannot be compared by
+value is compared by identity. That may compile a program once too often, but never uses the program of another function.
 """
 
 from collections.abc import Hashable
@@ -24,12 +24,12 @@ from jaxopt_lite.core.jax_internals import (
 )
 from jaxopt_lite.core.names import names_read
 
-IMPLIED = ("out_trees",)  # parameters that follow from the others, and hold a memo that never compares equal
+IMPLIED = ("out_trees",)  # parameters that follow from the others; these hold a memo that never compares equal
 DEPTH = 12  # of functions within functions; deeper ones are compared by identity
 
 
 def jaxpr_key(jaxpr: Jaxpr) -> Hashable:
-    """Equal keys mean: the same function, derivatives included, of the same shapes and dtypes."""
+    """A key. Equal keys mean the same function, with the same derivatives, of the same shapes and dtypes."""
     names: dict[Var, int] = {}
 
     def atom(a: Any) -> Hashable:
@@ -48,7 +48,7 @@ def jaxpr_key(jaxpr: Jaxpr) -> Hashable:
 
 
 class _Same:
-    """A value compared by identity, and kept alive so that its identity is not given away."""
+    """A value compared by identity. It is kept alive, so that no other object gets its identity."""
 
     __slots__ = ("value",)
 
@@ -71,7 +71,7 @@ def _value_key(value: Any, depth: int) -> Hashable:
         return "array", value.shape, str(value.dtype), value.tobytes()
     if isinstance(value, tuple | list | dict):
         items = tuple(value.items()) if isinstance(value, dict) else value
-        # Captured by a function that may write to it, a list is this list: two empty ones are two.
+        # A function may write to a list or dict that it captured. So that object counts by identity: two empty ones differ.
         own = _Same(value) if depth > 0 and not isinstance(value, tuple) else None
         return type(value).__name__, own, tuple(_value_key(v, depth) for v in items)
     if value is None or isinstance(value, bool | int | float | complex | str | bytes | np.dtype | CodeType):
@@ -95,7 +95,7 @@ def _by_value(kind: type) -> bool:
 
 
 def _function_parts(value: Any) -> tuple | None:
-    """A function as its code and all that it captured; jax's wrapper of a derivative rule as the rule inside."""
+    """The parts of a function: its code and all that it captured. Of JAX's wrapper of a derivative rule: the rule."""
     if isinstance(value, FunctionType):
         cells = tuple(contents(c) for c in value.__closure__ or ())
         read = tuple((name, value.__globals__[name]) for name in names_read(value.__code__) if name in value.__globals__)

@@ -1,16 +1,17 @@
-"""Would a function, traced again, give what it gave? A snapshot of all that it reads.
+"""A snapshot of all that a function reads: would the function, traced again, give the same program?
 
-A second call with the same function should not trace again; but a script that changes `params["k"]` between two calls
-expects the new answer, as it would get from SciPy. So a traced function is remembered only if all that it can read is
-known: `walk` goes through closure cells, globals, defaults, attributes, containers and the functions that it calls, and
-what it finds is compared at the next call. Numbers and strings are compared by value, NumPy arrays by content (some
-0.2 ms a megabyte; one copy is kept), JAX arrays, which nobody can change, by identity. Where the walk meets what may change
-unseen (a random generator, a table of another library, an open file, a name looked up by `globals()`), or more than `MOST`
-things, the function is not remembered: it is traced at every call, in some milliseconds, and its program is found by its
-text (`function.py`).
+A second call with the same function should not trace again. But a script that changes `params["k"]` between two calls
+expects the new answer, as from SciPy. So a traced function is remembered only where `walk` finds all that the function can
+read. The walk goes through closure cells, globals, defaults, attributes, containers and the functions that are called. At
+the next call the things found are compared: numbers and strings by value, NumPy arrays by content (some 0.2 ms a megabyte;
+one copy is kept), JAX arrays by identity, because nobody can change them.
 
-Not walked: modules of JAX and NumPy and the functions in them, which are taken for constant; `numpy.random`, of course, is
-not. Not compared: what the function assigns, or only appends to. Those are counters and records, and no input.
+The walk may meet a thing that may change unseen: a random generator, a table of another library, an open file, a name
+looked up by `globals()`. Or it may meet more than `MOST` things. The function is then not remembered. It is traced at every
+call, in some milliseconds, and its program is found by its jaxpr (`function.py`).
+
+Not walked: modules of JAX and NumPy and the functions in them, which count as constant (`numpy.random` does not). Not
+compared: names that the function assigns, or only appends to. These are counters and records, and no input.
 """
 
 import enum
@@ -28,8 +29,8 @@ from jax.core import Tracer
 
 from jaxopt_lite.core.names import CONSTANT, Names, names_of
 
-MOST = 2000  # things that a function may read and still be remembered
-CHUNK = 1 << 16  # words of an array that are compared at a time
+MOST = 2000  # a function that reads more things than this is not remembered
+CHUNK = 1 << 16  # words (8 bytes) of an array that are compared at a time
 PLAIN = frozenset({int, bool, str, bytes, complex, type(None), type(...), type(NotImplemented), range, slice})
 UNSEEN = frozenset(
     {"eval", "exec", "globals", "locals", "vars", "open", "input", "next", "iter", "id", "__import__", "compile"}
@@ -45,11 +46,11 @@ MAKING = frozenset({"__init__", "__new__", "__post_init__", "__repr__", "__str__
 
 
 class Opaque(Exception):
-    """A function reads what may change unseen."""
+    """A function reads something that may change unseen."""
 
 
 class _Seen:
-    """One thing as it was. Objects are referred to weakly, so that a memo keeps no function alive."""
+    """One thing as it was at the snapshot. It holds objects weakly, so that a memo keeps no function alive."""
 
     __slots__ = ("kind", "value")
 
@@ -83,7 +84,7 @@ _BY_IDENTITY = object
 
 
 def snapshot(fun: Callable) -> Snapshot | None:
-    """What `fun` reads now, or None where that cannot be known; take it after tracing, which may move a counter."""
+    """What `fun` reads now; None where it may change unseen. Take it after tracing, which may move a counter."""
     try:
         return tuple(map(_Seen, walk(fun)))
     except Opaque:
@@ -91,23 +92,23 @@ def snapshot(fun: Callable) -> Snapshot | None:
 
 
 def unchanged(before: Snapshot, fun: Callable) -> bool:
-    """Does `fun` read what it read?"""
+    """Does `fun` read the same things as at the snapshot?"""
     try:
         now = walk(fun)
         return all(seen.is_still(value) for seen, value in zip(before, now, strict=True))
-    except (Opaque, ValueError):  # of zip: there are more things, or fewer
+    except (Opaque, ValueError):  # ValueError is zip's: there are more things, or fewer
         return False
 
 
 def walk(fun: Callable) -> Iterator[Any]:
-    """All that a function reads, itself first, in an order that depends on nothing else.
+    """All that a function reads, the function first, always in the same order.
 
     Raises
     ------
     Opaque
         Where it meets something that may change unseen.
     """
-    seen: dict[Any, Any] = {}  # keeps alive what it names by its id
+    seen: dict[Any, Any] = {}  # by id; it also keeps the things alive, so that no id is used again
     for count, value in enumerate(_walk(fun, seen)):
         if count == MOST:
             raise Opaque
@@ -115,7 +116,7 @@ def walk(fun: Callable) -> Iterator[Any]:
 
 
 def _is_constant(name: Any) -> bool:
-    """Is a module of this name one whose contents nobody changes?"""
+    """Do the contents of a module of this name count as constant?"""
     return isinstance(name, str) and name.split(".")[0] in CONSTANT and not name.startswith("numpy.random")
 
 
@@ -143,7 +144,7 @@ def _walk(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
         yield from _each(value.keys(), seen)
         yield from _each(value.values(), seen)
     else:
-        if not isinstance(value, MethodType):  # made anew at every access
+        if not isinstance(value, MethodType):  # Python makes a new one at every access
             yield value
         yield from _parts(value, seen)
 
@@ -154,7 +155,7 @@ def _each(values: Any, seen: dict[Any, Any]) -> Iterator[Any]:
 
 
 def _parts(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
-    """What a function, a bound method, a class or an instance holds."""
+    """The things inside of a function, a bound method, a class or an instance."""
     if isinstance(value, FunctionType):
         yield from _of_function(value, seen)
     elif isinstance(value, MethodType):
@@ -168,7 +169,7 @@ def _parts(value: Any, seen: dict[Any, Any]) -> Iterator[Any]:
                 raise Opaque
         else:
             yield from _walk(owner, seen)
-    elif isinstance(value, ModuleType):  # captured whole: which of its names are read is not known here
+    elif isinstance(value, ModuleType):  # captured as a whole: it is not known here which of its names are read
         if not _is_constant(value.__name__):
             raise Opaque
     elif isinstance(value, type):
@@ -214,7 +215,7 @@ def _of_function(fun: FunctionType, seen: dict[Any, Any]) -> Iterator[Any]:
 
 
 def _captured(value: Any, names: Names, seen: dict[Any, Any]) -> Iterator[Any]:
-    """A value that a function names; of a module, what it may read there."""
+    """The things behind a name that a function reads; of a module, those that the function may read in it."""
     if not isinstance(value, ModuleType):
         yield from _walk(value, seen)
         return

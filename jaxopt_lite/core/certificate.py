@@ -1,9 +1,9 @@
-"""Certificates: the exact Newton step at a claimed point, taken on paper.
+"""Certificates: the exact Newton step at a claimed point, computed to judge the claim.
 
-What a method believes of itself is no proof. A lane that ends by anything but the tolerance that was asked on its
-optimality measure (a search found no further step, a step was short) only *claims*, by `CLAIM` in its status; so does one
-that gives up. After the loop its claim is decided here, once a problem, from derivatives of the user's own function at the
-point that is returned. Nothing is shared with the methods: neither their matrices nor their tests.
+A method's own belief is no proof. A lane proves its success where the optimality measure is within the tolerance that was
+asked for. A lane that ends in another way (a search found no further step, a step was short) only *claims*, by `CLAIM` in
+its status; so does a lane that gives up. After the loop each claim is decided here, once a problem, from derivatives of the
+user's own function at the point that is returned. This uses nothing of the methods: neither their matrices nor their tests.
 
 **A minimum.** With g and H of f at x, on the variables that no bound holds, a Newton step would still gain
 
@@ -14,15 +14,14 @@ is no more than f and x resolve in their dtype,
 
     decrement <= C (eps |f| + eps^2 |x|'|H||x|)                                                     (2)
 
-where the rounding of f, the first term, is an excuse only for a Newton step that is short: eps^(1/3) of the size of x, or of
-the way from x0. On a plateau that underflows all decrements are rounding, and no point is a minimum. Both sides of (2) are
-the same in all units and, but for the last term, under all rotations. A kink is seen, for H does not know it and the slope
-stays; so is a saddle, by its sign.
+The first term is the rounding of f. It excuses a decrement only where the Newton step is short: eps^(1/3) of the size of x,
+or of the way from x0. For on a plateau where f underflows all decrements are rounding, and no point is a minimum. Both sides
+of (2) are the same in all units and, but for the last term, under all rotations. (2) refuses a kink, because H does not know
+the kink and the slope stays. It refuses a saddle, by its sign.
 
 *How far H can be trusted*, and how bounds are taken into account: `newton_step.py`.
 
-**A short step.** What claims by the length of its steps (`xrtol`) is judged by the length of the exact Newton step
-instead.
+**A short step.** A claim because of short steps (`xrtol`) is judged by the length of the exact Newton step instead.
 
 **A fit** is judged by the full Gauss-Newton step p = -J^+ r at the point, from an orthogonal factorization of J. With
 Q an orthonormal basis of the columns, the step promises to reduce the sum of squares |r|^2 by
@@ -33,13 +32,14 @@ is the squared distance to the solution in standard errors of the parameters: p'
 C = s^2 (J'J)^{-1} (Bates & Watts 1988, section 2.2.3). It does not depend on the units of the data or of the parameters,
 nor on how the model is parametrized. A step of a millionth of a standard error changes nothing that a datum could tell.
 
-What a computer can tell is the other limit: no residual is known better than to a few roundings of the model's values
+The other limit is the rounding of the computer. No residual is known better than to a few roundings of the model's values
 and of the parameters, and no decrement better than
 
     noise = ROUNDINGS eps (|r| + (sum_j |J_j|^2 x_j^2)^(1/2))                                      (4)
 
-where the second term is how far x, rounded to its dtype, moves the residuals: of a linear model, the size of its values.
-Where no freedom is left (m <= n) s^2 is taken as |r|^2: a step that changes nothing of a residual that stays.
+where the second term is how far x, rounded to its dtype, moves the residuals; for a linear model it is the size of its
+values. Where no freedom is left (m <= n) s^2 is taken as |r|^2: the step must change next to nothing of a residual that
+stays.
 
 **A zero of one variable.** A bracket [a, b] with a change of sign shrinks to a pole as well as to a zero. At a pole f / f'
 is as small as at a zero, but f' has the other sign: Newton's step leads out of the bracket. So the method's own point x, an
@@ -47,11 +47,11 @@ end of its last bracket, is a zero where
 
     f'(x) (f(b) - f(a)) (b - a) > 0  and  |f / f'| <= 2 tol(x)                                           (5)
 
-with the bracket that was given, for the direction of the change of sign is the same in all, and the accuracy that was asked.
-A slope of zero is that of a jump over zero, which counts. A method without a bracket proves its zeros in the turn, from the
-exact Newton step or from values on both sides, and claims none.
+Here a and b are the ends that were given, because the change of sign has the same direction in all later brackets; tol(x) is
+the accuracy that was asked for. A slope of zero belongs to a jump over zero, which counts as a zero. A method without a
+bracket proves its zeros in the turn, from the exact Newton step or from values on both sides, and makes no claims.
 
-A function that JAX cannot derive (twice) has no certificate, and its claims end as numerical difficulties.
+A function that JAX cannot derive (twice) has no certificate, and its claims end with NUMERICAL.
 """
 
 import dataclasses
@@ -69,31 +69,31 @@ from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, decided, is_success
 
-Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (oracle, fields, operands) -> fields, decided
+Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (oracle, fields, operands) -> decided fields
 
-TRUSTED = 1.0  # C of (2): where x is rounded to half a unit, its own rounding makes an eighth of the last term
-MOST_STEPS = 50  # evaluations of a claim at most: Newton's steps along a curved valley are some 30
-SHORTER = 0.25  # of a Newton step that did not descend
-ROUNDINGS = 4.0  # that (4) allows; well-determined peaks in float32 then end within 4e-5 standard errors (8: 5e-5)
-NOISE = 16.0  # values closer than so many eps |f| do not say which is lower: a sum of some hundred terms
-NEAR = 1 / 3  # a Newton step is near if it is so many powers of eps long, of the size of x or of the way from x0
-FALLS = 0.25  # a decrement that falls by less than this is rounding: Newton's steps square it
-NOT_DERIVED = (TypeError, ValueError, NotImplementedError)  # what JAX raises for functions without the derivative asked for
+TRUSTED = 1.0  # C of (2): x is rounded to half a unit, and that rounding makes an eighth of the last term
+MOST_STEPS = 50  # most evaluations for a claim: along a curved valley Newton takes some 30 steps
+SHORTER = 0.25  # factor of a Newton step that did not descend
+ROUNDINGS = 4.0  # of (4); well-determined peaks in float32 then end within 4e-5 standard errors (with 8: 5e-5)
+NOISE = 16.0  # times eps |f|: closer values do not say which is lower, as for a sum of some hundred terms
+NEAR = 1 / 3  # a Newton step is short if it is at most eps^NEAR times the size of x, or the way from x0
+FALLS = 0.25  # a decrement that stays above this share of the last one is rounding: Newton's steps square it
+NOT_DERIVED = (TypeError, ValueError, NotImplementedError)  # what JAX raises for functions that it cannot derive
 
 
 class Finish(NamedTuple):
-    """A point with its verdict, and the trial that goes on from it."""
+    """A point with its verdict, and the trial point after it."""
 
     x: Array  # (n,)
     fun: Array  # ()
     grad: Array  # (n,)
-    trial: Array  # (n,) where to evaluate next
-    step: Array  # (n,) Newton's from x, or a part of it
+    trial: Array  # (n,) the point to evaluate next
+    step: Array  # (n,) Newton's step from x, or a part of it
     decrement: Array  # () at x
     proved: Array  # () bool: (2) holds at x
-    short: Array  # () bool: Newton's step from x is as short as was asked
-    goes_on: Array  # () bool
-    made: Array  # () int32: evaluations
+    short: Array  # () bool: Newton's step from x is as short as xrtol asks
+    goes_on: Array  # () bool: the trial point is to be evaluated
+    made: Array  # () int32: evaluations so far
     inverse: Array | None  # (n, n) inverse Hessian at x, for methods that report one; None: not kept
 
 
@@ -101,8 +101,9 @@ class Finish(NamedTuple):
 def minimum(order: float = jnp.inf) -> Certificate:
     """The certificate of a minimizer that is claimed, or given up at; `order` is the norm of the gradient that gtol bounds.
 
-    From a point that is refused Newton's steps are taken for real as long as they descend, and from one that is proved as
-    long as the decrement falls, until it is no more than the rounding of x; what they find is judged alike.
+    The certificate then goes on by Newton's steps, and judges each new point in the same way. From a point that is refused
+    it goes on as long as the steps descend. From a point that is proved it goes on as long as the decrement falls, until the
+    decrement is no more than the rounding of x.
     """
 
     def decide(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
@@ -121,7 +122,9 @@ def minimum(order: float = jnp.inf) -> Certificate:
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
             better = jnp.where(at.proved, falls, falls | (fun < at.fun)) | (at.made == 0)
             better &= jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad))
-            done = (newton.decrement <= TRUSTED * of_x) & jnp.isfinite(newton.bend)  # what overflows bounds nothing
+            done = (newton.decrement <= TRUSTED * of_x) & jnp.isfinite(
+                newton.bend
+            )  # a bound that has overflown bounds nothing
             near = norm(newton.step) <= eps**NEAR * size
             proved = done | ((newton.decrement <= TRUSTED * (unseen + of_x)) & near & jnp.isfinite(newton.bend))
             short = (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(at.trial)))
@@ -165,7 +168,7 @@ def _inside(x: Array, data: Any) -> Array:
 
 
 def _stops(x: Array, grad: Array, data: Any, unseen: Array, near: Array) -> Stops | None:
-    """Which variables cannot go down, and up: at a bound, or as `near` to it and the way there gains less than `unseen`."""
+    """The variables that a bound stops: at the bound, or within `near` of it where the way there gains at most `unseen`."""
     lower = getattr(data, "lower", None)
     if lower is None:
         return None
@@ -176,7 +179,7 @@ def _stops(x: Array, grad: Array, data: Any, unseen: Array, near: Array) -> Stop
 
 
 def zero(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
-    """The status of a zero that a method in a bracket claims at its own point `_x`, decided by (5), and the point."""
+    """The fields after (5) has decided the zero that a method in a bracket claims at its own point `_x`."""
     x, t, data = fields["_x"], operands.function, operands.data
     affordable = fields["turns"] + 2 <= operands.budget.maxturns
     along = lambda x: jax.jvp(lambda x: oracle.merit(x, t), (x,), (jnp.ones_like(x),))
@@ -199,19 +202,19 @@ def zero(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str
 
 
 class Promise(NamedTuple):
-    """What a full Gauss-Newton step at the claimed point of a fit would still do."""
+    """What a full Gauss-Newton step at the claimed point of a fit promises."""
 
     decrement: Array  # () |Q'r| of the parameters that are free, (3)
     step: Array  # (n,) the step
     x: Array  # (n,) the point
-    moved: Array  # (n,) |J_j| |x_j|: how far each parameter, as large as it is, moves the residuals
+    moved: Array  # (n,) |J_j| |x_j|: how much the residuals owe to each parameter
     size: Array  # () |r|, the square root of twice the cost
     slope: Array  # () largest cosine between the residual and the column of a free parameter
     freedom: Array | int  # () data that count, less parameters
 
 
-class Asked(NamedTuple):
-    """The tolerances of a fit; 0 where one is off."""
+class FitTolerances(NamedTuple):
+    """The tolerances that were asked for in a fit; 0 where one is off."""
 
     errors: Array  # () distance in standard errors
     ftol: Array  # () decrement^2 / |r|^2
@@ -219,18 +222,18 @@ class Asked(NamedTuple):
     gtol: Array  # () slope
 
 
-def fit(status: Array, p: Promise, asked: Asked) -> Array:
-    """The status of a fit, () int32: what is kept of a claim, and of giving up.
+def fit(status: Array, p: Promise, wanted: FitTolerances) -> Array:
+    """The status of a fit, () int32, where the method said success or 4 (NUMERICAL); its other statuses stay as they are.
 
-    0 where a tolerance that was asked holds, 8 where rounding alone is left, else 4; other ways to end stay as they are.
+    0 (CONVERGED) where a tolerance that was asked for holds, 8 (PRECISION) where rounding alone is left, else 4.
     """
     eps = jnp.finfo(p.x.dtype).eps
     noise = ROUNDINGS * eps * (p.size + jnp.sqrt(jnp.sum(p.moved**2)))
     freedom = jnp.maximum(jnp.asarray(p.freedom, p.x.dtype), 1.0)
-    near = (p.decrement * jnp.sqrt(freedom) <= asked.errors * p.size) & (asked.errors > 0)
-    reduced = (p.decrement <= jnp.sqrt(asked.ftol) * p.size) & (asked.ftol > 0)
-    short = jnp.all(jnp.abs(p.step) <= asked.xtol * jnp.abs(p.x)) & (asked.xtol > 0)
-    flat = (p.slope <= asked.gtol) & (asked.gtol > 0)
+    near = (p.decrement * jnp.sqrt(freedom) <= wanted.errors * p.size) & (wanted.errors > 0)
+    reduced = (p.decrement <= jnp.sqrt(wanted.ftol) * p.size) & (wanted.ftol > 0)
+    short = jnp.all(jnp.abs(p.step) <= wanted.xtol * jnp.abs(p.x)) & (wanted.xtol > 0)
+    flat = (p.slope <= wanted.gtol) & (wanted.gtol > 0)
     exact = p.size <= noise  # nothing is left to fit
     held = jnp.where(near | reduced | short | flat | exact, CONVERGED, PRECISION)
     judged = jnp.where((held == CONVERGED) | (p.decrement <= noise), held, NUMERICAL)

@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-SHORT = 64  # up to here an inner product is multiply-and-sum; longer ones round better in the library's blocks
+SHORT = 64  # longest multiply-and-sum; a longer inner product is rounded less in the library's blocks
 
 
 def dot(a: Array, b: Array) -> Array:
@@ -43,10 +43,10 @@ def norm(x: Array, order: float = jnp.inf) -> Array:
 
 
 def settled(flags: Array, dtype: Any) -> Array:
-    """Flags (k,) as they are, but made once.
+    """The same flags (k,), but computed once.
 
-    XLA copies what is made element by element into every kernel that reads it, and these flags are read by dozens, each of
-    which would judge the whole trial again. A product with the identity is a kernel of its own: 113 ns a turn became 88
-    of L-BFGS-B (n = 4, one core), 276 became 192 in a box; 94 became 75 of BFGS. `lax.optimization_barrier` did nothing.
+    XLA copies an elementwise computation into every kernel that uses its result. Dozens of kernels use these flags, and each
+    would judge the whole trial again. A product with the identity is a kernel of its own. Turns of L-BFGS-B then took 88 ns
+    for 113 (n = 4, one core), in a box 192 for 276, and of BFGS 75 for 94. `lax.optimization_barrier` did nothing.
     """
     return matvec(jnp.eye(flags.shape[0], dtype=dtype), flags.astype(dtype)) > 0.5

@@ -1,8 +1,8 @@
 """Parameters of any structure as one vector, and back.
 
 `x0` is an array of any shape or any pytree of floats. A (nested) list or tuple of plain numbers is an array, as SciPy's
-users write it; a list or tuple of arrays is a pytree. Integers are promoted to the default float; leaves of float32 and
-float64 together are worked on in float64 and handed to the function, and back, in their own dtypes.
+users write it; a list or tuple of arrays is a pytree. Integers are promoted to the default float. Where leaves are of
+float32 and of float64, the methods work in float64, and the function and the result get each leaf in its own dtype.
 """
 
 import math
@@ -26,12 +26,12 @@ class Layout(NamedTuple):
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the vector."""
+        """The dtype of the vector."""
         return max(self.dtypes, key=lambda d: d.itemsize)
 
     @property
     def size(self) -> int:
-        """n."""
+        """The length n of the vector."""
         return sum(math.prod(s) for s in self.shapes)
 
     @property
@@ -44,7 +44,7 @@ class Layout(NamedTuple):
         return jnp.concatenate([jnp.ravel(jnp.asarray(leaf).astype(self.dtype)) for leaf in leaves])
 
     def unravel(self, vector: Array) -> Any:
-        """The structure of this vector; floats in the leaves' own dtypes, what is complex or an integer as it is."""
+        """The pytree of this vector. Floats take the leaves' own dtypes; complex numbers and integers keep theirs."""
         leaves, at = [], 0
         for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
             size = math.prod(shape)
@@ -69,19 +69,19 @@ class Layout(NamedTuple):
         return self.ravel(leaves)
 
     def describe(self) -> str:
-        """For sentences."""
+        """The structure and the shapes in words, for error messages."""
         return describe(jax.tree.unflatten(self.structure, [np.empty(s) for s in self.shapes]))
 
 
 def is_weak(value: Any) -> bool:
-    """Is this a Python number, or an array that came of Python numbers alone?"""
+    """Is this a Python number, or an array made from Python numbers alone (weakly typed)?"""
     return isinstance(value, int | float) or (
         isinstance(value, jax.Array) and bool(getattr(jax.typeof(value), "weak_type", False))
     )
 
 
 def describe(value: Any) -> str:
-    """The shape of an array or of every leaf of a pytree, for sentences."""
+    """The shape of an array, or of every leaf of a pytree, in words, for error messages."""
     shapes = jax.tree.map(lambda leaf: tuple(jnp.shape(leaf)), value)
     if isinstance(value, np.ndarray | jax.Array | Tracer | float | int):
         return f"an array of shape {shapes}"

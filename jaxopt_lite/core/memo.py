@@ -1,4 +1,4 @@
-"""What was made from a function, kept for as long as it lives and reads what it read (`captured.py`)."""
+"""Values made from a function, kept while the function lives and reads the same things (`captured.py`)."""
 
 import threading
 import weakref
@@ -9,18 +9,18 @@ from typing import Any
 
 from jaxopt_lite.core.captured import Snapshot, snapshot, unchanged
 
-FUNCTIONS, KEYS = 1024, 32  # functions remembered, and calls of different kinds of each
+FUNCTIONS, KEYS = 1024, 32  # most functions that are remembered, and most keys of each
 
 
 class Memo:
-    """What was made from a function, as long as the function lives and reads what it read. Bounded; safe in threads."""
+    """A table of values made from functions. It is bounded in size, and threads may share it."""
 
     def __init__(self) -> None:
         self._of: OrderedDict[int, tuple[Any, OrderedDict[Any, tuple[Snapshot | None, Any]]]] = OrderedDict()
-        self._lock = threading.RLock()  # entered again where a collection inside of it ends the life of a function
+        self._lock = threading.RLock()  # entered again where garbage collection inside of it ends a function
 
     def get(self, fun: Callable, key: Any) -> Any:
-        """The value stored for this function and key, or None."""
+        """The value stored for this function and key; None where there is none, or the function now reads something else."""
         owner, part = _owner(fun)
         with self._lock:
             entry = self._of.get(id(owner))
@@ -30,19 +30,19 @@ class Memo:
         return stored[1]
 
     def put(self, fun: Callable, key: Any, value: Any) -> None:
-        """Store, if all that the function reads is known; forgotten when it dies."""
+        """Store a value, unless the function reads what may change unseen. It is forgotten when the function dies."""
         owner, part = _owner(fun)
         identity = id(owner)
         with self._lock:
             entry = self._of.get(identity)
             if entry and (part, key) in entry[1] and entry[1][part, key][0] is None:
-                return  # opaque once, and not walked again
+                return  # it was opaque before, so it is not walked again
         seen = snapshot(fun)
         with self._lock:
             if identity not in self._of:
                 try:
                     reference = weakref.ref(owner, lambda _: self._forget(identity))
-                except TypeError:  # without weak references its end would not be known
+                except TypeError:  # without a weak reference nobody would tell when the function dies
                     return
                 self._of[identity] = (reference, OrderedDict())
             entries = self._of[identity][1]
@@ -61,7 +61,7 @@ def _shorten(table: OrderedDict, most: int) -> None:
 
 
 def _owner(fun: Callable) -> tuple[Any, Any]:
-    """The object whose life bounds the function's: a bound method is made anew at every access."""
+    """The object that lives as long as the function, and a part of it: Python makes a new bound method at every access."""
     if isinstance(fun, MethodType):
         return fun.__self__, fun.__func__
     return fun, None

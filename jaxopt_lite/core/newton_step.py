@@ -5,24 +5,26 @@
 on the variables that no bound stops (Nocedal & Wright 2006, eq. 3.30; half of the square of Nesterov and Nemirovskii's
 decrement).
 
-*How far H can be trusted.* Across a stiff valley the smallest eigenvalue of H as a matrix is rounding from a condition of
-1 / eps on. But its product with a vector is exact to the last digits *of that product*: a direction along the valley has a
-small one. So H is made diagonal twice. With the columns of V as coordinates,
+*How far H can be trusted.* In a stiff valley the smallest eigenvalue of H as a matrix is rounding from a condition of 1 /
+eps on. But a product of H with a vector is exact to the last digits *of that product*, and a direction along the valley has
+a small product. So H is made diagonal twice. With the columns of V as coordinates,
 
     M = V'(H V),   A = D M D with D = |diag M|^(-1/2),   A = U'S U,   V <- V D U^-1                 (2)
 
-by elimination (U is unit upper triangular, S diagonal; a pivot that is rounding eliminates nothing), first from V = 1 and
-then again from what came out, by products with H along these directions. The second A is nearly diagonal, its diagonal
-+-1: every curvature is known to its own last digits, as long as the condition is below 1 / eps^2. In these coordinates (1)
-is the sum of y_i^2 / (2 M_ii), y = V'g. A slope y_i within the rounding of its own sum is none. Where there is a slope and
-no positive curvature the claim is refused. Where all curvatures are positive, V |diag M|^-1 V' is the inverse Hessian.
+by elimination (U is unit upper triangular, S diagonal; a pivot that is rounding eliminates nothing). The first pass starts
+with V = 1. The second starts with the V that came out, and makes the products H V along these directions. The A of the
+second pass is nearly diagonal, with a diagonal of +-1. So every curvature is exact to its own last digits, as long as the
+condition is below 1 / eps^2. In these coordinates (1) is the sum of y_i^2 / (2 M_ii), y = V'g. A slope y_i within the
+rounding of its own sum counts as zero. Where a slope meets no positive curvature the claim is refused. Where all curvatures
+are positive, V |diag M|^-1 V' is the inverse Hessian.
 
-For many variables conjugate gradients on products solve H p = -g, as far as needed; negative curvature, and a system that
-they do not solve, refuse.
+For many variables conjugate gradients solve H p = -g by products, as far as needed. The claim is refused where they meet
+negative curvature, or do not solve the system.
 
-*In a box* a variable at its bound must be pushed against it. Across a stiff valley the sign of its own gradient is rounding
-too; what counts is the slope of f along the direction in which it leaves the bound and the free variables follow, made
-conjugate to theirs in (2): a slope that leads inside counts in (1) like that of a free one.
+*In a box* a variable at its bound must be pushed against the bound. In a stiff valley the sign of its own gradient is
+rounding too. What counts is the slope of f along the direction in which this variable leaves the bound and the free
+variables follow. (2) makes this direction conjugate to those of the free variables. A slope that leads inside then counts in
+(1) as the slope of a free variable does.
 """
 
 from collections.abc import Callable
@@ -34,20 +36,20 @@ from jax import Array, lax
 from jaxopt_lite.core.dense import dot
 
 DENSE = 128  # up to here (2); beyond, conjugate gradients
-MOST_PRODUCTS = 500  # of conjugate gradients; what they do not solve by then is refused
+MOST_PRODUCTS = 500  # of conjugate gradients; a claim is refused where they need more
 
 
 class Newton(NamedTuple):
     """The Newton step at a point."""
 
-    decrement: Array  # () (1); inf where there is slope without positive curvature
+    decrement: Array  # () (1); inf where a slope meets no positive curvature
     step: Array  # (n,)
-    bend: Array  # () |x|'|H||x|, or what is known of it
-    inverse: Array | None  # (n, n) of the free variables, NaN without positive curvature; None: H is not formed
+    bend: Array  # () |x|'|H||x|, or for many variables |x|'|H x|, which is less
+    inverse: Array | None  # (n, n) of the free variables; NaN without positive curvature; None: too many variables
 
 
 class Stops(NamedTuple):
-    """Which variables a bound stops, each (n,) bool; both, where the bounds meet."""
+    """The variables that a bound stops on the way down, and up, each (n,) bool; both where the bounds meet."""
 
     down: Array
     up: Array
@@ -59,14 +61,14 @@ def newton_step(x: Array, g: Array, stops: Stops | None, times: Callable[[Array]
 
 
 def free_slope(slope: Array, stops: Stops | None) -> Array:
-    """Slopes (n,) without those that push against a bound."""
+    """The slopes (n,), with 0 for those that push against a bound."""
     if stops is None:
         return slope
     return jnp.where((stops.down & (slope > 0)) | (stops.up & (slope < 0)), 0.0, slope)
 
 
 def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
-    """By (2), with the free directions first: those of variables at a bound are made conjugate to them, and to no other."""
+    """The step by (2). Directions of variables at a bound are made conjugate to the free ones, but not to one another."""
     n, eps = x.shape[0], float(jnp.finfo(x.dtype).eps)
     own, index = jnp.eye(n, dtype=x.dtype), jnp.arange(n, dtype=jnp.int32)
     held = jnp.zeros(n, bool) if stops is None else stops.down | stops.up
@@ -106,7 +108,7 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
 
 
 def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
-    """By conjugate gradients (Nocedal & Wright 2006, algorithm 5.2) on the variables that may move."""
+    """The step by conjugate gradients (Nocedal & Wright 2006, algorithm 5.2) on the variables that may move."""
     eps = jnp.finfo(x.dtype).eps
     moves = None if stops is None else ~((stops.down & (g >= 0)) | (stops.up & (g <= 0)))
     free = (lambda v: v) if moves is None else (lambda v: jnp.where(moves, v, 0.0))

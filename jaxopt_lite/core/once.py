@@ -1,8 +1,8 @@
-"""What is made once, whoever asks for it and however many ask together.
+"""Things that are made once, however many threads ask for them together.
 
-`functools.lru_cache` keeps its table in order when threads meet in it, but each of them makes its own value: eight threads
-that call `minimize` for the first time would get eight programs and compile eight times; so would eight that call the same
-`jax.jit`. Here the first one makes it, and the others wait for it.
+`functools.lru_cache` keeps its table in order when threads meet in it, but each of them makes its own value. Eight threads
+that call `minimize` for the first time would make eight programs, and compile eight times. Eight threads that call the same
+`jax.jit` compile eight times too. Here the first thread makes the value, and the others wait for it.
 """
 
 import functools
@@ -17,8 +17,8 @@ from jaxopt_lite.core.jax_internals import known_options, unbatched
 F = TypeVar("F", bound=Callable)
 
 KEPT = 128
-SIGNATURES = 256  # of a program that are known to be compiled; forgotten all together when there are more
-PATIENCE = 600.0  # seconds; a thread that waits for longer compiles for itself, whatever the other one is doing
+SIGNATURES = 256  # most compiled signatures of a program that are remembered; then all of them are forgotten together
+PATIENCE = 600.0  # seconds; a thread that has waited for longer compiles for itself
 
 
 def kept(maxsize: int = KEPT) -> Callable[[F], F]:
@@ -39,20 +39,20 @@ def kept(maxsize: int = KEPT) -> Callable[[F], F]:
 
 
 class Compiled:
-    """`jax.jit(function, compiler_options=options)`, compiled once a signature and with those options that there are.
+    """`jax.jit(function, compiler_options=options)`, compiled once a signature, with those options that this XLA knows.
 
-    Who comes alone goes through a gate that is open, in a tenth of a microsecond. Who finds another thread inside looks
-    whether operands like his have been compiled, which takes some microseconds, and waits only if they have not.
+    A thread that comes alone finds the gate open, and passes in a tenth of a microsecond. A thread that finds another one
+    inside looks whether its own signature has been compiled, which takes some microseconds. It waits only if not.
     """
 
     def __init__(self, function: Callable, options: dict[str, Any]) -> None:
         self._function, self._options = function, options
         self._call = jax.jit(function, compiler_options=options) if options else jax.jit(function)
-        self._gate = threading.RLock()  # entered again where a callback of the user's calls the same program
+        self._gate = threading.RLock()  # entered again where a user's callback calls the same program
         self._compiled: set[Hashable] = set()
 
     def __call__(self, *operands: Any) -> Any:
-        """What the function gives of the operands."""
+        """The value of the function at the operands."""
         if self._gate.acquire(blocking=False):
             try:
                 return self._run(operands)
@@ -84,7 +84,7 @@ class Compiled:
 
 
 def signature(operands: Any) -> Hashable:
-    """What a compilation depends on: the structure of the operands, and shape and dtype of the whole batches in them."""
+    """All that a compilation depends on: the structure of the operands, and the shapes and dtypes of whole batches."""
     leaves, structure = jax.tree.flatten(operands)
     return structure, tuple((type(leaf), *_of_array(unbatched(leaf))) for leaf in leaves)
 

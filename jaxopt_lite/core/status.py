@@ -1,9 +1,10 @@
 """One code space for how a lane ended; the sentences are looked up on the host.
 
-SciPy's linprog codes keep their numbers (0 to 4). A lane that is still at work has RUNNING, which no result ever shows.
+SciPy's linprog codes keep their numbers (0 to 4). A lane that is still at work has RUNNING. No result shows RUNNING, except
+while a `stepper` still runs.
 
-A method that believes something which it cannot prove by the tolerance that was asked adds CLAIM to its status. After the
-loop a certificate (`core/certificate.py`) decides between that status and NUMERICAL; no result ever shows a claim.
+A method may believe in a status that it cannot prove by the tolerance that was asked for. It then adds CLAIM to the status.
+After the loop a certificate (`core/certificate.py`) decides between that status and NUMERICAL. No result shows a claim.
 """
 
 from enum import IntEnum
@@ -59,7 +60,7 @@ class Status(IntEnum):
     PRECISION = 8
 
 
-# The same as plain ints, for traced code.
+# The same numbers as plain ints, for code that JAX traces.
 RUNNING = int(Status.RUNNING)
 CONVERGED = int(Status.CONVERGED)
 BUDGET = int(Status.BUDGET)
@@ -79,12 +80,12 @@ def is_success(status: Array) -> Array:
 
 
 def is_claim(status: Any) -> Any:
-    """() bool: has a certificate to decide?"""
+    """() bool: is this status a claim, which a certificate has to decide?"""
     return status >= CLAIM
 
 
 def decided(status: Array, proved: Array | bool = False) -> Array:
-    """The status, and of a claim what is left of it: what was claimed where that is `proved`, else NUMERICAL."""
+    """The status; a claim becomes the status that was claimed where `proved`, and NUMERICAL elsewhere."""
     return jnp.where(is_claim(status), jnp.where(proved, status - CLAIM, NUMERICAL), status).astype(jnp.int32)
 
 

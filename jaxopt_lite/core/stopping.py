@@ -1,8 +1,8 @@
 """Tolerances that each dtype can hold.
 
-SciPy's defaults are meant for float64. A gradient carries rounding of some eps times the curvature and the size of x;
-eps^(2/3) leaves room for a curvature of eps^(-1/3), 200 in float32. What lies below is reported as converged to working
-precision by the methods, never as a success at the tolerance that was asked.
+SciPy's defaults are meant for float64. The rounding of a gradient is some eps times the curvature and the size of x. A
+tolerance of eps^(2/3) leaves room for a curvature of eps^(-1/3), 200 in float32. Where a run meets a smaller tolerance only
+to rounding, the status is 8 (PRECISION), never 0 (CONVERGED).
 """
 
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ def gradient_tolerance(dtype: np.dtype) -> float:
 
 
 def abscissa_tolerance(dtype: np.dtype) -> float:
-    """Default of xatol for a minimizer of one variable: SciPy's 1e-5, which float32 holds only for |x| below 0.03."""
+    """Default of xatol for a minimizer of one variable: SciPy's 1e-5. In float32 only |x| below 0.03 can meet it."""
     return 1e-5
 
 
@@ -25,9 +25,9 @@ def value_resolution(dtype: np.dtype) -> float:
 
 
 ROOT_XTOL = 2e-12  # default absolute accuracy of a root in a bracket: SciPy's, in every dtype, for roots near zero
-OPEN_XTOL = 1.48e-8  # of a step without a bracket: SciPy's; the step after it is its square
+OPEN_XTOL = 1.48e-8  # of a step without a bracket: SciPy's; the next step would be about its square
 
 
 def root_rtol(dtype: np.dtype) -> float:
-    """Default relative accuracy of a root: SciPy's 4 eps, of the dtype (4.8e-7 in float32)."""
+    """Default relative accuracy of a root: SciPy's 4 eps, with the eps of the dtype (4.8e-7 in float32)."""
     return 4 * float(jnp.finfo(dtype).eps)

@@ -1,4 +1,4 @@
-"""The inverse Hessian as a method learnt it: an operator, and a pytree."""
+"""The inverse Hessian that a method has learnt: an operator, and a pytree."""
 
 import dataclasses
 from typing import Any
@@ -16,14 +16,15 @@ from jaxopt_lite.core.dense import matvec
 class InverseHessian:
     """The approximate inverse Hessian over the raveled free variables; rows and columns of held ones are zero.
 
-    NaN where nothing was learnt of it. Where the result's status is 8 and there is a matrix, it is the exact one at x.
+    NaN where the method has learnt nothing. Where the status of the result is 8 (PRECISION) and there is a matrix, it is the
+    exact one at x.
 
     Attributes
     ----------
     matrix : (n, n) float or None
-        The matrix itself, where the method kept it.
+        The matrix itself; None where the method kept pairs.
     pairs : Pairs or None
-        Else the last steps and changes of the gradient, from which products are made.
+        The last steps and changes of the gradient, which make the products; None where there is a matrix.
     free : (n,) bool
         The variables that no bound holds.
     """
@@ -39,7 +40,7 @@ class InverseHessian:
 
     @property
     def dtype(self) -> jnp.dtype:
-        """Of its entries."""
+        """The dtype of the entries."""
         return (self.matrix if self.pairs is None else self.pairs.S).dtype
 
     def matvec(self, v: Array) -> Array:

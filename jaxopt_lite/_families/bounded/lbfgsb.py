@@ -2,18 +2,18 @@
 
     F = the variables that no bound holds,   d_F = -H_F g_F,   x(t) = P(x + t d)                    (1)
 
-with P the projection (`box.py`), H the memory on the free variables (`memory.py`) and the search of `search.py`. This is
-two-metric projection (Bertsekas 1982, eq. 32) with a quasi-Newton matrix (Schmidt, Kim & Sra 2011, section 11.4). Byrd, Lu,
-Nocedal & Zhu (1995) find the face on which the quadratic model is then minimized by walking along the breakpoints of the
-projected gradient, a loop of which every lane of a batch would wait for the longest. Here the path itself finds it: any
-number of variables arrive at their bounds in one step, and all that the gradient pulls inside leave theirs.
+P is the projection (`box.py`), H_F the memory's matrix on the free variables (`memory.py`), and `search.py` searches the
+path x(t). This is two-metric projection (Bertsekas 1982, eq. 32) with a quasi-Newton matrix (Schmidt, Kim & Sra 2011,
+section 11.4). Byrd, Lu, Nocedal & Zhu (1995) instead walk along the breakpoints of the projected gradient to find a face,
+and minimize the quadratic model on it. In a batch every lane would wait for the longest of these walks. Here the path itself
+finds the face: in one step any number of variables arrive at their bounds, and every variable that the gradient pulls
+inside leaves its bound.
 
-A component of d that points out of the box where x is at its bound is dropped; where nothing that descends is left, d is
+A component of d that points out of the box where x is at its bound is dropped. If d then does not descend, it is replaced by
 steepest descent on the free variables. Without a box this is L-BFGS (Liu & Nocedal 1989).
 
 Success is claimed where max |P(x - g) - x| <= gtol, and at working precision as `search.py` says. A small reduction of f
-alone is no success: with `ftol` a run may be ended by it, as SciPy's is, but its status then says what the projected
-gradient says.
+alone is no success. `ftol` may end a run by it, as in SciPy, but the status then says what the projected gradient says.
 """
 
 import functools
@@ -40,7 +40,7 @@ prepare = search.prepare
 
 
 class QuasiNewton(NamedTuple):
-    """A search, and what was learnt for the next."""
+    """A search, and the memory that makes the next direction."""
 
     path: Path
     memory: memory.Matrix | memory.Pairs
@@ -73,7 +73,7 @@ def _report(s: QuasiNewton, data: BoxData) -> dict[str, Any]:
     path = s.path
     free = box.free(path.x, path.grad, data)
     matrix = None
-    if isinstance(s.memory, memory.Matrix):  # the identity is no estimate
+    if isinstance(s.memory, memory.Matrix):  # while H is the identity, there is no estimate
         matrix = jnp.where(s.memory.unlearnt, jnp.nan, s.memory.H)
     pairs = memory.ordered(s.memory) if isinstance(s.memory, memory.Pairs) else None
     return {"x": path.x, "fun": path.fun, "jac": path.grad, "hess_inv": InverseHessian(matrix, pairs, free)}

@@ -1,35 +1,36 @@
-"""What a quasi-Newton method remembers of the curvature on the free variables: a matrix for few, pairs for many.
+"""The memory of a quasi-Newton method, for the curvature on the free variables: a matrix for few variables, pairs for many.
 
-**The matrix** H approximates the inverse of B_FF, the Hessian's block of the free variables F. A step s with y = the
-change of the gradient, both on F, updates it by BFGS (Nocedal & Wright 2006, eq. 6.17)
+**The matrix** H approximates the inverse of B_FF, the Hessian's block of the free variables F. Let s be a step and y the
+change of the gradient, both on F. BFGS updates H with them (Nocedal & Wright 2006, eq. 6.17)
 
     H+ = H + s a' + b s',    a = rho (1 + rho y'Hy) s - rho Hy,    b = -rho Hy,    rho = 1 / y's     (1)
 
-Before that H is made larger by max(1, y's / y'Hy), where it has proved too small along y (self-scaling in one direction
-only, Al-Baali 1998): on the Rosenbrock functions 7 and 20 % fewer evaluations at n = 4 and 10, and in a box 15 and 45 %,
-while making it smaller as well took more than without.
+Before that H is multiplied by max(1, y's / y'Hy): it grows where it has proved too small along y (self-scaling in one
+direction only, Al-Baali 1998). On the Rosenbrock functions this saves 7 and 20 % of the evaluations at n = 4 and 10, and in
+a box 15 and 45 %. To let H shrink as well took more evaluations than no scaling at all.
 
-A variable i that becomes held is taken out of the inverse by one step of elimination: with h the i-th column,
+A variable i that becomes held is taken out of the inverse by one step of elimination. With h the i-th column,
 
     (B_without_i)^-1 = H - h h' / h_i                                                                (2)
 
-(the block inverse; the Schur complement of h_i). One variable is taken out in each accepted step; several that become held
-at once wait for their turn, and until then the block of H serves, which is too long a step, not a wrong direction. The
-diagonal entry stays for the day when the variable becomes free.
+(the block inverse; the Schur complement of h_i). Each accepted step takes out one variable. Where several become held at
+once, the others wait. Until then the block of H on F serves: the step is too long, but its direction is not wrong. The
+diagonal entry of a variable that was taken out stays in H, for the day when the variable becomes free.
 
-**Pairs**: the last m steps and changes, whose product with the gradient is made by two loops over them (Nocedal 1980; N&W
-algorithm 7.4). On a face of the box every pair is restricted to the free variables, with its curvature s'y recomputed
-there, as in Schmidt's minConf_TMP; a pair without positive curvature there is passed over. All of it is O(n m), where the
-compact form (Byrd, Nocedal & Schnabel 1994) needs O(n m^2) whenever the face changes. Without a box there are no faces, and
-the compact form is taken: each step borders the products S'Y and Y'Y with its own, and with R the upper triangle of S'Y (by
-age), D its diagonal and gamma = s'y / y'y of the newest pair
+**Pairs** are the last m steps and changes of the gradient. Two loops over them make the product with the gradient (Nocedal
+1980; N&W algorithm 7.4). On a face of the box every pair is restricted to the free variables, and its curvature s'y is
+computed anew there, as in Schmidt's minConf_TMP. A pair whose curvature is not positive there is skipped. All of this is
+O(n m), where the compact form (Byrd, Nocedal & Schnabel 1994) needs O(n m^2) whenever the face changes.
+
+Without a box there are no faces, and the compact form is used. Each step adds a row and a column to the products S'Y and
+Y'Y. With R the upper triangle of S'Y (by age), D its diagonal and gamma = s'y / y'y of the newest pair,
 
     R a = S'g,    R'c = D a - gamma (Y'g - Y'Y a),    H g = gamma (g - Y a) + S c                (3)
 
-(their theorem 2.2, solved in the order of the two loops). It reads the pairs seven times where the loops read and write
-vectors forty times: half of the time of a turn at n = 100,000, and four fifths in a batch with n = 30.
+(their theorem 2.2, solved in the order of the two loops). The compact form reads the pairs seven times, where the loops read
+and write vectors forty times. A turn takes half of the time at n = 100,000, and four fifths of it in a batch with n = 30.
 
-The matrix is taken where it is smaller than the pairs, n^2 <= 2 m n. It then remembers every step instead of m.
+The matrix is used where it is smaller than the pairs, n^2 <= 2 m n. It then remembers every step, not m of them.
 """
 
 from collections.abc import Callable
@@ -44,33 +45,33 @@ from jaxopt_lite.core.dense import dot, matvec
 
 
 class Learnt(NamedTuple):
-    """A step, as a memory learns it."""
+    """A step, as it is given to a memory to learn from."""
 
     s: Array  # (n,) x+ - x
     y: Array  # (n,) grad(x+) - grad(x)
-    grad: Array  # (n,) gradient at the point from where the next direction goes
+    grad: Array  # (n,) gradient at the point where the next direction starts
     was_free: Array | None  # (n,) bool: free at x; None: there is no box
-    free: Array | None  # (n,) bool: free there
+    free: Array | None  # (n,) bool: free at that point; None: there is no box
     accepted: Array  # () bool: there is a pair to learn
     restart: Array  # () bool: forget everything
 
 
 class Matrix(NamedTuple):
-    """Few variables."""
+    """The memory for few variables."""
 
     H: Array  # (n, n) inverse Hessian on the free variables
-    inside: Array | None  # (n,) bool: which variables are in it; None: all of them, there is no box
+    inside: Array | None  # (n,) bool: the variables that (2) has not taken out; None: there is no box, all are in
     unlearnt: Array  # () bool: H is the identity
 
 
 class Pairs(NamedTuple):
-    """Many variables; the rows as `rows.py` keeps them, and what is not curved is none."""
+    """The memory for many variables, in rows as `rows.py` keeps them. A step without positive curvature is not kept."""
 
     S: Array  # (m, n) steps
     Y: Array  # (m, n) changes of the gradient
-    at: Array  # () int32: pairs put in
-    used: Array  # () int32: of the last of them, so many are to be used
-    SY: Array | None = None  # (m, m) products s_i'y_j of the rows; None: there is a box, and they change with its face
+    at: Array  # () int32: how many pairs were put in so far
+    used: Array  # () int32: the products use so many of the newest pairs
+    SY: Array | None = None  # (m, m) products s_i'y_j of the rows; None in a box, where they change with the face
     YY: Array | None = None  # (m, m) products y_i'y_j
 
     @property
@@ -99,7 +100,7 @@ def learn(memory: Matrix | Pairs, step: Learnt) -> tuple[Matrix | Pairs, Array]:
 
 
 def _curved(ys: Array, yy: Array, ss: Array) -> Array:
-    """() bool: is the curvature of this pair more than rounding? (Li & Fukushima's cautious update, 2001.)"""
+    """() bool: is the curvature of this pair positive, by more than rounding? (Li & Fukushima's cautious update, 2001.)"""
     return (ys > 0) & (ys * ys > jnp.finfo(ys.dtype).eps * yy * ss)
 
 
@@ -124,7 +125,7 @@ def _learn_matrix(memory: Matrix, step: Learnt) -> tuple[Matrix, Array]:
         assert step.free is not None
         H, p, inside = _eliminated(H, p, g, step.free, inside | step.free)
     p = masked(p, step.free)
-    broken = ~(dot(p, g) < 0) & (dot(g, g) > 0)  # by rounding or overflow H is not positive definite, or no number
+    broken = ~(dot(p, g) < 0) & (dot(g, g) > 0)  # rounding or overflow: H is not positive definite, or has NaN in it
     forget = step.restart | (step.accepted & broken)
     inside = None if inside is None else inside | forget
     H = jnp.where(forget, jnp.eye(n, dtype=s.dtype), H)
@@ -133,7 +134,7 @@ def _learn_matrix(memory: Matrix, step: Learnt) -> tuple[Matrix, Array]:
 
 
 def _eliminated(H: Array, p: Array, g: Array, free: Array, inside: Array) -> tuple[Array, Array, Array]:
-    """(2) for the last held variable that is still in H, the direction with it, and which variables are in H now."""
+    """H after (2) for the last held variable that is still in it, the direction from that, and the variables now in H."""
     index = jnp.arange(p.shape[0])
     waiting = inside & ~free
     last = waiting & (index == jnp.max(jnp.where(waiting, index, -1)))
@@ -155,21 +156,21 @@ def _learn_pair(memory: Pairs, step: Learnt) -> tuple[Pairs, Array]:
     border = lambda old, row, column: rows.put_border(old, memory.at, row, column, curved)
     pairs = Pairs(put(memory.S, s), put(memory.Y, y), at, used, memory.SY, memory.YY)
     g = masked(step.grad, step.free)
-    anew = step.accepted | step.restart  # one lane alone makes no direction that is not asked for
+    anew = step.accepted | step.restart  # a single problem skips a direction that it does not need
     if memory.SY is None:
         return pairs, lax.cond(anew, lambda: -two_loops(pairs, g, step.free), lambda: -g)
     SY, YY, p = lax.cond(anew, lambda: _direction(pairs, s, y, g, border), lambda: (memory.SY, memory.YY, -g))
-    broken = anew & ~(dot(p, g) < 0) & (dot(g, g) > 0)  # by rounding or overflow
+    broken = anew & ~(dot(p, g) < 0) & (dot(g, g) > 0)  # rounding or overflow
     used, p = jnp.where(broken, 0, used), jnp.where(broken, -g, p)
     return pairs._replace(SY=SY, YY=YY, used=used), p
 
 
 def _direction(pairs: Pairs, s: Array, y: Array, g: Array, put: Callable) -> tuple[Array, Array, Array]:
-    """S'Y and Y'Y with the newest pair, and -H g by (3)."""
+    """S'Y and Y'Y with the newest pair, and -H g by (3). `put` writes its row and column into the products."""
     assert pairs.SY is not None
     assert pairs.YY is not None
     S, Y = pairs.S, pairs.Y
-    Yy = matvec(Y, y)  # five products, for one with (n, 3) takes five times as long (the columns lie badly)
+    Yy = matvec(Y, y)  # five products; one with an (n, 3) matrix takes five times as long (the columns lie badly)
     SY, YY = put(pairs.SY, matvec(Y, s), matvec(S, y)), put(pairs.YY, Yy, Yy)
     Sg, Yg = matvec(S, g), matvec(Y, g)
     by_age = lambda v: rows.in_order(v, pairs.at)
@@ -186,7 +187,7 @@ def _direction(pairs: Pairs, s: Array, y: Array, g: Array, put: Callable) -> tup
 
 
 def two_loops(pairs: Pairs, v: Array, free: Array | None) -> Array:
-    """H v on the free variables for v (n,) that is zero elsewhere."""
+    """H v on the free variables, for a vector v (n,) that is zero on the held ones."""
     m = pairs.S.shape[0]
     curvature, weight, scale = [], [], jnp.zeros((), v.dtype)
     for j in range(m):
@@ -205,7 +206,7 @@ def two_loops(pairs: Pairs, v: Array, free: Array | None) -> Array:
 
 
 def ordered(pairs: Pairs) -> Pairs:
-    """The same with the newest row last, however they were kept; `at` says so."""
+    """The pairs with the newest row last, as a ring or a shift may have kept them; `at` then says that too."""
     m = pairs.S.shape[0]
     S, Y = (rows.in_order(v, pairs.at) for v in (pairs.S, pairs.Y))
     return Pairs(S, Y, jnp.full_like(pairs.at, m), pairs.used)  # the operator makes its products itself

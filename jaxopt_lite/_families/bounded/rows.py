@@ -1,11 +1,12 @@
-"""The last m vectors, oldest first: a ring where there is one lane, a shift where there are many.
+"""The last m vectors: a ring for a single problem, a shift for a batch.
 
-One large problem must not move m vectors of a million numbers to make room for another: it overwrites the oldest in place
-and reads by index. In a batch every lane would have its own index, and an index of its own is a gather, which costs more
-than to move m short vectors: there all move up by one, and the j-th newest stands at the same place in all lanes.
+A single large problem must not move m vectors of a million numbers to make room for another. It overwrites the oldest vector
+in place and reads by index: a ring. In a batch every lane would have an index of its own. To read by such an index is a
+gather, which costs more than to move m short vectors. So in a batch all vectors move up by one, and the j-th newest is in
+the same place in all lanes: a shift, oldest first.
 
-Which it is is decided where `vmap` arrives (`jax.custom_batching`); `at` counts the vectors put in and is not read in a
-batch.
+`jax.custom_batching` chooses between the two, where `vmap` arrives. `at` counts the vectors put in; in a batch it is not
+read.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from jax.custom_batching import custom_vmap
 
 
 def _widened(size: int, batched: list[bool], args: tuple[Any, ...]) -> list[Array]:
-    """All arguments with the batch axis."""
+    """All arguments, each with the batch axis in front."""
     return [a if b else jnp.broadcast_to(a[None], (size, *a.shape)) for a, b in zip(args, batched, strict=True)]
 
 
@@ -37,7 +38,7 @@ def _(size: int, batched: list[bool], *args: Array) -> tuple[Array, bool]:
 
 @custom_vmap
 def put_border(products: Array, at: Array, row: Array, column: Array, wanted: Array) -> Array:
-    """Products (m, m) of rows with those of the newest, in the places that the rows have once it is put in."""
+    """Products (m, m) of rows, with a row and a column for the newest one, in the places that rows have after `put`."""
     index = jnp.arange(products.shape[0], dtype=at.dtype)
     new = index == at % products.shape[0]
     bordered = jnp.where(new[:, None], row[None, :], jnp.where(new[None, :], column[:, None], products))
@@ -80,7 +81,7 @@ def _(size: int, batched: list[bool], rows: Array, at: Array) -> tuple[Array, bo
 
 @custom_vmap
 def in_rows(values: Array, at: Array) -> Array:
-    """Values (m,), the newest last, in the places of the rows."""
+    """Values (m,) that stand by age, the newest last, moved to the places of their rows."""
     return jnp.roll(values, at % values.shape[0], axis=0)
 
 

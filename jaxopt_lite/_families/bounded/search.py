@@ -1,19 +1,19 @@
 """The search along a projected path, which the methods in a box share.
 
-From x along a direction d the path is P(x + t d): straight until a variable arrives at its bound, where it bends (Bertsekas
-1982). The search of `line_search/wolfe.py` judges the values on it, with
+From x along a direction d the path is P(x + t d). It is straight until a variable arrives at its bound, and bends there
+(Bertsekas 1982). The search of `line_search/wolfe.py` judges the values on it, with
 
     phi'(t) = sum of g_i(t) d_i over the variables that have not stopped                            (1)
     f(P(x + t d)) <= f + c1 g . (P(x + t d) - x)                                                    (2)
 
-for its slope and for its sufficient decrease. A trial at which a variable has stopped is taken as soon as it is low enough:
-at a bend the slope jumps, and a point where it is flat need not exist. Shorter steps bend less; a longer one may bring any
-number of variables to their bounds at once. Every point of the path is inside of the box exactly, and what has arrived at
-a bound is at it exactly.
+for its slope and for its sufficient decrease. A trial at which a variable has stopped is accepted as soon as it is low
+enough: at a bend the slope jumps, and a flat point need not exist. The search does not try a longer step there, which may
+bring any number of variables to their bounds at once; a shorter step bends less. Every point of the path is inside of the
+box exactly, and a variable that has arrived at a bound is at it exactly.
 
-When a search fails, a method forgets what it knows and tries steepest descent; when that fails too, the run has ended. It
-claims working precision where every component of the projected gradient is within gtol or explained by the rounding of x
-(the rule of `line_search/descent.py`), else it gives up; the certificate decides.
+When a search fails, the method forgets what it has learnt and tries steepest descent. When that fails too, the run ends.
+The method claims PRECISION where every component of the projected gradient is within gtol or explained by the rounding of x
+(the rule of `line_search/descent.py`), else NUMERICAL. The certificate decides.
 """
 
 from typing import Any, NamedTuple
@@ -66,7 +66,7 @@ def prepare(options: dict[str, Any], x0: Array) -> BoxData:
 
 
 class Path(NamedTuple):
-    """An accepted point and the search that goes on from it."""
+    """An accepted point and the search that starts there."""
 
     x: Array  # (n,) accepted point
     fun: Array  # () f(x); +inf before the first evaluation
@@ -77,18 +77,18 @@ class Path(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a trial."""
+    """What a turn makes of its trial point."""
 
     fresh: Array  # () bool: it was the first evaluation of the run
     accepted: Array  # () bool: it is the new point
-    broken: Array  # () bool: this direction leads no further
-    narrow: Array  # () bool: the trial was not taken, and x resolves no step that would be
-    x: Array  # (n,) the point where the run stands now
-    fun: Array  # ()
-    grad: Array  # (n,)
+    broken: Array  # () bool: the search along this direction has ended without a new point, or is spent
+    narrow: Array  # () bool: the trial was not accepted, and a shorter step would not move x, to rounding
+    x: Array  # (n,) accepted point after this turn
+    fun: Array  # () f there
+    grad: Array  # (n,) gradient there
     moved: Array  # (n,) from the old point to the trial
-    change: Array  # (n,) of the gradient on that way
-    search: wolfe.Search  # how the search goes on, if it does
+    change: Array  # (n,) change of the gradient from the old point to the trial
+    search: wolfe.Search  # how the search goes on, where it does
 
 
 def start(x0: Array, data: Any) -> Path:
@@ -104,9 +104,9 @@ def trial(path: Path, data: Any) -> Array:
 
 
 def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool, c2: Array | float = C2) -> Outcome:
-    """What becomes of the trial point `there`; not `flat`: once a step was too long, one that is low enough will do."""
+    """The outcome of the trial point `there`; not `flat`: once a step was too long, low enough will do."""
     x, d, t, f, g = path.x, path.d, path.search.step, answer.fun, answer.grad
-    fresh, moved = jnp.isinf(path.fun), t * d  # not there - x: of a short step that is mostly the rounding of x
+    fresh, moved = jnp.isinf(path.fun), t * d  # not there - x, which for a short step is mostly the rounding of x
     if data.lower is None:
         arrived, slope, slope0 = jnp.zeros((), bool), dot(g, d), dot(path.grad, d)
     else:
@@ -117,7 +117,7 @@ def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool, c2: A
     least, coarse = resolved_steps(x, d)
     least = jnp.where(path.trials <= 1, jnp.inf, least)
     verdict = wolfe.judge(path.search, path.fun, slope0, f, slope, least, C1, c2)
-    progress = verdict.low & (f < path.fun - wolfe.noise(path.fun))  # with less to gain and no flatness it need not end
+    progress = verdict.low & (f < path.fun - wolfe.noise(path.fun))  # without flatness, smaller gains need not end
     taken = verdict.accepted | (progress & (arrived if flat else arrived | jnp.isfinite(path.search.hi)))
     accepted = jnp.where(fresh, answer.finite, taken)
     failed = verdict.failed & ~fresh & ~taken
@@ -130,7 +130,7 @@ def judge(path: Path, there: Array, answer: Answer, data: Any, flat: bool, c2: A
 
 
 def go_on(path: Path, o: Outcome, d: Array, slope: Array, step: Array, anew: Array, data: Any) -> Path:
-    """The path after a trial: from the point where the run stands along d where `anew`, else the same search."""
+    """The path after a trial: where `anew` a new search along d, from the accepted point; else the same search."""
     keep = lambda new, old: jnp.where(anew, new, old)
     search = wolfe.Search(*map(keep, wolfe.start(step, slope), o.search))
     return Path(o.x, o.fun, o.grad, keep(d, path.d), search, keep(data.maxls, path.trials - 1))
@@ -141,7 +141,7 @@ def status(
 ) -> Array:
     """() int32: how the lane stands after a trial.
 
-    `hopeless` says that steepest descent was what has failed, `still` that the step was too short to go on.
+    `hopeless`: the direction that failed was steepest descent. `still`: the step was too short for the run to go on.
     """
     left = o.grad if free is None else jnp.where(free, o.grad, 0.0)
     stationary = norm(left) <= data.gtol
@@ -149,7 +149,7 @@ def status(
     short = o.accepted & ~o.fresh & ((data.ftol > 0) & (path.fun - o.fun <= data.ftol * size) | still)
     rounding = lambda: answer.finite & is_rounding(path.x, left, o.moved, o.change, data.gtol)
     idle = o.accepted & ~o.fresh & (o.fun >= path.fun)
-    unresolved = lax.cond(o.narrow | short | idle, rounding, lambda: jnp.zeros((), bool))  # one large lane seldom asks
+    unresolved = lax.cond(o.narrow | short | idle, rounding, lambda: jnp.zeros((), bool))  # seldom for one problem
     dead = (o.broken & hopeless) | (o.fresh & ~answer.finite)
     claim = (o.narrow | short | idle) & unresolved
     ended = jnp.where(dead, CLAIM + NUMERICAL, jnp.where(short, NUMERICAL, RUNNING))
@@ -159,7 +159,7 @@ def status(
 
 
 def descending(x: Array, grad: Array, p: Array, free: Array | None, data: Any) -> tuple[Array, Array, Array]:
-    """p without what points out of the box, its slope, and whether it had to be replaced by steepest descent."""
+    """p without the components that point out of the box, its slope, and whether steepest descent had to replace it."""
     steepest = -grad if free is None else jnp.where(free, -grad, 0.0)
     p = p if free is None else jnp.where(box.outward(x, p, data), 0.0, p)
     slope = dot(grad, p)

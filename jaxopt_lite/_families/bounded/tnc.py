@@ -1,25 +1,26 @@
 """TNC: truncated Newton steps on the free variables, and a search along their projection onto the box.
 
-At an accepted point conjugate gradients (Hestenes & Stiefel 1952; Nocedal & Wright 2006, algorithm 7.1) work on
+At an accepted point conjugate gradients (Hestenes & Stiefel 1952; Nocedal & Wright 2006, algorithm 7.1) solve
 
     H_FF d = -g_F,      F = the variables that no bound holds                                       (1)
 
-until the residual r = -g_F - H_FF d is small,
+They stop where the residual r = -g_F - H_FF d is small,
 
     |r| <= eta |g_F|                                                                                (2)
 
-with eta as Newton-CG's (4-D Rosenbrock functions took 128 turns a solve with Eisenstat & Walker's second choice, 125 with
-0.3, 101 with 0.1), or the curvature v'Hv of a direction v is not positive: then d takes a last step rr / |v'Hv| along v, at
-most as long as d itself or 1, and the search goes on from there, for v descends ever steeper. To stop before v, as Nash
-does, is too short a step beside a saddle, where runs of thousands of evaluations ended. The path P(x + t d) is searched as
-`search.py` says, and a new point is a new system. (To start it with the product along the last direction, as Newton-CG
-does, took 283 turns for 101: the last step was not flat.) Where a Newton direction leads nowhere, steepest descent is tried,
-and where that fails too the run has ended.
+with the eta of Newton-CG (4-D Rosenbrock functions took 128 turns a solve with Eisenstat & Walker's second choice, 125 with
+0.3, 101 with 0.1). They also stop where the curvature v'Hv of a direction v is not positive. Then d takes a last step
+rr / |v'Hv| along v, at most as long as the larger of |d| and 1, because f falls ever more steeply along v. Nash stops before
+v. Beside a saddle that step is too short: runs of thousands of evaluations ended there. The path P(x + t d) is then searched
+as `search.py` says, and a new point makes a new system. (Newton-CG begins a system with the product along the last
+direction. Here that took 283 turns for 101, because the last step was not flat.) Where a Newton direction leads nowhere,
+steepest descent is tried. Where that leads nowhere too, the run has ended.
 
-With `scale` D all this happens in the variables x / D: gradients are multiplied by D, directions on their way back too.
+With `scale` D all this happens in the variables x / D: gradients are multiplied by D, and so are directions on their way
+back.
 
-Every product Hv is an evaluation (f and g at x come along with it and are known), so that an iteration of the inner loop is
-a turn of the one loop, and lanes in different phases do not wait for each other.
+Every product Hv is an evaluation (it returns f and g at x again). So one iteration of conjugate gradients is one turn of the
+loop, and lanes in different phases do not wait for each other.
 
 Source: S. G. Nash, Newton-type minimization via the Lanczos method, SIAM J. Numer. Anal. 21 (1984) 770; D. P. Bertsekas,
 Projected Newton methods for optimization problems with simple constraints, SIAM J. Control 20 (1982) 221, for the box.
@@ -61,8 +62,8 @@ OPTIONS = {
 } | search.OPTIONS
 
 FORCING = 0.1  # eta of (2)
-RESOLVED = 16.0  # a curvature below so many eps of the largest one is rounding: that of a sum of a few terms
-STEEPEST = -1  # of `Newton.left`: the search is along steepest descent
+RESOLVED = 16.0  # a curvature below this many eps of the largest one is rounding, as of a sum of a few terms
+STEEPEST = -1  # a value of `Newton.left`: the search goes along steepest descent
 
 
 class TNCData(NamedTuple):
@@ -77,13 +78,13 @@ class TNCData(NamedTuple):
     scale: Array | None  # (n,) sizes of the variables; None: 1
     eta: Array  # () flatness
     stepmx: Array  # () longest first step of a search; 0: any
-    xtol: Array  # () the run ends with a step as short; 0: it does not
+    xtol: Array  # () a step as short as this ends the run; 0: none does
 
 
 class Newton(NamedTuple):
-    """A search, or the conjugate gradients that make its direction."""
+    """A search, or the conjugate gradients (1) that make its direction."""
 
-    path: Path  # with the d of (1) as far as it is known
+    path: Path  # its direction is the d of (1), as far as it is solved
     r: Array  # (n,) residual of (1)
     v: Array  # (n,) direction of conjugate gradients
     left: Array  # () int32: products that may still be made; 0 in a search along d, STEEPEST in one along -g_F
@@ -156,11 +157,12 @@ def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
 def _conjugate(
     s: Newton, Hv: Array, free: Array | None, g: Array, gg: Array, data: TNCData
 ) -> tuple[Array, Array, Array, Array]:
-    """An iteration of conjugate gradients: d, r, v, and whether they have come to an end.
+    """One iteration of conjugate gradients: the new d, r and v, and whether it was the last.
 
-    A curvature is flat where it is no more than its rounding. How large the rows of H are is known from the way so far,
-    H d = -g - r: of row i no more than |H d|_i / |d_i|, and not more than |H d| / |d|. A variable whose own curvature is
-    1e12 times smaller than another's is thereby not called flat (Brown's badly scaled function).
+    A curvature counts as flat where it is no more than its rounding. That rounding follows from the sizes of the rows of H,
+    and these follow from the steps so far, H d = -g - r: row i counts as |H d|_i / |d_i|, and as no more than |H d| / |d|.
+    So a variable is not called flat because its curvature is 1e12 times smaller than another's (Brown's badly scaled
+    function).
     """
     Hv = _scaled(Hv if free is None else jnp.where(free, Hv, 0.0), data)
     curvature, rr, vv = dot(s.v, Hv), dot(s.r, s.r), dot(s.v, s.v)

@@ -4,20 +4,21 @@ With s = x+ - x, y = g+ - g and rho = 1 / (y . s) the update of the inverse Hess
 
     H+ = H + s a' + b s',    a = rho (1 + rho y'Hy) s - rho Hy,    b = -rho Hy                   (1)
 
-and d = -H g for the direction that led here, hence
+The direction that led here was d = -H g. Hence
 
     Hy = Hg+ - Hg = Hg+ + d                                                                      (2)
     H+ g+ = Hg+ + s (a . g+) + b (s . g+)                                                        (3)
 
-so that one product Hg+ serves the update and the next direction, where the plain form takes two or three. The memory that
-H takes is what a batch is limited by: it is read twice and written once a turn.
+so that the one product Hg+ serves the update and the next direction. The plain form takes two or three products. The memory
+traffic of H limits a batch: here H is read twice and written once a turn.
 
 H starts as the identity and is scaled by y's / y'y before its first update (N&W eq. 6.20). A pair with y's <= sqrt(eps)
-|y| |s| is skipped: its curvature is rounding (Li & Fukushima's cautious update, 2001). Where (3) does not descend, H is
-set back to the identity.
+|y| |s| is skipped, because its curvature is rounding (Li & Fukushima's cautious update, 2001). Where (3) does not descend, H
+is set back to the identity.
 
-The identity is no estimate. What the result reports as the inverse Hessian is H where it has learnt something since it
-was set back, and NaN else; where the certificate proved the point, it is the exact inverse there (`core/newton_step.py`).
+The result reports H as the inverse Hessian where H has learnt a step since it was last the identity, and NaN where it has
+not: the identity is no estimate. Where the certificate proved the point, the result reports the exact inverse Hessian there
+(`core/newton_step.py`).
 """
 
 from typing import Any, NamedTuple
@@ -70,7 +71,7 @@ def prepare(options: dict[str, Any], x0: Array) -> BFGSData:
 
 
 class BFGSMemory(NamedTuple):
-    """What BFGS remembers."""
+    """The memory of BFGS."""
 
     H: Array  # (n, n) inverse Hessian
     unscaled: Array  # () bool: H is the identity, and its first pair will scale it

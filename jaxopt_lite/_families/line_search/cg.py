@@ -4,22 +4,23 @@ With y = g+ - g the direction of Hager & Zhang (2005, eq. 1.3 and 1.4; "CG_DESCE
 
     d+ = -g+ + max(beta, eta) d,    beta = y.g+ / d.y - 2 (y.y) (d.g+) / (d.y)^2                 (1)
 
-For exact searches on a quadratic d.g+ vanishes and (1) is the linear method; for any search with d.y > 0, which the Wolfe
+For exact searches on a quadratic d.g+ vanishes, and (1) is the linear method. For any search with d.y > 0, which the Wolfe
 conditions give, g+.d+ <= -7/8 g+.g+ (their theorem 1.1). The truncation eta = 0.4 d.g / d.d is that of Hager & Zhang 2013
-(section 5; Dai & Kou 2013), which scales with f, where the first one of 2005 does not.
+(section 5; Dai & Kou 2013). It scales with f; the truncation of 2005 does not.
 
-Changed for batches: a turn costs the same whatever it finds, so that an iteration should take few trial steps. (1) has no
-natural step of 1. Two steps are known to fit: the one that repeats the last predicted change of f (Nocedal & Wright 2006,
-section 3.5), and that of the curvature between the last two points (Barzilai & Borwein 1988; Shanno 1978 scales the
-memoryless direction by it),
+Changed for batches. A turn costs the same whatever it finds, so an iteration should take few trial steps. But (1) has no
+natural step of 1. Two steps are known to fit. The first, t1, repeats the last predicted change of f (Nocedal & Wright 2006,
+section 3.5). The second, t2, comes from the curvature between the last two points (Barzilai & Borwein 1988; Shanno 1978
+scales the memoryless direction by it):
 
     t1 = t d.g / d+.g+,    t2 = s.y / y.y,    s = t d                                             (2)
 
-t1 is what fits where the iterations are alike, and t2 is never long. The smaller is taken, and instead of being handed to
-the search it scales d+: (1) does not change with the length of d, so that every search begins at a step of 1 and the method
-remembers nothing but its direction. Measured on 4-D Rosenbrock functions (evaluations a solve): t1 189, t2 161, the smaller
-161, their geometric mean 164, t2 with the memoryless BFGS direction in place of (1) 135; over the library's 69 problems
-t1, t2, the smaller and the mean take 1.53, 1.01, 1.05 and 1.15 times SciPy's, and t2 alone solves three problems less.
+t1 fits where consecutive iterations are alike. t2 is never too long. The method takes the smaller one. It does not hand that
+step to the search, but multiplies d+ by it: (1) does not depend on the length of d. So every search begins at a step of 1,
+and the method remembers nothing but its direction. Evaluations a solve on 4-D Rosenbrock functions: t1 189, t2 161, the
+smaller 161, their geometric mean 164, t2 with the memoryless BFGS direction in place of (1) 135. Over the library's 69
+problems t1, t2, the smaller and the mean take 1.53, 1.01, 1.05 and 1.15 times SciPy's, and t2 alone solves three problems
+less.
 """
 
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.stopping import gradient_tolerance
 
 TRUNCATION = 0.4  # eta of (1), Hager & Zhang's value
-DESCENT = 0.5  # of g.g; (1) gives 7/8, so that less is rounding
+DESCENT = 0.5  # least descent -d.g, as a share of g.g; (1) gives 7/8, so that less is rounding
 
 
 class CGData(NamedTuple):
@@ -43,7 +44,7 @@ class CGData(NamedTuple):
     gtol: Array  # () bound on the gradient's norm
     c1: Array  # () sufficient decrease
     c2: Array  # () flatness
-    xrtol: Array  # () 0: no test of the step
+    xrtol: Array  # () 0: the step is not tested
 
 
 OPTIONS = search_options(c2=0.4)
@@ -57,7 +58,7 @@ def prepare(options: dict[str, Any], x0: Array) -> CGData:
 
 
 def _init(x0: Array, data: CGData) -> Array:
-    """The memory: () bool, no step was learnt yet."""
+    """The memory, () bool: is there no step yet that the direction has learnt from?"""
     return jnp.ones((), bool)
 
 

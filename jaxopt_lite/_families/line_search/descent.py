@@ -1,12 +1,23 @@
-"""Descent methods: a direction, a search along it, and nothing else.
+"""Descent methods: a direction, and a search along it.
 
-`descent(direction)` composes a `Direction` (how the accepted points shape the next direction) with the search of
-`line_search/wolfe.py` into a `Method` that needs values and gradients. Every turn is one trial step. When a search fails or
-is spent, the direction is reset to steepest descent; when that is no better, the lane ends with numerical difficulties.
-It claims working precision, for the certificate to decide, as soon as a search fails, or is down to what the large
-components of x resolve, or gains nothing, where every component of the gradient is within the tolerance or
-within a few times its own change over the last trial step, scaled down to two roundings of x. A trial that is not
-finite tells nothing about rounding.
+`descent(direction)` joins two parts to a `Method` that needs values and gradients. The `Direction` makes the next direction
+from the accepted points. The search of `line_search/wolfe.py` finds a step along it. Every turn is one trial step.
+
+A search *fails* where it finds no step. It is *spent* where it takes its last step only because f is lower there. In both
+cases the direction is reset to steepest descent. A lane ends with
+
+    CONVERGED           where the norm of the gradient at an accepted point is at most gtol
+    CLAIM + CONVERGED   where an accepted step is as short as xrtol says
+    CLAIM + PRECISION   where a search shows that no more can be done, and the gradient looks like rounding
+    CLAIM + NUMERICAL   where steepest descent leads nowhere, or the first value is not finite
+
+A search shows that no more can be done in three ways: it fails; or its interval is so short that no step in it moves a
+large component of x, to rounding; or it accepts a point where f is not lower.
+
+The gradient looks like rounding (`is_rounding`) where every component of it is within gtol, or as small as the rounding of x
+could make it. That size is estimated from the last trial step: the change of the component over this step, scaled down to
+two roundings of x, times a few. A trial that is not finite says nothing about rounding, and is no reason for a claim. After
+the loop the certificate (`core/certificate.py`) decides every claim.
 
 Source: Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 3 and 6. Changed for batches: the search is a
 phase of the state, so that lanes in different phases never wait for each other.
@@ -27,11 +38,11 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
 
 LEAST_EPS = 2.0  # two points closer than this many eps |x| are the same to a search
-SAME = 8.0  # a component of the gradient below this many times its own change over such a distance is rounding of x
+SAME = 8.0  # and a component of the gradient is rounding below this many times its own change over that distance
 
 
 class Step(NamedTuple):
-    """A trial step, as a direction learns it: x+ = x + t d."""
+    """A trial step x+ = x + t d, as it is given to a direction to learn from."""
 
     t: Array  # () step length
     d: Array  # (n,) the direction that was searched
@@ -40,7 +51,7 @@ class Step(NamedTuple):
     grad: Array  # (n,) gradient at x+ where accepted, else at x
     slope0: Array  # () grad(x) . d
     slope: Array  # () grad(x+) . d
-    accepted: Array  # () bool: x+ is the new point; else the memory stays as it is
+    accepted: Array  # () bool: x+ is the new point; where it is not, the memory stays as it is
     restart: Array  # () bool: forget everything; the next direction is steepest descent from `grad`
 
 
@@ -49,23 +60,23 @@ class Direction(NamedTuple):
 
     init: Callable[[Array, Any], Any]  # (x0, data) -> memory
     learn: Callable[[Any, Step, Any], tuple[Any, Array, Array]]  # (memory, step, data) -> memory, d (n,), grad . d
-    unlearnt: Callable[[Any], Array]  # memory -> () bool: it has learnt no step, d is the first direction
+    unlearnt: Callable[[Any], Array]  # memory -> () bool: no step was learnt yet, so that d is the first direction
     report: Callable[[Any, Any], dict[str, Array]]  # (memory, data) -> fields of the result
 
 
 class DescentState(NamedTuple):
-    """An accepted point and the search that goes on from it."""
+    """An accepted point and the search that starts there."""
 
     x: Array  # (n,) accepted point
     fun: Array  # () f(x); +inf before the first evaluation
     grad: Array  # (n,) gradient at x
     d: Array  # (n,) search direction
     search: wolfe.Search
-    memory: Any  # the direction's own
+    memory: Any  # of the direction
 
 
 def search_options(c2: float) -> dict[str, Option]:
-    """The options of methods that search along a line, with their flatness."""
+    """The options of methods that search along a line; `c2` is the default of their flatness."""
     return {
         "gtol": Option(
             None, POSITIVE_OR_ZERO, "Stop when the norm of the gradient is at most gtol. Default 1e-5; 2.4e-5 in float32."
@@ -88,15 +99,16 @@ def read_constants(options: dict[str, Any]) -> float:
 
 
 def unit_step(d: Array) -> Array:
-    """A step of at most unit length along d, for nothing is known of the scale."""
+    """The step () that makes t d at most of length 1. It starts a search where the scale of f is unknown."""
     return jnp.minimum(1.0, 1.0 / jnp.maximum(norm(d, 2), jnp.finfo(d.dtype).tiny))
 
 
 def resolved_steps(x: Array, d: Array) -> tuple[Array, Array]:
-    """Two steps (): x + t d is x to rounding in every component below the first, in the large ones below the second.
+    """Two bounds on the step t, each (): a shorter step than the first leaves every component of x as it is, to rounding.
 
-    Variables of very different sizes move on after the large ones are done: a search fails by the first. Components
-    smaller than eps max |x| count as that, and no step becomes zero.
+    A shorter step than the second leaves the large components as they are. A search fails by the first bound alone, so that
+    small variables go on when large ones are done. A component smaller than eps max |x| counts as eps max |x|. Neither
+    bound is ever zero.
     """
     eps, tiny = jnp.finfo(x.dtype).eps, jnp.finfo(x.dtype).tiny
     size = norm(x)
@@ -105,12 +117,13 @@ def resolved_steps(x: Array, d: Array) -> tuple[Array, Array]:
 
 
 def is_rounding(x: Array, grad: Array, step: Array, grad_change: Array, gtol: Array) -> Array:
-    """() bool: does all of the gradient at x look like gtol, or like what the rounding of x makes of it? No proof: a claim.
+    """() bool: is every component of the gradient at x within gtol, or as small as the rounding of x could make it?
 
-    `grad_change` (n,) is what the gradient changed by over a trial `step` (n,) from x.
+    This proves nothing; it is the reason for a claim. `grad_change` (n,) is the change of the gradient over a trial `step`
+    (n,) from x.
     """
     resolved = LEAST_EPS * jnp.finfo(x.dtype).eps * jnp.abs(x)
-    span = jnp.max(jnp.abs(step) / jnp.where(resolved > 0, resolved, jnp.inf))  # of the trial step, in roundings of x
+    span = jnp.max(jnp.abs(step) / jnp.where(resolved > 0, resolved, jnp.inf))  # length of the trial step, in roundings of x
     rounding = SAME * jnp.abs(grad_change) / jnp.maximum(span, 1.0)
     return jnp.all(jnp.abs(grad) <= jnp.maximum(gtol, rounding))
 

@@ -1,34 +1,38 @@
-"""A line search that never calls the function: it is told a value and a slope at its trial step and answers what to do.
+"""A line search that never calls the function: it is told value and slope at a trial step, and says what to do next.
 
 Along a descent direction d let phi(t) = f(x + t d), with phi(0) = f0 and phi'(0) = s0 < 0. A step is acceptable if it is
-low enough and flat enough:
+low enough (1) and flat enough (2):
 
     phi(t) <= f0 + c1 t s0,   or   phi(t) <= f0 + noise  where  c1 t |s0| <= noise              (1)
     |phi'(t)| <= c2 |s0|                                                                        (2)
 
-The first half of (1) with (2) are the strong Wolfe conditions (Nocedal & Wright 2006, eq. 3.7). Near a minimum the
-decrease drowns in the rounding of f, eps |f|, long before the slopes do; there the second half of (1) with (2) is the
-approximate Wolfe condition of Hager & Zhang (2005, eq. 27; their upper bound on the slope follows from (2) for c2 <=
-1 - 2 c1). This is what lets float32 finish. Sums of many or of large terms round more than eps |f|, and then values and
-slopes contradict each other: phi rises though it falls at both ends. The slopes are believed, and t is low enough, where
+The first half of (1) with (2) are the strong Wolfe conditions (Nocedal & Wright 2006, eq. 3.7). The second half of (1) with
+(2) is the approximate Wolfe condition of Hager & Zhang (2005, eq. 27; their upper bound on the slope follows from (2) for
+c2 <= 1 - 2 c1). It serves near a minimum. There the decrease drowns in the rounding of f, eps |f|, long before the slopes
+do. This is what lets float32 finish.
+
+A sum of many terms, or of large ones, is rounded by more than eps |f|. Values and slopes may then contradict each other:
+phi rises from one end to the other, though its slopes at both ends say that it falls. In that case the slopes are believed.
+t is low enough where
 
     phi'(t) < 0,   |phi'(t)| <= c2 |s0|,   t |s0| <= sqrt(eps) |f0|,   phi(t) <= f0 + sqrt(eps) |f0|   (3)
 
 (Hager & Zhang believe them up to 1e-6 |f0|, whatever the values). Of 48 problems in float32 CG solved 43 with (3) and 38
 without, BFGS 47 and 45.
 
-An interval [lo, hi] is kept: lo is low enough and still falls steeply; hi is too high, or rises, or is not finite. psi(t)
-= phi(t) - f0 - c1 t s0 falls at lo and is above zero or rising at hi, so that an acceptable step lies between (More &
-Thuente 1994, theorem 2.1). The next step is where the secant of the slopes at lo and at the trial step vanishes: kept
-inside the interval, away from its ends; two to ten times longer while there is no hi; and the middle where the secant
-says nothing (hi too high but falling, or not finite).
+The search keeps an interval [lo, hi]. The step lo is low enough, and phi still falls steeply there. The step hi is too
+high, or phi rises there, or phi is not finite there. Let psi(t) = phi(t) - f0 - c1 t s0. It falls at lo, and at hi it is
+above zero or rising, so that an acceptable step lies between (More & Thuente 1994, theorem 2.1). The next step is where the
+secant of the slopes at lo and at the trial step vanishes. It is kept inside the interval and away from the ends. While
+there is no hi, the next step is two to ten times the last one. Where the secant says nothing (phi at hi is too high but
+falls, or is not finite), the next step is the middle.
 
-Only steps and one slope are remembered, no values: slopes survive rounding, and on the Rosenbrock functions a cubic
-through values and slopes saved no more than one evaluation in twenty for twice the state. The state is what a batch pays.
+The search remembers steps and one slope, but no values. Slopes survive rounding. A cubic through values and slopes saved no
+more than one evaluation in twenty on the Rosenbrock functions, for twice the state; and a batch pays for its state.
 
-When the interval is as narrow as rounding the search is over: slopes and values contradict each other (rounding, a kink,
-a jump, a wrong gradient). The step lo is asked for again and taken if it made progress, which leaves the search spent;
-else the search failed.
+The search is over when rounding makes the interval too narrow for another point. Slopes and values then contradict each
+other (by rounding, a kink, a jump or a wrong gradient). The step lo is asked for again. If f has fallen there, lo is taken
+and the search is spent; if not, the search has failed.
 """
 
 from typing import NamedTuple
@@ -45,9 +49,9 @@ class Search(NamedTuple):
     """Where a line search stands."""
 
     step: Array  # () trial step t
-    lo: Array  # () lower end: low enough, still falling; 0 until a step was
-    s_lo: Array  # () slope there
-    hi: Array  # () upper end; inf while unknown
+    lo: Array  # () lower end: low enough and still falling; 0 until such a step is found
+    s_lo: Array  # () slope at lo
+    hi: Array  # () upper end; inf until one is found
 
 
 class Verdict(NamedTuple):
@@ -55,13 +59,13 @@ class Verdict(NamedTuple):
 
     accepted: Array  # () bool
     spent: Array  # () bool: accepted for its progress alone, because the interval is exhausted
-    failed: Array  # () bool: no step along this direction does
+    failed: Array  # () bool: no step along this direction is acceptable
     search: Search  # how to go on
     low: Array  # () bool: low enough, (1) or (3)
 
 
 def noise(fun: Array) -> Array:
-    """The change of a value f that its rounding hides: a sum of some hundred terms loses that many times eps |f|."""
+    """The largest change of a value f that rounding can hide: a sum of some hundred terms loses some hundred eps |f|."""
     return float(jnp.finfo(fun.dtype).eps) ** NOISE_POWER * jnp.abs(fun)
 
 

@@ -1,23 +1,24 @@
 """A basis at work: its state, and what is done to it from time to time.
 
-*Refreshed*: B^{-1} by elimination, after `PERIOD` exchanges or where the state is not trusted. A singular basis gives way to
-the logical one.
+*Refreshed*: B^{-1} is made anew by elimination, after `PERIOD` exchanges or where it is not trusted. A singular basis is
+replaced by that of the logical variables.
 
-*Judged*: where no step is to be taken, the basic solution and the multipliers are refined with the matrix itself, and the
-step is looked for again. If there is none, the claim is tested on the program as it was given (`certificate.py`):
+*Judged*: where no step is left, the basic solution and the multipliers are refined with the matrix itself, and a step is
+looked for again. If there is none, the claim is tested on the program as it was given (`certificate.py`):
 
     optimal      the pair (x, y) of the basis
     infeasible   y of phase one, a Farkas ray
     unbounded    the direction of the entering variable, and x feasible
 
-A claim that fails is repeated with a fresh B^{-1}, then with other tolerances (`LEVELS`); after the last level the status is
-that of numerical difficulties. Nothing is claimed while bounds are moved. The last level excuses what the certificate's
-tolerance does: a program that is infeasible or unbounded by less has no ray that proves it, but a basis that is optimal.
+A claim that fails is made again with a fresh B^{-1}, then with other tolerances (`LEVELS`). After the last level the status
+is 4 (NUMERICAL). No claim is made while bounds are moved. The tolerances of the last level are as loose as the
+certificate's: a program that is infeasible or unbounded by less than that has no ray that proves it, but it has an optimal
+basis.
 
-*Moved bounds*: `PATIENCE` steps of length zero in a row move the bounds of the basic variables outward by random parts
-(the perturbation of Charnes 1952, on the bounds), so that ties are rare and steps have a length. A variable that leaves
-stops at its moved bound. When nothing enters any more, all go back, and a few more steps repair what that costs. The
-second move and the third have other random numbers; after the last, Bland's rule holds, which is slow, but proven.
+*Moved bounds*: after `PATIENCE` steps of length zero in a row, the bounds of the basic variables are moved outward by random
+parts (the perturbation of Charnes 1952, on the bounds). Ties are then rare, and steps have a length. A variable that leaves
+stops at its moved bound. When nothing enters any more, all bounds go back, and a few more steps repair what that costs. Each
+further move uses other random numbers. After the last move Bland's rule holds, which is slow, but proven.
 """
 
 from typing import NamedTuple
@@ -46,13 +47,13 @@ from jaxopt_lite._families.linear.pivoting import Move, Rows, Tolerances, infeas
 from jaxopt_lite._families.linear.program import Ranged
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 
-PERIOD = 200  # exchanges between two eliminations; claims are refined, so that drift costs steps and no digits
+PERIOD = 200  # exchanges between two eliminations; claims are refined, so that rounding costs steps, but no digits
 PATIENCE = 30  # steps of length zero in a row before bounds are moved, or before Bland's rule
-ENDLESS = 1000  # and with moved bounds before they go back
-ROUNDS = 4  # how often bounds are moved
+ENDLESS = 1000  # steps of length zero in a row, with moved bounds, before the bounds go back
+ROUNDS = 4  # most moves of bounds in a run
 LEVELS = (1.0, 1e-2, 1e-4, 1e2)  # factors of the tolerances, tried in turn
-ASKED = 0.1  # of tol is what the last level excuses at least, in its own units: less than the certificate then tests
-BASE = {True: 1e-9, False: 1e-5}  # tolerances where the dtype is float64, or is not
+ASKED = 0.1  # share of tol: the least tolerance of the last level, in scaled units; the certificate then tests with tol
+BASE = {True: 1e-9, False: 1e-5}  # tolerances in float64 (True), else
 
 
 class SimplexData(NamedTuple):
@@ -79,11 +80,11 @@ class Count(NamedTuple):
     stale: Array  # 1: to be refreshed
     shifted: Array  # 1: basic variables have moved bounds
     rounds: Array  # how often bounds were moved
-    waited: Array  # turns in need of a judgment or a new B^{-1}
+    waited: Array  # turns since a judgment or a new B^{-1} was first needed
 
 
 class SimplexState(NamedTuple):
-    """A basis."""
+    """A basis, its inverse, and what the run has counted and claimed."""
 
     inverse: Array  # (m, m) B^{-1}
     rows: Rows  # of (m,) arrays
@@ -96,7 +97,7 @@ class SimplexState(NamedTuple):
 
 
 def packed(count: Count) -> Array:
-    """The leaf."""
+    """The counts as one leaf (12,) int32."""
     return jnp.stack([c.astype(jnp.int32) for c in count])
 
 
@@ -115,7 +116,7 @@ def first_state(data: SimplexData) -> SimplexState:
 
 
 def tolerances(data: SimplexData, level: Array) -> Tolerances:
-    """Those of a level."""
+    """The tolerances of a level."""
     dtype = data.form.rhs.dtype
     base, factor = BASE[dtype == jnp.float64], jnp.asarray(LEVELS, dtype)[level]
     asked = jnp.where(level == len(LEVELS) - 1, ASKED * data.tol, 0.0)
@@ -131,17 +132,17 @@ def bounds_now(form: BoundedForm, count: Count) -> tuple[Array, Array]:
 
 
 def stalls(count: Count) -> Array:
-    """() bool: so many steps had no length that something has to change."""
+    """() bool: have so many steps had no length that bounds must move, or go back?"""
     return (count.stall >= jnp.where(count.shifted == 1, ENDLESS, PATIENCE)) & ~by_bland(count)
 
 
 def by_bland(count: Count) -> Array:
-    """() bool: Bland's rule holds."""
+    """() bool: does Bland's rule hold?"""
     return (count.stall >= PATIENCE) & (count.shifted == 0) & (count.rounds >= ROUNDS)
 
 
 def possible(step: Move, tol: Tolerances, least: float) -> Array:
-    """() bool: something enters, and it flips or its pivot is of some size."""
+    """() bool: is there a step whose entering variable flips, or whose pivot is above `least` times its tolerance?"""
     return step.priced & jnp.isfinite(step.length) & (step.flips | (jnp.abs(step.alpha[step.row]) > least * tol.pivot))
 
 
@@ -162,7 +163,7 @@ def refreshed(s: SimplexState, data: SimplexData) -> SimplexState:
 
 
 class Judgment(NamedTuple):
-    """What a judgment may change of a state."""
+    """The fields of a state that a judgment may change."""
 
     rows: Rows
     place: Array
@@ -172,7 +173,7 @@ class Judgment(NamedTuple):
 
 
 def judged(old: Judgment, given: tuple[SimplexState, SimplexData]) -> Judgment:
-    """The state with its solution refined, bounds moved or moved back, and its claim tested if it has one."""
+    """The fields after a judgment: the solution refined, bounds moved or moved back, and a claim tested if there is one."""
     s, data = given
     form, count = data.form, Count(*s.counts)
     tol = tolerances(data, count.level)
@@ -210,7 +211,7 @@ def judged(old: Judgment, given: tuple[SimplexState, SimplexData]) -> Judgment:
 
 
 def _claimed(data: SimplexData, inverse: Array, x: Array, y: Array, basis: Array, step: Move) -> tuple[Array, Array, Array]:
-    """The status that is proved on the program as given, or RUNNING; the multipliers or the ray; the direction."""
+    """The status that is proved on the program as given, or RUNNING; the multipliers or a Farkas ray; the direction."""
     form, lp, unit, tol = data.form, data.lp, data.unit, data.tol
     prices = original_prices(form, y, lp.row_lower.shape[0])
     at = certificate.pair(lp, original(form, x), prices)

@@ -6,13 +6,13 @@ Every row gets a logical variable s_i (Maros, Computational Techniques of the Si
 
     s_i in [0, inf) for a row of A_ub,   s_i = 0 for a row of A_eq,   s_i free where b_ub = +inf.
 
-The N = n + m columns of (A I) are kept as the rows of one array, so that a column is a contiguous read, and y -> (A I)'y
-is one product that lanes with the same A share. Bounds need no rows. A basis is a list of m columns B; a variable outside
-of it stands at its lower bound, at its upper bound, or, if free, at zero.
+The N = n + m columns of (A I) are kept as the rows of one array. A column is then a contiguous read, and y -> (A I)'y is one
+product that lanes with the same A share. Bounds need no rows. A basis is a list of m columns B. A variable outside of it
+stands at its lower bound, at its upper bound, or, if free, at zero.
 
 Rows and columns are scaled by powers of two, so that scaling rounds nothing: some sweeps of geometric means
-(Curtis & Reid 1972; Maros 2003, section 7.2), then columns to a greatest element near one. The right-hand side with the
-bounds, and the costs, are divided by their geometric means, which a single huge bound hardly moves.
+(Curtis & Reid 1972; Maros 2003, section 7.2), then columns to a greatest element near one. The right-hand side and the
+bounds are divided by their geometric mean, and the costs by theirs: a single huge bound hardly moves a geometric mean.
 """
 
 from typing import NamedTuple
@@ -26,12 +26,12 @@ from jaxopt_lite._families.linear.program import LinearProgram, parted
 from jaxopt_lite._families.linear.scaling import exact_power, power_of_two
 from jaxopt_lite.core.dense import matvec
 
-SWEEPS = 4  # of geometric scaling; more change little
-LOWER, FREE, UPPER, BASIC = -1, 0, 1, 3  # where a variable stands: negative at the lower, 1 and 2 at the upper bound
-REFINEMENTS = 3  # the first from zero
-SHIFT = {True: 1e-6, False: 1e-3}  # by which bounds are moved where the dtype is float64, or is not: above tolerances
-GOLDEN = 0.5 * 5.0**0.5 - 0.5  # its multiples, less their integers, are spread evenly
-SHIFTED = 2  # twice LOWER or UPPER: at a bound that is moved outward
+SWEEPS = 4  # of geometric scaling; further ones change little
+LOWER, FREE, UPPER, BASIC = -1, 0, 1, 3  # places of a variable: negative at the lower, 1 and 2 at the upper bound
+REFINEMENTS = 3  # the first one starts from zero
+SHIFT = {True: 1e-6, False: 1e-3}  # relative move of bounds in float64 (True), else; greater than the tolerances
+GOLDEN = 0.5 * 5.0**0.5 - 0.5  # the fractional parts of its multiples are spread evenly
+SHIFTED = 2  # times LOWER or UPPER: the place of a variable at a bound that is moved outward
 
 
 class BoundedForm(NamedTuple):
@@ -74,12 +74,12 @@ def original(form: BoundedForm, x: Array) -> Array:
 
 
 def original_prices(form: BoundedForm, y: Array, rows: int) -> Array:
-    """Scaled multipliers (m,) in the user's units, without the row that was added."""
+    """Scaled multipliers (m,) in the user's units, without a row that `bounded_form` has added."""
     return parted(y * form.row * form.price, rows)[0]
 
 
 def moved(form: BoundedForm, rounds: Array) -> tuple[Array, Array]:
-    """The bounds (N,) moved outward by random parts, between one and two, of SHIFT (1 + |bound|); others every round."""
+    """The bounds (N,), moved outward by one to two times SHIFT (1 + |bound|), at random; each round has other numbers."""
     size, dtype = form.cost.shape[0], form.cost.dtype
     number = jnp.asarray(np.random.default_rng(size).random(size), dtype) + GOLDEN * rounds.astype(dtype)
     part = SHIFT[dtype == jnp.float64] * (1.0 + number - jnp.floor(number))
@@ -96,7 +96,7 @@ def stand(form: BoundedForm, place: Array, rounds: Array) -> Array:
 
 
 def first_place(form: BoundedForm) -> Array:
-    """Structural variables at a finite bound, the lower one if there are two; logical ones basic."""
+    """The first places: structural variables at a finite bound, the lower one of two; logical variables in the basis."""
     n = form.column.shape[0]
     place = jnp.where(jnp.isfinite(form.lower), LOWER, jnp.where(jnp.isfinite(form.upper), UPPER, FREE))
     return jnp.where(jnp.arange(form.cost.shape[0]) < n, place, BASIC).astype(jnp.int32)
@@ -112,7 +112,7 @@ def inverted(form: BoundedForm, basis: Array) -> tuple[Array, Array]:
 
 
 def solved(form: BoundedForm, inverse: Array, basis: Array, x: Array) -> Array:
-    """x (N,) with its basic part such that (A I) x = b: each step squares the error of B^{-1}."""
+    """x (N,) with the basic part that solves (A I) x = b. Each refinement multiplies the error by that of B^{-1}."""
     for _ in range(REFINEMENTS):
         residual = form.rhs - matvec(form.columns.T, x)
         x = x.at[basis].add(matvec(inverse, residual))
@@ -129,7 +129,7 @@ def multipliers(form: BoundedForm, inverse: Array, basis: Array, gradient: Array
 
 
 def refined(form: BoundedForm, inverse: Array, basis: Array, entering: Array, alpha: Array) -> Array:
-    """alpha (m,) = B^{-1} a_q with the square of its error: a direction of recession is only as good."""
+    """alpha (m,) = B^{-1} a_q after one refinement, which squares its error: a direction of recession is only as exact."""
     residual = form.columns[entering] - matvec(form.columns[basis].T, alpha)
     return alpha + matvec(inverse, residual)
 
@@ -154,9 +154,9 @@ def _factors(A: Array) -> tuple[Array, Array]:
 
 
 def _typical(*parts: Array) -> Array:
-    """The geometric mean of what is neither zero nor infinite, to a power of two; 1 where nothing is.
+    """The geometric mean of the entries that are neither zero nor infinite, as a power of two; 1 where there are none.
 
-    Part by part: as one array they would be the largest that a batch holds before its loop, 2 KB a lane of 40 x 80 numbers.
+    Part by part: joined, they would be the largest array that a batch holds before its loop, 2 KB a lane of 40 x 80 numbers.
     """
     logs = count = jnp.zeros((), parts[0].dtype)
     for part in parts:

@@ -1,54 +1,58 @@
 """What proves an answer: relative errors of an optimal pair, of a Farkas ray, of a direction of recession.
 
-Everything is measured on the program as it was given (`Ranged`), and a number at most the tolerance is a proof at that
-tolerance; inf is none. Multipliers have SciPy's signs, y = d fun / d (row bound), and z = c - A'y are reduced costs: y_i
-and z_j may be positive only at a finite lower bound, negative only at a finite upper one (there the multiplier of the
-upper bound is z_j itself). A multiplier of an infinite row bound is put to zero, and x is clipped to its bounds, so that
-these hold exactly and all error shows in what is measured.
+All errors are measured on the program as it was given (`Ranged`). An error of at most the tolerance is a proof at that
+tolerance; inf proves nothing. Multipliers have SciPy's signs, y = d fun / d (row bound), and z = c - A'y are the reduced
+costs. y_i and z_j may be positive only at a finite lower bound, and negative only at a finite upper one (there z_j itself is
+the multiplier of the upper bound). A multiplier of an infinite row bound is set to zero, and x is clipped to its bounds.
+These conditions then hold exactly, and all error shows in what is measured.
 
-*Units.* A program says the same in other units of its rows, columns, costs and right sides, and so must its certificate:
-an error is told in units that the data themselves have. With |b_i| and |c_j| the sizes of a row's bound and of a cost,
+*Units.* A program says the same in other units of its rows, columns, costs and right sides, and its certificate must say the
+same too. So an error is measured in units that follow from the data. With |b_i| and |c_j| the sizes of a row's bound and of
+a cost,
 
     u_j = geometric mean of |b_i| / |a_ij| over the rows with b_i != 0, at least the least |x_j| within its bounds     (1)
     v_i = geometric mean of |c_j| / |a_ij| over the columns with c_j != 0                                              (2)
     r_i = |b_i| + mean of |a_ij| u_j,   s_j = |c_j| + mean of |a_ij| v_i,   f = geometric mean of |c_j| u_j            (3)
 
-are the size of x_j at which rows begin to bind, that of y_i, and those of row i, of column j and of the objective (means
-are over what is not zero). Multiply a row by t: r_i takes t, v_i takes 1/t, all else stays; columns, c and b alike. A
-geometric mean, because one huge right side or cost hardly moves it. A variable without such a row takes its lesser bound
-as its unit. What has no datum of its own (a variable of homogeneous rows alone) has a unit in proportion to the others, by
-the least squares fit |a_ij| = 2^(rho_i - sigma_j) of the logarithms (Curtis & Reid 1972). The sizes of x and y excuse
-nothing: an infeasible program has near solutions at infinity, and relative to |A| |x| these look good.
+u_j is the size of x_j at which rows begin to bind, v_i that of y_i. r_i, s_j and f are the sizes of row i, of column j and
+of the objective (means are over what is not zero). Multiply row i by t: r_i is multiplied by t, v_i by 1/t, and all else
+stays; for columns, c and b likewise. The mean is geometric because one huge right side or cost hardly moves it. A variable
+without such a row takes its lesser bound as its unit. A variable without any datum of its own (one of homogeneous rows
+alone) gets a unit in proportion to the others, by the least squares fit |a_ij| = 2^(rho_i - sigma_j) of the logarithms
+(Curtis & Reid 1972). The sizes of x and y excuse nothing: an infeasible program has near solutions at infinity, whose errors
+relative to |A| |x| look small.
 
 *Optimal.* With violations p_i of the rows and w_j of the dual (the part of z_j that has no finite bound to stand at),
 
     primal = max_i p_i / r_i,     dual = max_j w_j / s_j                                                               (4)
     gap    = (sum_i |y_i| |a_i x - bound_i| + sum_j |z_j| |x_j - bound_j|) / (|c'x| + f)                               (5)
 
-where `bound` is the one at which the sign of the multiplier stands, and an infinite one counts as 0. The sum in (5) bounds
-c'x - min and does not let terms cancel. At working precision the rounding of the sums may be taken off, but never more
-than eps^(3/8) of the denominators; where the sums' own eps exceeds that, what is measured is an accident of rounding:
-unless it clears the bound by more, it counts as no less.
+`bound` is the bound that belongs to the sign of the multiplier; an infinite one counts as 0. The sum in (5) bounds c'x - min
+and does not let terms cancel. At working precision the rounding of the sums may be subtracted, but never more than eps^(3/8)
+of the denominators. Where the eps of the sums is larger than that, a small measured error is an accident of rounding: it
+counts as no less than that eps, unless the bound is cleared by more than that eps.
 
-*Infeasible* (Farkas 1902). For every x within its bounds y'Ax <= sup, and rows need y'Ax >= inf, both from finite bounds;
-what is left of (A'y)_j at an infinite bound is the violation e_j. A point that (4) lets pass at `tol` needs less, by up to
-tol sum_i |y_i| r_i, so that a ray proves something at this tolerance only by what exceeds that, and its rounding:
+*Infeasible* (Farkas 1902). For every x within its bounds y'Ax <= sup, and the rows need y'Ax >= inf; sup and inf both come
+from finite bounds. The part of (A'y)_j that meets an infinite bound is the violation e_j. A point that passes (4) at `tol`
+may miss its rows, and needs less than inf by up to tol sum_i |y_i| r_i. So a ray proves something at this tolerance only by
+what exceeds that sum and its own rounding:
 
     margin = inf - sup - rounding - tol sum_i |y_i| r_i > 0                                                            (6)
     error  = max(sum_j f_j, max_j min(e_j / sum_i |a_ij y_i|, f_j^(2/3))),   f_j = e_j u_j / margin                    (7)
 
-Every point that passes (4) then has some |x_j| >= u_j / error: no point of a size that the data know is both. The first
-term of (7) says so, the second is free of units, and the third stands for it where the terms themselves vanish. A huge
-bound enters sup as it is, with the rounding of (A'y)_j times that bound: a ray that relies on it is no ray.
+Every point that passes (4) then has some |x_j| >= u_j / error: no point of a size that the data suggest passes it. The first
+term of (7) says so. The second has no units, and the third takes its place where the terms |a_ij y_i| vanish. A huge bound
+enters sup as it is, with the rounding of (A'y)_j times that bound. So a ray that relies on a huge bound proves nothing.
 
-*Unbounded, if feasible.* A direction d of the bounds' recession cone (exactly so) with c'd < 0 and violations e_i of
-the rows' recession cone by Ad: the same with -c'd for inf - sup, s_j |d_j| for r_i |y_i|, v_i for u_j, and the terms
-sum_j |a_ij d_j|. What is excused of the costs is excused of their sum along d: every y that passes (4) then has some
-|y_i| >= v_i / error.
+*Unbounded, if feasible.* Let d be a direction in the recession cone of the bounds (exactly so) with c'd < 0, and e_i the
+violations of the rows' recession cone by Ad. The error is that of a Farkas ray, with -c'd for inf - sup, s_j |d_j| for
+r_i |y_i|, v_i for u_j, and the terms sum_j |a_ij d_j|. The tolerance on the costs is counted by their sum along d. Every y
+that passes (4) then has some |y_i| >= v_i / error.
 
-Where a pair and a ray both hold, the pair is a point that can be looked at, and wins.
+Where a pair and a ray both pass, the pair wins, because it is a point that can be looked at.
 
-The functions take arrays of JAX, or of NumPy with matrices of scipy.sparse for programs that are solved on the host.
+The functions take arrays of JAX. For programs that are solved on the host they take arrays of NumPy, and matrices of
+scipy.sparse.
 """
 
 from types import ModuleType
@@ -61,13 +65,13 @@ from jax import Array, lax
 from jaxopt_lite._families.linear.program import Ranged
 from jaxopt_lite.core.dense import matvec
 
-ROUNDING = 16.0  # a sum counts as known to this many eps of its terms
-SWEEPS = 4  # of Gauss-Seidel's; with no zeros in A one is exact
-MOST_EXCUSED = 0.375  # the power of eps that bounds what rounding excuses: 1e-6, in float32 2.5e-3
+ROUNDING = 16.0  # a sum counts as exact to this many eps of its terms
+SWEEPS = 4  # of Gauss-Seidel; one is exact where A has no zeros
+MOST_EXCUSED = 0.375  # power of eps: rounding excuses no larger error than 1e-6, in float32 2.5e-3
 
 
 class Units(NamedTuple):
-    """Sizes that depend on the data alone: made once a problem."""
+    """Sizes that follow from the data alone, computed once a problem."""
 
     row: Array  # (m,) r of (3)
     column: Array  # (n,) s of (3)
@@ -77,10 +81,10 @@ class Units(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """A primal-dual pair with its products."""
+    """A primal-dual pair, and its products with A."""
 
     x: Array  # (n,) within the bounds
-    y: Array  # (m,) of possible signs
+    y: Array  # (m,) with signs that have a finite bound
     Ax: Array  # (m,)
     z: Array  # (n,) c - A'y
     row_terms: Array  # (m,) sum_j |a_ij x_j|
@@ -88,7 +92,7 @@ class Pair(NamedTuple):
 
 
 class Errors(NamedTuple):
-    """(4), (5)."""
+    """The errors (4) and (5)."""
 
     primal: Array  # ()
     dual: Array  # ()
@@ -100,7 +104,7 @@ class Errors(NamedTuple):
 
 
 def units(lp: Ranged) -> Units:
-    """(1) to (3)."""
+    """The units (1) to (3)."""
     xp = _space(lp.c)
     size = abs(lp.A)
     there, logs = _pattern(size)
@@ -117,7 +121,7 @@ def units(lp: Ranged) -> Units:
 
 
 def _balance(there: Any, logs: Any) -> tuple[Array, Array]:
-    """rho (m,) and sigma (n,) with |a_ij| near 2^(rho_i - sigma_j): of A alone, for a batch with one A made once."""
+    """rho (m,) and sigma (n,) with |a_ij| near 2^(rho_i - sigma_j): from A alone, so that a batch with one A shares them."""
     ones = _ones(there)
     per_row, per_column = (
         _space(ones).maximum(_times(P, one), 1.0) for P, one in ((there, ones), (there.T, _ones(there.T)))
@@ -132,11 +136,11 @@ def _balance(there: Any, logs: Any) -> tuple[Array, Array]:
 def _sizes(
     size: Any, there: Any, logs: Any, scale: Array, known: Array, own: Array, least: Array
 ) -> tuple[Array, Array, Array]:
-    """Of unknowns (k,) and of the sums (l,) that they stand in, and which unknowns have a datum.
+    """The sizes of unknowns (k,), and of the sums (l,) that they stand in; and which unknowns have a datum, (k,) bool.
 
-    `size` (k, l) are the coefficients, `there` and `logs` its pattern and logarithms, `known` (l,) the right sides. An
-    unknown whose sums have none takes `own` (k,), and where that is zero what `scale` (k,) tells from the others; `least`
-    (k,) is the least that it may have.
+    `size` (k, l) are the coefficients, `there` and `logs` its pattern and logarithms, `known` (l,) the right sides. Where no
+    sum of an unknown has a right side, its size is `own` (k,). Where that is zero too, `scale` (k,) gives it in proportion
+    to the other unknowns. No size is less than `least` (k,).
     """
     xp = _space(known)
     holds = (known > 0).astype(known.dtype)
@@ -152,7 +156,7 @@ def _sizes(
 
 
 def _pattern(size: Any) -> tuple[Any, Any]:
-    """Where |A| is not zero, as numbers, and its logarithms there."""
+    """Ones where |A| is not zero, and its logarithms there."""
     if hasattr(size, "tocsr"):
         there, logs = size.copy(), size.copy()
         there.data, logs.data = np.ones_like(size.data), _log(size.data)
@@ -161,7 +165,7 @@ def _pattern(size: Any) -> tuple[Any, Any]:
 
 
 def possible(a: Array, low: Array, high: Array) -> Array:
-    """Multipliers of signs that have a finite bound in `low <= . <= high`."""
+    """The multipliers a; 0 where the bound that belongs to the sign, `low` or `high`, is infinite."""
     xp = _space(a)
     return xp.where(low > -xp.inf, xp.maximum(a, 0.0), 0.0) + xp.where(high < xp.inf, xp.minimum(a, 0.0), 0.0)
 
@@ -174,7 +178,7 @@ def pair(lp: Ranged, x: Array, y: Array) -> Pair:
 
 
 def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
-    """The errors (4) and (5); what `rounding` eps of the terms explain is taken off first."""
+    """The errors (4) and (5), after `rounding` eps of the terms are subtracted."""
     xp = _space(at.x)
     eps = float(np.finfo(at.x.dtype).eps)
     y_low, y_high = xp.maximum(at.y, 0.0), xp.maximum(-at.y, 0.0)
@@ -237,7 +241,7 @@ def _ray_error(violation: Array, terms: Array, unit: Array, value: Array, uncert
 
 
 def _space(a: Any) -> ModuleType | Any:
-    """The functions for this array: of NumPy for one of NumPy, else of JAX."""
+    """The module whose functions take this array: NumPy, or jax.numpy."""
     return np if isinstance(a, np.ndarray | np.generic) else jnp
 
 
@@ -252,7 +256,7 @@ def _ones(A: Any) -> Array:
 
 
 def _log(a: Array) -> Array:
-    """The binary logarithm, linear between powers of two: what the bits of a number spell, to 0.09; 0 for 0."""
+    """The binary logarithm, linear between powers of two, read from the bits of the number: right to 0.09; 0 for 0."""
     kind = np.finfo(a.dtype)
     whole = np.int64 if kind.bits == 64 else np.int32
     bits = a.view(whole) if isinstance(a, np.ndarray) else lax.bitcast_convert_type(a, whole)

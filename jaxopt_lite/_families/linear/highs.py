@@ -1,7 +1,8 @@
 """Method 'highs': the HiGHS library on the host, for large sparse programs and for integers; one program after the other.
 
-HiGHS (Huangfu & Hall 2018) is an optional extra: ``pip install jaxopt_lite[highs]``. `host.py` runs one program and proves
-what it says. Here programs get there, under `jit` and `vmap` by a callback, and their solutions get derivatives.
+HiGHS (Huangfu & Hall 2018) is an optional extra: ``pip install jaxopt_lite[highs]``. `host.py` runs one program and
+tests the answer. This file hands programs to `host.py`, under `jit` and `vmap` by a callback, and gives derivatives to the
+solutions.
 """
 
 from typing import Any, NamedTuple
@@ -24,21 +25,21 @@ SOLVERS = {"highs": "choose", "highs-ds": "simplex", "highs-ipm": "ipm"}
 
 
 class HostData(NamedTuple):
-    """What derivatives need to know."""
+    """The data that derivatives need."""
 
     lp: Ranged
 
 
 def solve(program: LinearProgram, asked: Asked) -> dict[str, Any]:
-    """The fields of the result; traced programs are handed to the host one by one. Differentiable as the other methods.
+    """The fields of the result. Traced programs go to the host one by one. Derivatives are those of the other methods.
 
-    With matrices of scipy.sparse the program must be known. Raises here, and not from inside of a callback, where the
-    library is missing or refuses an option.
+    A program with matrices of scipy.sparse must be concrete (not traced). Where the library is missing or refuses an option,
+    this raises here, and not from inside of a callback.
     """
     solver_of(library(), asked)
     sparse = any(hasattr(A, "tocsr") for A in (program.A_ub, program.A_eq))
     if not any(isinstance(leaf, Tracer) for leaf in program):
-        return jax.tree.map(jnp.asarray, _known(program, asked))
+        return jax.tree.map(jnp.asarray, _solve_concrete(program, asked))
     if sparse:
         raise ValueError("a sparse matrix is given under jit, vmap or grad; give a dense array, or make an eager call.")
     p = program.b_ub.shape[0]
@@ -66,8 +67,8 @@ def solve(program: LinearProgram, asked: Asked) -> dict[str, Any]:
     return on_host(jax.tree.map(jnp.asarray, program))
 
 
-def _known(program: LinearProgram, asked: Asked) -> dict[str, Any]:
-    """The same fields from a known program, whose matrices may be sparse."""
+def _solve_concrete(program: LinearProgram, asked: Asked) -> dict[str, Any]:
+    """The same fields from a concrete program, whose matrices may be sparse."""
     dtype = program.c.dtype
     program = LinearProgram._make(A if hasattr(A, "tocsr") else np.asarray(A, float) for A in program)
     solved = run(program, asked)

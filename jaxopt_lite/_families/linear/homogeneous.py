@@ -1,4 +1,4 @@
-"""One iteration on the homogeneous self-dual model of a linear program, bounds as they are.
+"""One iteration on the homogeneous self-dual model of a linear program, with bounds as they are.
 
 The program min c'x, A x + s = b (s >= 0 on the p inequalities, absent on the equalities), lower <= x <= upper is replaced
 by the homogeneous model of Goldman & Tucker (Xu, Hung & Ye 1996; Andersen & Andersen 2000)
@@ -7,26 +7,30 @@ by the homogeneous model of Goldman & Tucker (Xu, Hung & Ye 1996; Andersen & And
     b'y + lower'z_l - upper'z_u - c'x = kappa                                                               (2)
     v z_l = 0,  w z_u = 0,  s (-y) = 0,  tau kappa = 0,  all of these nonnegative.                          (3)
 
-It always has a solution. With tau > 0, (x, y) / tau is optimal; with kappa > 0, y proves infeasibility or x is a direction
-of descent without end. Bounds are pairs (v, z_l), (w, z_u) of their own: no rows, no shift of x by a large bound, no
-splitting of free variables. The pairs stand in one vector t . q, so that ratio tests and products are one operation.
+The model always has a solution. With tau > 0, (x, y) / tau is optimal. With kappa > 0, either y proves infeasibility, or the
+objective falls without end along x. Each bound is a pair (v, z_l) or (w, z_u) of its own. So bounds need no rows, x is not
+shifted by a large bound, and free variables are not split. All pairs are in one vector t . q, so that a ratio test or a
+product is one operation.
 
-Newton's equations for (1) and (2), residuals reduced by the factor 1 - eta, and for (3) with right-hand side r, leave
+Newton's equations for (1) and (2) reduce the residuals by the factor 1 - eta; those for (3) have a right-hand side r. What
+is left after elimination is
 
     A'dy - Theta^{-1} dx - (c - G_l lower - G_u upper) dtau = f,   G_l = z_l / v, G_u = z_u / w             (4)
     A dx + D dy - b dtau = g,                                      Theta^{-1} = G_l + G_u,  D = s / (-y)    (5)
 
-and, with dx = x_2 + x_1 dtau and so on from two right-hand sides, dtau from (2) (Andersen & Andersen, eqs. 8.30-8.31).
-x_1 is solved for once, together with the predictor. Eliminating dx gives (A Theta A' + D) dy, of the size of the rows;
-where all rows are inequalities and outnumber the variables, dy is eliminated, which leaves (Theta^{-1} + A' D^{-1} A) dx.
+Two right-hand sides give dx = x_2 + x_1 dtau, and dy likewise; (2) then gives dtau (Andersen & Andersen, eqs. 8.30-8.31).
+x_1 is solved for once, together with the predictor. To eliminate dx leaves (A Theta A' + D) dy, a system as large as the
+number of rows. Where all rows are inequalities and outnumber the variables, dy is eliminated instead, which leaves
+(Theta^{-1} + A' D^{-1} A) dx.
 
-Theta^{-1} of a free variable is 0, and D of an equality. Proximal terms RHO and DELTA stand in for them in the factor, and
-refinement takes out their effect where the system determines the direction (Friedlander & Orban 2012). Where it does not,
-as for contradictory equal rows, dtau has to belong to the direction as it was computed: its denominator is (2) evaluated
-there, and not the equal sum of squares that it would be without proximal terms; that alone decided whether rays are found.
+Theta^{-1} of a free variable is 0, and so is D of an equality. In the factor the proximal terms RHO and DELTA take their
+place. Refinement removes the effect of these terms where the system determines the direction (Friedlander & Orban 2012). It
+does not determine it for contradictory equal rows, for example. There dtau must belong to the direction as it was computed:
+the denominator of dtau is (2) evaluated at that direction. Without proximal terms the denominator would equal a sum of
+squares; to use that sum instead lost the rays.
 
-Centering is Mehrotra's (1992): sigma = (mu_affine / mu)^3, and the second order term of the predictor; one step length for
-everything, as (1) and (2) fall together.
+Centering is Mehrotra's (1992): sigma = (mu_affine / mu)^3, and the second order term of the predictor. There is one step
+length for everything, because the residuals of (1) and (2) fall together.
 """
 
 from collections.abc import Callable
@@ -39,9 +43,9 @@ from jaxopt_lite._families.linear.normal import factor, gram, solve
 from jaxopt_lite._families.linear.program import parted
 from jaxopt_lite.core.dense import dot
 
-DAMPING, DAMPING_SINGLE = 0.995, 0.99  # of the longest step; float32's pairs may not come so near to zero
+DAMPING, DAMPING_SINGLE = 0.995, 0.99  # share of the longest step; in float32 pairs must stay farther from zero
 REFINEMENTS, REFINEMENTS_SINGLE = 2, 6
-RHO, DELTA = 1e-6, 1e-8  # of data of size 1: nearly dependent rows with free variables need them so large
+RHO, DELTA = 1e-6, 1e-8  # for data of size 1: nearly dependent rows with free variables need them so large
 RHO_SINGLE, DELTA_SINGLE = 1e-4, 1e-5  # in float32; ten times more, or two refinements, lost Netlib's kb2 and adlittle
 
 
@@ -65,7 +69,7 @@ class Model(NamedTuple):
         return self.C[:, None] * jnp.dot(self.A.T, self.R[:, None] * y, precision=lax.Precision.HIGHEST)
 
     def rows(self, s: Array, rest: float = 0.0) -> Array:
-        """What inequalities have (p,), as a vector of all rows (m,)."""
+        """Numbers of the inequalities (p,) as a vector of all rows (m,), with `rest` for the equalities."""
         return jnp.concatenate([s, jnp.full(self.b.shape[0] - s.shape[0], rest, s.dtype)])
 
 
@@ -79,7 +83,7 @@ class Point(NamedTuple):
 
 
 def split(t: Array, n: int) -> tuple[Array, Array, Array]:
-    """Bounds (2, n), slacks (p,), and the last."""
+    """The parts of t: bounds (2, n), slacks (p,), and the last entry ()."""
     return t[: 2 * n].reshape(2, n), parted(t[:-1], 2 * n)[1], t[-1]
 
 
@@ -190,7 +194,7 @@ def _dual_minus_primal(model: Model, x: Array, y: Array, Z: Array) -> Array:
 
 
 def _longest(at: Point, by: Point) -> Array:
-    """The longest step that leaves all pairs nonnegative."""
+    """The length of the longest step that leaves all pairs nonnegative."""
     there = at.q > 0
     rate = jnp.maximum(jnp.max(-by.t / at.t), jnp.max(jnp.where(there, -by.q / jnp.where(there, at.q, 1.0), 0.0)))
     return 1.0 / jnp.maximum(rate, float(jnp.finfo(rate.dtype).tiny) ** 0.25)

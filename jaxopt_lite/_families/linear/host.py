@@ -1,16 +1,16 @@
-"""One linear program by HiGHS (Huangfu & Hall 2018), on the host: it sees the program as it is given.
+"""One linear program by HiGHS (Huangfu & Hall 2018), on the host: HiGHS gets the program as it is given.
 
-What it says is believed no more than what the other methods say of themselves: its point and multipliers go through the same
-certificate (`certificate.py`), in NumPy and float64, on the program as given. Where it says "infeasible", "unbounded" or,
-after its presolve, "one of the two", there is often no ray to look at, so that two more programs are made of the first,
-which have solutions always, and whose solutions are what is looked for:
+An answer of HiGHS is only a claim, as the answers of the other methods are. Its point and multipliers go through the same
+certificate (`certificate.py`), in NumPy and float64, on the program as given. HiGHS may also say "infeasible", "unbounded"
+or, after its presolve, "one of the two". Often it gives no ray with that. Two more programs then find the ray, and both
+always have solutions:
 
     minimize sum_i (s_i + t_i)  with  row_lower <= A x + s - t <= row_upper,  lower <= x <= upper,  s, t >= 0         (1)
     minimize c'd  with  Ad and d in the recession cones of rows and bounds,  -1 <= d <= 1                             (2)
 
-where x and rows are in the certificate's units, for HiGHS's tolerances are absolute. The multipliers of (1) are a Farkas
-ray, or its x a feasible point; d of (2) is the direction. What is not proved so is status 4. With integer variables no
-multipliers prove anything: the point is tested, and the verdict is HiGHS's.
+x and the rows are in the certificate's units there, because HiGHS's tolerances are absolute. The multipliers of (1) are a
+Farkas ray, or its x is a feasible point; d of (2) is the direction. What is not proved in this way ends with status 4
+(NUMERICAL). With integer variables multipliers prove nothing: the point is tested, and the verdict is HiGHS's.
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from jaxopt_lite._families.linear.program import Ranged
 from jaxopt_lite.core.status import BAD_INPUT, BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, UNBOUNDED
 
 Numbers = Any  # an array of NumPy, where programs and certificates are typed for those of JAX
-EITHER = -1  # infeasible or unbounded: what presolve can tell
+EITHER = -1  # infeasible or unbounded: presolve cannot always tell which
 STATUS = {
     "kOptimal": CONVERGED,
     "kModelEmpty": CONVERGED,
@@ -34,8 +34,8 @@ STATUS = {
     "kSolutionLimit": BUDGET,
 }  # all else is NUMERICAL
 TOLERANCES = ("primal_feasibility_tolerance", "dual_feasibility_tolerance", "ipm_optimality_tolerance")  # of HiGHS
-TOLERANCE = 1e-7  # its defaults; what it allows is absolute, and measured on a program that it scaled:
-LEEWAY = 10.0  # so much more is allowed, in units of the program
+TOLERANCE = 1e-7  # their defaults in HiGHS. They are absolute, and hold for the program as HiGHS scales it. So the
+LEEWAY = 10.0  # certificate allows this many times as much, in units of the program
 
 
 class Asked(NamedTuple):
@@ -63,7 +63,7 @@ def run(program: Any, asked: Asked) -> dict[str, Any]:
 
 
 class _Answer(NamedTuple):
-    """What HiGHS says."""
+    """An answer of HiGHS."""
 
     status: int
     nit: int
@@ -89,7 +89,7 @@ def _answered(lp: Ranged, asked: Asked) -> _Answer:
 
 
 def _proved(lp: Ranged, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
-    """The fields with a status that the certificate supports, and the ray."""
+    """The fields, with the status that the certificate proves, and the ray."""
     tol, unit, status = _tolerance(asked), certificate.units(lp), found["status"]
     if status == CONVERGED:
         at = certificate.pair(lp, found["x"], found["y"])
@@ -112,7 +112,7 @@ def _proved(lp: Ranged, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tested(lp: Ranged, asked: Asked, found: dict[str, Any], answer: _Answer) -> dict[str, Any]:
-    """The fields of a program with integers: a solution has to satisfy its rows, as it is."""
+    """The fields of a program with integers: only its point is tested, against rows and bounds."""
     if answer.status == EITHER:
         relaxed = _proved(lp, asked._replace(integrality=None), found)
         return relaxed if relaxed["status"] == INFEASIBLE else found | {"status": NUMERICAL}
@@ -126,7 +126,7 @@ def _tested(lp: Ranged, asked: Asked, found: dict[str, Any], answer: _Answer) ->
 
 
 def _in_units(lp: Ranged, unit: certificate.Units) -> Ranged:
-    """The program with x over its units, and rows over theirs."""
+    """The program with x divided by the units of x, and rows by the units of the rows."""
     R = 1.0 / np.where(unit.row > 0, unit.row, 1.0)
     A: Any = lp.A
     A = A.multiply(R[:, None]).multiply(unit.x[None, :]).tocsr() if hasattr(A, "tocsr") else R[:, None] * A * unit.x
@@ -162,7 +162,7 @@ def _steepest(lp: Ranged, unit: certificate.Units, asked: Asked) -> Numbers:
 
 
 def _tolerance(asked: Asked) -> float:
-    """At which the certificate has to hold."""
+    """The tolerance at which the certificate has to hold."""
     return LEEWAY * max([TOLERANCE, *(float(value) for name, value in asked.options if name in TOLERANCES)])
 
 
@@ -176,7 +176,7 @@ def library() -> Any:
 
 
 def solver_of(highspy: Any, asked: Asked) -> Any:
-    """HiGHS with the options that it is asked to take."""
+    """A HiGHS object with the user's options set."""
     solver = highspy.Highs()
     for name, value in (("output_flag", False), ("solver", asked.solver), *asked.options):
         if solver.setOptionValue(name, value) != highspy.HighsStatus.kOk:
@@ -188,7 +188,7 @@ def solver_of(highspy: Any, asked: Asked) -> Any:
 
 
 class _Triples(NamedTuple):
-    """The entries of a matrix, each as often as it is given: they add up."""
+    """The entries of a matrix; several at one place add up."""
 
     row: Numbers
     column: Numbers
@@ -196,7 +196,7 @@ class _Triples(NamedTuple):
 
 
 def _triples(A: Any, first: int = 0) -> _Triples:
-    """Of a dense or a sparse matrix, whose rows count from `first`."""
+    """The entries of a dense or a sparse matrix, with row numbers that begin at `first`."""
     if hasattr(A, "tocoo"):
         A = A.tocoo()
         return _Triples(A.row + first, A.col, np.asarray(A.data, float))
@@ -205,7 +205,7 @@ def _triples(A: Any, first: int = 0) -> _Triples:
 
 
 def _assembled(like: Any, parts: list[_Triples], shape: tuple[int, int]) -> Any:
-    """A sparse matrix of the user's own kind, without zeros: scipy is not needed where it is not used."""
+    """A sparse matrix of the same class as `like`, without zeros. This way the package need not import scipy."""
     row, column, value = (np.concatenate(part) for part in zip(*parts, strict=True))
     A = type(like.tocsr())((value, (row, column)), shape=shape)
     A.sum_duplicates()
@@ -231,7 +231,7 @@ def _ranged(program: Any) -> Ranged:
 
 
 def _is_flawed(lp: Ranged) -> bool:
-    """As `is_flawed` of `program.py`."""
+    """`is_flawed` of `program.py`, for NumPy and sparse matrices."""
     A: Any = lp.A
     entries = A.data if hasattr(A, "tocsr") else A
     broken = not (np.all(np.isfinite(lp.c)) and np.all(np.isfinite(entries)))

@@ -1,26 +1,30 @@
 """Interior point method for linear programs: predictor-corrector steps on the homogeneous self-dual model.
 
-An iteration (`homogeneous.step`) works on scaled data: rows and columns equilibrated by powers of two, b and c brought to
-size 1 by one more power each. After it the iterate is held against the program as it was given (`certificate.py`), and
-the lane ends when something is proved there:
+An iteration (`homogeneous.step`) works on scaled data: rows and columns are equilibrated by powers of two, and b and c are
+brought to size 1 by one more power each. After each iteration the iterate is tested on the program as it was given
+(`certificate.py`), and the lane ends when something is proved there:
 
     x / tau, y / tau    errors at most tol                              converged
     y                   a Farkas ray at most tol in error               infeasible, with the ray
     x                   a direction of recession at most tol in error   unbounded, if the program is feasible
 
-Users measure a row's violation beside 1 + |b|, whatever the units of its data, which may be much larger where b is 0. So
-a run goes on until that is 10 tol too; where it cannot be had, the units of the data decide at working precision.
+Users compare a row's violation with 1 + |b|. The units of a row's data may be much larger than that where b is 0. So a run
+goes on until each violation is at most 10 tol (1 + |b|) too. Where that cannot be reached, the units of the data decide, and
+the status is 8 (PRECISION).
 
-A pair wins over a ray: it is a point that can be looked at, where the ray says that there is none of a usual size.
-The last question is open then. Unless x / tau is feasible itself, the lane starts again with c = 0 (a second phase, in the
-same state), and a feasible point or a Farkas ray answers it. Where nothing is proved and neither the error nor that of
-a ray has fallen by a tenth for STALL iterations, or a direction is not finite, the lane ends: at working precision if what
-is left of the errors is rounding, else with numerical difficulties. The best iterate is kept.
+Where both a pair and a ray pass, the pair wins: it is a point that can be looked at, where the ray says only that there is
+no point of a usual size. A direction of recession leaves one question open: is the program feasible? If x / tau is
+feasible, the answer is yes. If not, the lane starts again with c = 0 (a second phase, in the same state), and a feasible
+point or a Farkas ray answers it.
+
+A lane also ends where nothing is proved and a direction is not finite, or for STALL iterations neither the error of the
+iterate nor that of a ray has fallen by a tenth. The status is then 8 (PRECISION) if what is left of the errors is rounding,
+else 4 (NUMERICAL). The best iterate is kept.
 
 The first iterate solves two least squares problems with one factor (Mehrotra 1992, section 7): A x + s = b with least
-|x - anchor|, A'y + z = c with least |z|; then what has to be positive is shifted inside.
+|x - anchor|, and A'y + z = c with least |z|. Then all that has to be positive is shifted to positive values.
 
-Fixed variables leave the program (their column is scaled by 0), rows with an infinite right-hand side become 0 <= 1.
+Fixed variables leave the program (their column is scaled by 0). Rows with an infinite right-hand side become 0 <= 1.
 """
 
 from typing import Any, NamedTuple
@@ -43,23 +47,23 @@ from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, INFEASIBLE, NUMERICAL,
 
 STALL = 15  # iterations without progress; from Netlib and random programs, none converged after 12
 COPIES = 6  # of the normal equations' matrix that a turn makes
-AS_MEASURED = 10.0  # times 1 + |b|: the largest unit of a row until nothing falls any more
+AS_MEASURED = 10.0  # times 1 + |b|: the largest unit of a row, as long as the error still falls
 FIRST = 0.1  # least distance and multiplier at the start
 
 
 class InteriorData(NamedTuple):
-    """Traced numbers of a run; what follows from A alone is shared where A is."""
+    """Traced numbers of a run. In a batch with one A, all that follows from A is shared too."""
 
     lp: Ranged  # as given
     unit: Units
-    asked: Array  # (m,) the rows' units, and none above AS_MEASURED (1 + |b|)
+    asked: Array  # (m,) the rows' units, but at most AS_MEASURED (1 + |b|)
     model: Model  # scaled: x = origin + beta C x_scaled, y = gamma R y_scaled
     origin: Array  # (n,) values of fixed variables, else 0
     beta: Array  # ()
     gamma: Array  # ()
     tol: Array  # ()
     flawed: Array  # () bool: NaN or crossed bounds
-    inequalities: Array  # (p,) ones: as many as rows of A_ub
+    inequalities: Array  # (p,) ones, whose number says how many rows A_ub has
 
 
 class InteriorState(NamedTuple):
@@ -69,7 +73,7 @@ class InteriorState(NamedTuple):
     best_x: Array  # (n,)
     best_y: Array  # (m,)
     ray: Array  # (n,) direction of recession, once found
-    record: Array  # (5,) error of the best, what rounding leaves of it, error of the best ray, iterations since one of
+    record: Array  # (5,) error of the best, the same less its rounding, error of the best ray, iterations since one of
     # them fell, phase (0, or 1 with c = 0)
 
 
@@ -180,7 +184,7 @@ def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
 
 
 def _central(data: InteriorData) -> Point:
-    """A point inside of the bounds, a unit away from them or halfway between, with all multipliers 1."""
+    """A point inside of the bounds: one unit away from a bound, or halfway between two; all multipliers are 1."""
     model = data.model
     has, (low, high) = _bounded(model), model.bound
     one = jnp.ones((), low.dtype)
@@ -191,7 +195,7 @@ def _central(data: InteriorData) -> Point:
 
 
 def _inside(a: Array, model: Model) -> Array:
-    """Shifted so that all pairs that exist are positive."""
+    """a, shifted so that the entries of all pairs that exist are positive."""
     least = jnp.min(jnp.where(model.has > 0, a, jnp.inf))
     return jnp.maximum(a + jnp.maximum(-1.5 * least, 0.0), FIRST)
 
@@ -207,7 +211,7 @@ def _largest(a: Array) -> Array:
 
 
 def _workspace(data: InteriorData) -> int:
-    """Bytes of what a turn makes of the normal equations: in cache 79 us a program of 20x40, else 97."""
+    """Bytes that a turn writes for the normal equations. A program of 20x40 takes 79 us if they fit the cache, else 97."""
     return COPIES * data.model.b.shape[0] ** 2 * data.model.b.dtype.itemsize
 
 

@@ -1,8 +1,9 @@
 """The normal equations of an interior point: the matrix A diag(d) A', its factor, and solves with it.
 
-The matrix is brought to unit diagonal first, which is within a factor m of the best conditioning that any scaling gives
-(van der Sluis 1969); then the diagonal gets a few eps more, so that rounding leaves it positive definite, dependent and
-empty rows included. Who solves refines against the unregularized system (Saunders 1996; Friedlander & Orban 2012).
+First the matrix is scaled to unit diagonal, which is within a factor m of the best conditioning that any scaling gives (van
+der Sluis 1969). Then a few eps are added to the diagonal, so that rounding leaves the matrix positive definite, even with
+dependent or empty rows. The caller refines its solution against the system without this addition (Saunders 1996; Friedlander
+& Orban 2012).
 
 Under vmap with one A for all lanes every entry of A diag(d) A' is an inner product of d with a product of two rows of A.
 These products are made once a turn, and all lanes' matrices are one large product with them, of the lower triangle alone.
@@ -17,11 +18,11 @@ from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
 HIGHEST = lax.Precision.HIGHEST
-RIDGE = 8.0  # times m eps: what rounding of A diag(d) A' and of its factorization may take from a pivot
+RIDGE = 8.0  # times m eps: at most what rounding of A diag(d) A' and of its factorization takes from a pivot
 
 
 class Factor(NamedTuple):
-    """Of a symmetric positive definite matrix: M = S L L' S."""
+    """The factor of a symmetric positive definite matrix: M = S L L' S."""
 
     L: Array  # (m, m) lower triangular
     inverse_scale: Array  # (m,) diagonal of S^{-1}

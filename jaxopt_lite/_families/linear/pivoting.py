@@ -1,24 +1,25 @@
-"""One step of the simplex method with bounded variables: what enters, how far, what leaves.
+"""One step of the simplex method with bounded variables: which variable enters, how far it moves, which variable leaves.
 
 With basic values x_B and multipliers y the reduced costs are d = c - (A I)'y. A variable at its lower bound may enter
 upward if d_j < 0, one at its upper bound downward if d_j > 0, a free one either way, a fixed one never.
 
-*Phase one* has no artificial variables of its own: it minimizes the sum of infeasibilities of the basic variables
-(Maros 2003, section 9.3), with gradient -1 below a lower bound, +1 above an upper bound. The logical variable of an
-equation, fixed at zero, is what others call artificial: it leaves the basis, and being fixed never comes back; of a
-redundant row it stays, at zero.
+*Phase one* needs no extra variables: it minimizes the sum of infeasibilities of the basic variables (Maros 2003, section
+9.3), with gradient -1 below a lower bound and +1 above an upper bound. The logical variable of an equation is fixed at zero;
+others call it artificial. It leaves the basis, and because it is fixed it never comes back. The logical variable of a
+redundant row stays in the basis, at zero.
 
-*Entering*: the greatest d_j^2 / w_j, w the Devex reference weights (Harris 1973; Forrest & Goldfarb 1992, section 3):
+*Entering*: the variable with the greatest d_j^2 / w_j. The w are the Devex reference weights (Harris 1973; Forrest &
+Goldfarb 1992, section 3):
 
     w_j <- max(w_j, (alpha_rj / alpha_rq)^2 w_q),   w_leaving <- max(w_q / alpha_rq^2, 1).               (1)
 
-*Leaving*: along x_q += t the basic variables move by -alpha t, alpha = B^{-1} a_q. Harris' (1973) two passes: the
-longest t at which no variable is more than a tolerance beyond its bound, then, among those that block before, the
-greatest |alpha_i|. An infeasible variable blocks where it becomes feasible. If the entering variable comes to its own
-other bound first, it flips to it and the basis stays.
+*Leaving*: along x_q += t the basic variables move by -alpha t, alpha = B^{-1} a_q. Harris (1973) makes two passes. The first
+finds the longest t at which no variable is more than a tolerance beyond its bound. The second takes, among the variables
+that block before that t, the one with the greatest |alpha_i|. An infeasible variable blocks where it becomes feasible. If
+the entering variable comes to its own other bound first, it flips to that bound, and the basis stays.
 
-*Cycling*: see `basis.py`. Under Bland's (1977) rule, the last resort, both variables are those of least index until a step
-has a length: it cannot cycle, and from length to length the objective strictly falls.
+*Cycling*: see `basis.py`. Bland's (1977) rule is the last resort: the entering and the leaving variable are those of least
+index, until a step has a length. It cannot cycle, and from one step with a length to the next the objective strictly falls.
 """
 
 from typing import NamedTuple
@@ -29,15 +30,15 @@ from jax import Array
 from jaxopt_lite._families.linear.bounded_form import BASIC, FREE, BoundedForm
 from jaxopt_lite.core.dense import matvec
 
-NOISE = 8.0  # what rounding may do to a basic value or a reduced cost, in eps of the greatest value or multiplier
+NOISE = 8.0  # times eps of the greatest value or multiplier: rounding of a basic value or a reduced cost
 
 
 class Tolerances(NamedTuple):
-    """What counts as zero, in the scaled program."""
+    """The numbers of the scaled program that count as zero."""
 
-    feasible: Array  # () of a basic variable, relative to 1 + |bound|
-    price: Array  # () of a reduced cost, relative to 1 + |c_j| (in phase one to 1)
-    pivot: Array  # () of an element of B^{-1} a_q, relative to the greatest
+    feasible: Array  # () violation of a basic variable, relative to 1 + |bound|
+    price: Array  # () reduced cost, relative to 1 + |c_j| (in phase one to 1)
+    pivot: Array  # () element of B^{-1} a_q, relative to the greatest
 
 
 class Rows(NamedTuple):
@@ -50,17 +51,17 @@ class Rows(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What the step would be."""
+    """The next step, before it is taken."""
 
     phase: Array  # () int32: 1 or 2
     y: Array  # (m,) multipliers of the phase
-    entering: Array  # () int32
-    sign: Array  # (): +1 where it rises, -1 where it falls
+    entering: Array  # () int32: the entering variable
+    sign: Array  # (): +1 where the entering variable rises, -1 where it falls
     alpha: Array  # (m,) B^{-1} a_q
-    row: Array  # () int32: that of the leaving variable
+    row: Array  # () int32: the row of the leaving variable
     length: Array  # (): inf where nothing blocks
     priced: Array  # () bool: there is an entering variable
-    flips: Array  # () bool: it blocks itself
+    flips: Array  # () bool: the entering variable comes to its own other bound first
     to_upper: Array  # () bool: the leaving variable leaves at its upper bound
 
 
@@ -73,13 +74,13 @@ def infeasibility(rows: Rows, tol: Tolerances) -> Array:
 
 
 def first_of(mask: Array) -> Array:
-    """() int32: the least index where true; the length where nowhere."""
+    """() int32: the least index where `mask` is true; the length of `mask` where none is."""
     size = mask.shape[0]
     return jnp.min(jnp.where(mask, jnp.arange(size, dtype=jnp.int32), size))
 
 
 def greatest(score: Array) -> Array:
-    """() int32: the first index of the greatest; two plain reductions, which are faster than argmax on a CPU."""
+    """() int32: the first index of the greatest score. Two plain reductions are faster than argmax on a CPU."""
     return jnp.minimum(first_of(score == jnp.max(score)), score.shape[0] - 1)
 
 
@@ -95,7 +96,7 @@ def move(
     at: Array,
     y: Array | None = None,
 ) -> Move:
-    """The next step from a basis; `at` (N,) is where variables stand, y (m,) the multipliers if they are known."""
+    """The next step from a basis. `at` (N,) are the values of nonbasic variables; y (m,) are the multipliers, if given."""
     wrong = infeasibility(rows, tol)
     first = jnp.any(wrong != 0)
     y = matvec(inverse.T, jnp.where(first, wrong, rows.cost)) if y is None else y
@@ -139,7 +140,7 @@ def move(
 
 
 def exchanged(inverse: Array, alpha: Array, r: Array) -> tuple[Array, Array]:
-    """B^{-1} after column r of B is replaced, and its old row r over the pivot (1)."""
+    """B^{-1} after column r of B is replaced; and the old row r of B^{-1} over the pivot, which (1) needs."""
     here = jnp.arange(alpha.shape[0], dtype=jnp.int32) == r
     pivot = inverse[r] / alpha[r]
     column = jnp.where(here, alpha - 1.0, alpha)

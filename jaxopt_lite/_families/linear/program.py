@@ -1,4 +1,4 @@
-"""A linear program as it is given, and as the methods see it: rows and variables that both lie between bounds.
+"""A linear program as it is given, and in the form that the methods use: rows and variables both lie between bounds.
 
     minimize c'x   subject to   A_ub x <= b_ub,  A_eq x = b_eq,  lower <= x <= upper                        (given)
     minimize c'x   subject to   row_lower <= A x <= row_upper,   lower <= x <= upper                        (ranged)
@@ -26,7 +26,7 @@ class LinearProgram(NamedTuple):
 
 
 class Ranged(NamedTuple):
-    """The same with m = p + q ranged rows."""
+    """The linear program with m = p + q ranged rows."""
 
     c: Array  # (n,)
     A: Array  # (m, n)
@@ -47,14 +47,14 @@ def ranged(lp: LinearProgram) -> Ranged:
 def parted(a: Array, p: int) -> tuple[Array, Array]:
     """a[:p] and a[p:], which may be empty.
 
-    Neither is then taken by a slice: beside an empty one jax 0.10.2 loses the interface of LAPACK calls on CPU.
+    Where one is empty, no slice is taken: with an empty slice jax 0.10.2 loses the interface of LAPACK calls on CPU.
     """
     none = jnp.zeros((0, *a.shape[1:]), a.dtype)
     return (none, a) if p == 0 else (a, none) if p == a.shape[0] else (a[:p], a[p:])
 
 
 def is_flawed(lp: Ranged) -> Array:
-    """() bool: NaN anywhere, infinite numbers that make no sense, or lower > upper."""
+    """() bool: is there NaN, an infinity in c or A, a lower bound of inf, an upper one of -inf, or lower > upper?"""
     broken = jnp.any(~jnp.isfinite(lp.c)) | jnp.any(~jnp.isfinite(lp.A))
     for low, high in ((lp.row_lower, lp.row_upper), (lp.lower, lp.upper)):
         broken |= jnp.any(~(low <= high)) | jnp.any(low == jnp.inf) | jnp.any(high == -jnp.inf)

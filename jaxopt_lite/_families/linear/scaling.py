@@ -1,14 +1,14 @@
 """Ruiz equilibration by powers of two: every row and column of R A C has its largest entry near 1.
 
 Each sweep divides rows and columns by the square root of their largest entry, which converges linearly with factor 1/2
-(Ruiz 2001, RAL-TR-2001-034). Rounded to powers of two the scaling is exact: a residual of the scaled program is one of the
-given program in other units. It depends on A alone, so that a batch with one A scales it once.
+(Ruiz 2001, RAL-TR-2001-034). Rounded to powers of two the scaling is exact: a residual of the scaled program is a residual
+of the given program in other units. The scaling depends on A alone, so that a batch with one A computes it once.
 """
 
 import jax.numpy as jnp
 from jax import Array, lax
 
-SWEEPS = 8  # what is left of the logarithm of the imbalance is 2^-8 of it
+SWEEPS = 8  # they reduce the logarithm of the imbalance by a factor of 2^8
 
 
 def ruiz(A: Array) -> tuple[Array, Array]:
@@ -30,7 +30,7 @@ def power_of_two(a: Array) -> Array:
 
 
 def exact_power(exponent: Array) -> Array:
-    """Two to the nearest integer, within the normal numbers, by its bits: `exp2` rounds, already for small integers."""
+    """2^k, k the integer nearest to the exponent, set bit by bit: `exp2` rounds even for small integers. Never subnormal."""
     kind = jnp.finfo(exponent.dtype)
     whole = jnp.clip(jnp.round(exponent), kind.minexp, kind.maxexp - 1)
     biased = whole.astype(jnp.int64 if kind.bits == 64 else jnp.int32) + (1 - kind.minexp)

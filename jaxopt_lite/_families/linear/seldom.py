@@ -1,9 +1,10 @@
-"""Work that few lanes need in a turn: done for those alone.
+"""Work that few lanes need in a turn, done for those lanes alone.
 
-Under vmap a `lax.cond` becomes a select, and every lane would pay for what one of them needs. Here the lanes that need
-it are gathered, at most one in `share` of a batch a turn; those left out are as they were, still in need, and are
-served in a later turn. Those that have waited longest come first: a lane that has ended and idles in the batch may ask
-for ever, but does not grow older. A single problem is a plain `lax.cond`. No lane's numbers depend on another's.
+Under vmap a `lax.cond` becomes a select, and every lane would pay for the work that one of them needs. Here the lanes that
+need it are gathered, at most one in `share` of a batch a turn. The lanes left out keep their states, still need the work,
+and get it in a later turn. The lanes that have waited longest come first. (A lane that has ended and idles in the batch may
+ask in every turn, but its waiting time does not grow.) A single problem is a plain `lax.cond`. No lane's numbers depend on
+another lane.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from jax.custom_batching import custom_vmap
 def seldom(work: Callable[[Any, Any], Any], share: int) -> Callable[[Array, Array, Any, Any], Any]:
     """`(need, waited, state, data) -> work(state, data)` where needed and served, else the state as it was.
 
-    `work` returns a state of the same structure and dtypes, in which whatever asked for it is settled.
+    `work` returns a state of the same structure and dtypes, which no longer needs the work.
     """
 
     @custom_vmap

@@ -1,11 +1,11 @@
 """The two-phase primal simplex method with bounded variables, one exchange or one bound flip a turn.
 
 `bounded_form.py` has the form, `pivoting.py` the rules of a step, `basis.py` the state, moved bounds and the claims. The
-state keeps B^{-1} explicitly: all that is proportional to n is then a product with (A I), which lanes that share A make
-as one, and a lane reads and writes m^2 numbers of its own where a tableau would have m (n + m). The basic solution
-is updated, the multipliers are made new every turn.
+state keeps B^{-1} explicitly. All work in proportion to n is then a product with (A I), and lanes that share A make it as
+one product. A lane reads and writes m^2 numbers of its own, where a tableau would have m (n + m). The basic solution is
+updated in each turn, and the multipliers are computed anew.
 
-What few lanes need, a new B^{-1} or a judgment, is done for few lanes a turn (`seldom.py`).
+Few lanes need a new B^{-1} or a judgment in a turn, so `seldom.py` does these for few lanes a turn.
 """
 
 from typing import Any
@@ -41,7 +41,7 @@ from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import INFEASIBLE, RUNNING, UNBOUNDED
 
-SOUND = 1e3  # a pivot is trusted without a fresh B^{-1} above so many of its tolerances
+SOUND = 1e3  # a pivot above this many times its tolerance is trusted without a fresh B^{-1}
 
 OPTIONS = {
     "tol": Option(
@@ -147,7 +147,7 @@ def _show(s: SimplexState, data: SimplexData) -> dict[str, Array]:
 
 
 def tableau(s: SimplexState, data: SimplexData) -> Array:
-    """The tableau (m + 1, N + 1) of a state in the user's units, for a callback: made when it is looked at.
+    """The tableau (m + 1, N + 1) of a state in the user's units. It is made for callbacks only.
 
     Rows B^{-1} (A I) with the values of the basic variables last; below them the reduced costs of phase two, and the
     negative objective. Variables are ordered as (x, slacks of A_ub, logical variables of A_eq).

@@ -1,4 +1,4 @@
-"""What follows from the solution of a linear program: SciPy's fields, and derivatives.
+"""The fields that follow from the solution of a linear program, by SciPy's names, and derivatives.
 
 *The optimal value* is differentiable through its multipliers y and reduced costs z = z_lower + z_upper,
 
@@ -32,12 +32,12 @@ from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import INFEASIBLE, UNBOUNDED, is_success
 
-RAYS = {"ray_dual": INFEASIBLE, "ray_primal": UNBOUNDED}  # what proves which status
-CLEAR = 1e-3  # strictly between bounds: the multiplier is at most this part of the distance, both in units; else the reverse
+RAYS = {"ray_dual": INFEASIBLE, "ray_primal": UNBOUNDED}  # which ray proves which status
+CLEAR = 1e-3  # basic: the multiplier is at most this part of the distance to a bound, both in units; else the reverse
 
 
 class Reduced(NamedTuple):
-    """Reduced costs c - A'y, each at the bound of its sign; 0 where that is infinite."""
+    """Reduced costs c - A'y, positive ones at lower bounds, negative ones at upper bounds; 0 where the bound is infinite."""
 
     lower: Array  # (n,) >= 0
     upper: Array  # (n,) <= 0
@@ -69,12 +69,12 @@ def _(primals: tuple[Ranged, Array, Array], tangents: tuple[Ranged, Any, Any]) -
 def following(p: int, cleaned: bool = False) -> Callable[..., dict[str, Array]]:
     """`(oracle, solved, operands) -> fields` of a program whose first p rows are those of A_ub.
 
-    With `cleaned`, x goes on to a vertex of the face of solutions, where the certificate holds there too.
+    With `cleaned`, x is moved to a vertex of the face of solutions, if the certificate holds there too.
     """
 
     def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
         lp: Ranged = operands.data.lp
-        if cleaned and "ray_dual" in solved:  # the solution itself, not what derivatives are taken of
+        if cleaned and "ray_dual" in solved:  # not where derivatives are taken: `solved` then has no rays
             x, basis = _at_vertex(p, solved, operands)
             return {"x": x, "basis": basis} | plain({**solved, "x": x}, lp)
         return plain(solved, lp)
@@ -107,7 +107,7 @@ def _at_vertex(p: int, solved: dict[str, Array], operands: Operands) -> tuple[Ar
 
 
 def vertex(oracle: Oracle, solved: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
-    """(2): the tangents of x and y, NaN where the solution is no nondegenerate vertex."""
+    """The tangents of x and y by (2); NaN where the solution is not a nondegenerate vertex."""
     lp, d = operands.data.lp, d_operands.data.lp
     x, y = solved["x"], solved["y"]
     m, n = lp.A.shape
@@ -131,7 +131,7 @@ def vertex(oracle: Oracle, solved: dict[str, Array], operands: Operands, d_opera
 
 
 def _basis(lp: Ranged, x: Array, y: Array) -> tuple[Array, Array]:
-    """Which of the n variables and m rows are basic, (n + m,), and () whether that is clear for all of them."""
+    """Which of the n variables and m rows are basic, (n + m,) bool; and () bool: is that clear for all of them?"""
     row = jnp.max(jnp.abs(lp.A), axis=1, initial=0.0)
     unit_x = jnp.maximum(jnp.max(jnp.abs(x)), jnp.finfo(x.dtype).tiny)
     unit_c = jnp.maximum(jnp.max(jnp.abs(lp.c)), jnp.finfo(x.dtype).tiny)

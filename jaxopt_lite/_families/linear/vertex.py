@@ -1,15 +1,16 @@
-"""From a solution in the midst of the optimal face to one at a vertex of it: the primal half of a crossover.
+"""From a solution inside the optimal face to a vertex of that face: the primal half of a crossover.
 
-With multipliers y, every variable or row whose multiplier is not zero is held at its bound; points that satisfy the rest of
-the constraints are all optimal (complementarity), so that y stays what proves it. Starting from the basis of the logical
-variables, each variable that stands between its bounds is pushed to the nearer one (Megiddo 1991, ORSA J. Computing 3,
-63-65; Bixby & Saltzman 1994, section 2): basic variables give way until one of them comes to a bound; then the pushed
-variable takes its place in the basis. A variable that is held has no room, so that whatever needs it to move enters the
-basis at once. After n pushes all that is not basic is at a bound.
+Multipliers y prove a solution optimal. Every variable or row whose multiplier is not zero is held at its bound. All points
+that hold these and satisfy the rest of the constraints are optimal (complementarity), with the same y as proof.
 
-The number of steps is fixed, n pushes of m^2 numbers, and all lanes of a batch push the same variable. The basic solution
-is then refined with the matrix itself. Which multipliers are zero is a decision, made by comparison with the distance from
-the bound: whoever calls this tests the result and keeps the old solution if the test fails.
+The first basis is that of the logical variables. Then each variable that stands between its bounds is pushed to the nearer
+one (Megiddo 1991, ORSA J. Computing 3, 63-65; Bixby & Saltzman 1994, section 2). Basic variables give way until one of them
+comes to a bound; the pushed variable then takes its place in the basis. A held variable has no room to give way, so that a
+variable that needs it to move enters the basis at once. After n pushes all variables outside of the basis are at a bound.
+
+The number of pushes is fixed: n, each of m^2 numbers, and all lanes of a batch push the same variable. At the end the basic
+solution is refined with the matrix itself. A multiplier counts as zero by comparison with the distance from the bound, and
+that may be wrong. So the caller tests the result, and keeps the old solution if the test fails.
 """
 
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from jaxopt_lite._families.linear.bounded_form import BASIC, FREE, LOWER, UPPER,
 from jaxopt_lite._families.linear.pivoting import exchanged, greatest
 from jaxopt_lite.core.dense import matvec
 
-SLACK = {True: 1e-11, False: 1e-6}  # by which a push may carry a basic variable beyond its bound, for a greater pivot
+SLACK = {True: 1e-11, False: 1e-6}  # how far a push may carry a basic variable beyond its bound, for a greater pivot
 
 
 class _Push(NamedTuple):
@@ -58,7 +59,7 @@ def at_vertex(form: BoundedForm, x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _pushed(s: _Push, j: Array, form: BoundedForm, lower: Array, upper: Array) -> _Push:
-    """After variable j was pushed to a bound, or into the basis."""
+    """The state after variable j was pushed to a bound, or into the basis."""
     double = s.x.dtype == jnp.float64
     between = s.place[j] == FREE
     low, high, value = lower[j], upper[j], s.x[j]

@@ -1,53 +1,53 @@
-"""Damped Gauss-Newton methods: a rule that proposes a step from the linear model, and nothing else.
+"""Damped Gauss-Newton methods: a rule that proposes a step from the linear model, and all that the rules share.
 
-`gauss_newton(name, rule)` composes a `Rule` (how a step follows from the linear model of the residual, the radius of a
-trust region, and the bounds) into a `Method` that needs residuals and Jacobians. Every turn evaluates both at
-one trial point, so that accepting it needs no second evaluation; what is kept of them is [J'J | J'r], not J.
+`gauss_newton(name, rule)` joins a `Rule` to a `Method` that needs residuals and Jacobians. The rule says how a step follows
+from the linear model of the residual, the radius of a trust region, and the bounds. Every turn evaluates both at one trial
+point, so that accepting it needs no second evaluation. [J'J | J'r] is kept of them, not J.
 
 A trial point is accepted if it reduces the cost by at least a ten-thousandth of what the model promised. The reduction is
-the difference of the costs f - f+, or, where that is within rounding, the trapezoid of the slopes at both ends,
+the difference of the costs f - f+. Where that is within rounding, the trapezoid of the slopes at both ends takes its place,
 
     f - f+ = -p.(g + g+) / 2 + O(|p|^3),                                                        (1)
 
 which has no cancellation: this is what lets float32 finish.
 
-**When a lane ends.** It has converged where the undamped model has nothing left to give. `offset` is the relative
-reduction of the cost that a full Gauss-Newton step would promise, decrement^2 / |r|^2 with decrement = |Q'r|: the square of
-the relative offset of Bates & Watts (1981), which is the same in all parametrizations. With s^2 = |r|^2 / (m - n)
+**When a lane ends.** It has converged where the undamped model has nothing left to gain. `offset` is the relative reduction
+of the cost that a full Gauss-Newton step would promise, decrement^2 / |r|^2 with decrement = |Q'r|. It is the square of the
+relative offset of Bates & Watts (1981), which is the same in all parametrizations. With s^2 = |r|^2 / (m - n)
 
     distance^2 = decrement^2 / s^2 = (m - n) offset                                                (2)
 
 is the squared distance to the solution in standard errors. A lane ends where one of these holds at an accepted point:
 
-    errors:  the distance (2) is at most 1e-5 standard errors: what ends a lane that was told nothing else
+    errors:  the distance (2) is at most 1e-5 standard errors: the test where no tolerance is given
     ftol:    the last reduction and the offset are at most ftol, or the offset is at most 0.001 ftol
     xtol:    the full step of each parameter is at most xtol of its own size, whatever the units of the others
     gtol:    the largest cosine between the residual and a column of J, and the offset, are at most gtol
     noise:   the decrement, or |r| itself, is at most a rounding of the residuals, eps (|r| + (sum_j |J_j|^2 x_j^2)^(1/2))
 
-and where trial points have become the same point. A small step alone, which heavy damping makes anywhere, is never enough.
-All this is only the method's opinion, from J'J, and says when to stop; what the point is worth, `core/certificate.py`
-decides, from J, once. A component of a step that changes the residuals by less than a rounding is left out: a parameter
-without a slope (the angle of a round peak) stays where it is.
+It ends too where the trial point is the accepted point again, to the last bit. A small step alone is never enough: heavy
+damping makes small steps anywhere. These tests use J'J, and decide only when to stop. What the point is worth is decided
+once, after the loop, by `core/certificate.py` from J. A component of a step that changes the residuals by less than a
+rounding is left out: a parameter without a slope (the angle of a round peak) stays where it is.
 
-**Scales remember, and forget.** The radius is measured by the largest column norms seen (Moré), which keep a parameter that
-lost its slope from running away. But [J'J | J'r] relative to a scale that is eps^(-1/2) too large is rounding: a growth
-e^(kt) that starts at k = 1 has a column of 1e19, and ends with one of 1e2. So a scale forgets what is beyond
-1 / (64 eps) of the square of the column that is there now, but only where that column still matters: |J_j x_j| is at least
-a tenth of |r|. A rate that runs away loses its column because nothing depends on it any more, and there the memory is all
-that holds it (NIST's MGH17 from its first start; a scale that always forgot let it go).
+**Scales remember, and forget.** The radius is measured by the largest column norms seen (Moré). They keep a parameter that
+lost its slope from running away. But beside a scale that is eps^(-1/2) too large, [J'J | J'r] is rounding: a growth e^(kt)
+that starts at k = 1 has a column of 1e19, and ends with one of 1e2. So a scale forgets what is beyond 1 / (64 eps) of the
+square of the present column, but only where the present column still matters: |J_j x_j| is at least a tenth of |r|. When a
+rate runs away, nothing depends on it any more, and its column vanishes. There only the memory holds it back (NIST's MGH17
+from its first start; a scale that always forgot let it go).
 
 **The secant.** Where residuals are large, full Gauss-Newton steps converge linearly, for J'J lacks the second derivatives
-of r. Along the last step p they are known: the slope changed by p.(g+ - g), where the model had p'J'J p. The next full step
-q has a part along p, -(p.g+) / (p'J'J p) p, which is made longer or shorter by the ratio of the two:
+of r. Along the last step p these are known: the slope changed by p.(g+ - g), where the model had p'J'J p. The next full step
+q has a part along p, -(p.g+) / (p'J'J p) p. It is made longer or shorter by the ratio of the two:
 
     q <- q + (p'J'Jp / p.(g+ - g) - 1) (-(p.g+) / p'J'Jp) p                                            (3)
 
-It halves the evaluations of NIST's ENSO (32 to 17, 30 to 13). Used from an offset of 0.01 on; used anywhere it made
-a seven times longer way of Lanczos3's near start.
+(3) halves the evaluations of NIST's ENSO (32 to 17, 30 to 13). It is used from an offset of 0.01 on. Used everywhere, it
+made the way from Lanczos3's near start seven times longer.
 
 Source: Moré 1978 (scaling, gain ratio), Nocedal & Wright 2006, chapter 10; (3) is the secant condition along one direction.
-Changed for batches: one evaluation a turn, no inner loop over dampings; what ends a lane is what the full step would do.
+Changed for batches: one evaluation a turn, no inner loop over dampings; the full step decides when a lane ends.
 """
 
 from collections.abc import Callable
@@ -66,9 +66,9 @@ from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, 
 ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliver
 NOISE = 16.0  # differences of costs below this many eps f are rounding: a sum of some hundred terms
 EARLY = 1e-3  # an offset so far below ftol needs no last step to prove it
-SURE = 0.9  # of a tolerance: the certificate computes the same numbers by other ways
-NEAR = 0.01  # offset from which on the secant (3) corrects full steps; far from the solution it led astray
-TRUST = 5.0  # and by which factor at most
+SURE = 0.9  # share of a tolerance that is used here: the certificate computes the same numbers in other ways
+NEAR = 0.01  # largest offset at which the secant (3) corrects full steps; far from the solution it led astray
+TRUST = 5.0  # largest factor by which (3) makes a part longer or shorter
 SAME = 1.0  # decrements below this many roundings of model and parameters are rounding
 BEND = 0.75  # geodesic acceleration is trusted up to this ratio of second to first order (Transtrum & Sethna 2012)
 
@@ -77,12 +77,12 @@ class Proposal(NamedTuple):
     """A step and what is known about it."""
 
     y: Array  # (n,) the step in the model's variables, inside of the bounds
-    gain: Array  # () reduction of the cost that the model promises for it, relative to the cost
-    offset: Array  # () that of the full Gauss-Newton step
-    full: Array  # (n,) the full step; +inf where more is to be done than it says
+    gain: Array  # () reduction of the cost that the model promises for y, relative to the cost
+    offset: Array  # () reduction that the full Gauss-Newton step promises, relative to the cost
+    full: Array  # (n,) the full step; +inf where the lane must not end yet
     slope: Array  # () largest cosine between the residual and a column, as far as the bounds leave it free
     stride: Array  # () length of the step as the radius measures it, in units of |r|
-    note: Array  # () what the rule hands to itself for the next turn
+    note: Array  # () a number that the rule keeps for its next turn
 
 
 class Rule(NamedTuple):
@@ -96,20 +96,20 @@ class Rule(NamedTuple):
 
 
 class FitState(NamedTuple):
-    """An accepted point, the model there, and the trial that goes on from it."""
+    """An accepted point, the model there, and the trial step that starts there."""
 
     x: Array  # (n,) accepted point
-    normal: Array  # (n, n + 1) [J'J | J'r] there
+    normal: Array  # (n, n + 1) [J'J | J'r] at x
     scale: Array  # (n,) squares of the column scales; 0 for a column that was always 0
     p: Array  # (n,) trial step
     numbers: Array  # (6,) cost at x (+inf before the first evaluation), promised gain, radius, note, scaled |p|, cost at x0
 
 
 class GeodesicState(NamedTuple):
-    """The same, between the two turns of an accelerated step."""
+    """A `FitState`, and which of the two turns of an accelerated step comes next."""
 
     fit: FitState
-    bending: Array  # () bool: the curvature along p is asked for, at x
+    bending: Array  # () bool: the next turn asks for the curvature along p, at x
 
 
 def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:

@@ -1,17 +1,17 @@
-"""Levenberg-Marquardt as a trust region: in every lane its own radius, in the norm of the column scales.
+"""Levenberg-Marquardt as a trust region: every lane has its own radius, in the norm of the column scales.
 
 A step is the minimizer of the linear model inside |D^(1/2) p| <= radius (`normal.py`). D holds the squares of the largest
 column norms seen (Moré 1978, section 3; `gauss_newton.py` says what it forgets), unless `x_scale` gives the scales. The
-first radius is that of the start, |D^(1/2) x0|; MINPACK's is a hundred times as long, from where a first step may leap onto
-a plateau (NIST's BoxBOD).
+first radius is the scaled length of the start, |D^(1/2) x0|. MINPACK's is a hundred times as long; with that a first step
+may leap onto a plateau (NIST's BoxBOD).
 
 With a gain ratio rho (actual over promised reduction) the radius becomes
 
     |p| / 4          for rho < 1/4, and after a rejected step
     max(., 3 |p|)    for rho > 3/4                                                              (1)
 
-A damping that follows rho by itself (Marquardt 1963, Nielsen 1999) needs one inverse less a turn, and was tried first:
-from NIST's starts it took four times as many evaluations, and lost MGH10 and BoxBOD.
+A damping that follows rho directly, without a radius (Marquardt 1963, Nielsen 1999), needs one inverse less a turn. It was
+tried first: from NIST's starts it took four times as many evaluations, and failed on MGH10 and BoxBOD.
 
 Source: Levenberg 1944; Marquardt 1963; Moré, The Levenberg-Marquardt algorithm: implementation and theory, 1978.
 """
@@ -37,12 +37,12 @@ SHRINK, GROW = 0.25, 3.0
 class FitData(NamedTuple):
     """Traced numbers of a run of any of the three methods."""
 
-    errors: Array  # () distance to the solution in standard errors, where one of the next three is not given; else 0
+    errors: Array  # () wanted distance to the solution in standard errors; 0 where the next three are all given
     ftol: Array  # () 0 where not given
     xtol: Array  # ()
     gtol: Array  # ()
     factor: Array  # () first radius, in units of |x0|
-    scale: Any  # (n,) squares of the inverse of x_scale; None: the columns' own
+    scale: Any  # (n,) 1 / x_scale^2; None: the scales follow the columns of J
     lower: Any  # (n,) None without bounds
     upper: Any
 
@@ -73,13 +73,13 @@ def prepare(options: dict[str, Any], x0: Array) -> FitData:
 
 
 def adjust(radius: Array, ratio: Array, stride: Array) -> Array:
-    """The radius after a step of this gain ratio and length, (1); a negative ratio is a rejection."""
+    """The radius (1) after a step of this gain ratio and length; a negative ratio means that the step was rejected."""
     stride = jnp.minimum(stride, 10.0 * radius)
     return jnp.where(ratio < POOR, SHRINK * stride, jnp.where(ratio > GOOD, jnp.maximum(radius, GROW * stride), radius))
 
 
 def first_radius(data: FitData, x: Array, scale: Array, size: Array) -> Array:
-    """The scaled length of the start, or of the residual where the start is 0."""
+    """The scaled length of the start; where the start is 0, the length of the residual."""
     length = norm(jnp.sqrt(scale) * x, 2)
     return data.factor * jnp.where(length > 0, length, size)
 

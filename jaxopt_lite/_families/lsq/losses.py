@@ -4,9 +4,9 @@ With a scale C and z = (r / C)^2 the cost is (C^2 / 2) sum rho(z) instead of (1 
 
     J' diag(rho' + 2 rho'' z) J                                                                 (1)
 
-approximates its Hessian (Triggs et al. 2000, eq. 11). Hence a method for least squares works on a robust cost when it is
-handed, with w = max(rho' + 2 rho'' z, rho' / 10) ^ (1/2), the residual rho' r / w and the Jacobian w J: their products
-are the gradient and (1). The floor keeps (1) positive where a loss bends away (an outlier).
+approximates its Hessian (Triggs et al. 2000, eq. 11). So a method for least squares also works on a robust cost, if it is
+given the residual rho' r / w and the Jacobian w J with w = max(rho' + 2 rho'' z, rho' / 10) ^ (1/2). Their products are the
+gradient and (1). The floor rho' / 10 keeps (1) positive where the loss bends down (at an outlier).
 
     linear    z                           huber    z for z <= 1, else 2 sqrt(z) - 1
     soft_l1   2 (sqrt(1 + z) - 1)         cauchy   log(1 + z)         arctan   arctan(z)
@@ -21,7 +21,7 @@ from jaxopt_lite.core.function import Function
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Loss
 
-LEAST = 0.1  # of the plain weight rho that the floor keeps; 0 to 0.03 took up to twice the evaluations, 1 half as many again
+LEAST = 0.1  # share of rho' that is the floor; 0 to 0.03 took up to twice the evaluations, 1 took half as many again
 Rho = Callable[[Array, list[Array]], tuple[Array, Array, Array]]  # (z, captured) -> rho, rho', rho'', each (m,)
 
 
@@ -49,7 +49,7 @@ def _arctan(z: Array, _: list[Array]) -> tuple[Array, Array, Array]:
 
 
 def _from(rho: Rho) -> Loss:
-    """A loss from rho; the last of the traced arrays is C."""
+    """A loss from rho; the last of the arrays is C, the others are what rho captured."""
 
     def at(r: Array, traced: list[Array]) -> tuple[Array, tuple[Array, Array, Array]]:
         scale = jnp.asarray(traced[-1]).astype(r.dtype)
@@ -78,7 +78,7 @@ LOSSES: dict[str, Loss | None] = {
 
 @kept(128)
 def of_user(rho: Function) -> Loss:
-    """The loss of a closed function z (m,) -> (3, m); the same function, the same loss."""
+    """The loss of a closed function z (m,) -> (3, m); equal functions give the same object."""
 
     def rows(z: Array, captured: list[Array]) -> tuple[Array, Array, Array]:
         out = rho(captured, z)[0]

@@ -14,14 +14,15 @@ The step inside |y| <= radius solves (A + mu) y = -c with the mu >= 0 for which 
 
     mu <- mu + (|y| - radius) / radius |y|^2 / y'(A + mu)^{-1}y                                  (2)
 
-A batch would walk it in lockstep. Here one iteration is made a turn: y(mu) is taken for the mu that the turn before left,
-cut where it is longer than the radius, and the next mu follows from (2), kept between the bounds that the full step and
-|c| give. From NIST's starts that took no more evaluations than three iterations a turn (1,124 and 1,154 in all).
+In a batch all lanes would iterate as often as the slowest. So a turn makes one iteration. It takes y(mu) for the mu that
+the turn before left, and cuts y where it is longer than the radius. The next mu follows from (2), between the bounds that
+the full step and |c| give. From NIST's starts this took no more evaluations than three iterations a turn (1,124 and 1,154
+in all).
 
 Inverses come from Gauss-Jordan elimination, one pass over a small array per column; it is as stable as Cholesky's
-factorization for a positive definite matrix (Higham 2002, section 14.4). A lane with n = 5 takes 64 ns for it and 404 ns
-for LAPACK's Cholesky. The full Gauss-Newton step is taken from the matrix with unit diagonal, which is within a factor n
-of the best conditioning that any scaling gives (van der Sluis 1969).
+factorization for a positive definite matrix (Higham 2002, section 14.4). A lane with n = 5 takes 64 ns for it, where
+LAPACK's Cholesky takes 404 ns. The full Gauss-Newton step is taken from the matrix with unit diagonal, which is within a
+factor n of the best conditioning that any scaling gives (van der Sluis 1969).
 """
 
 from typing import NamedTuple
@@ -34,8 +35,8 @@ from jaxopt_lite.core.dense import dot, matvec, norm
 
 ELIMINATED = 24  # up to here elimination, unrolled by columns; beyond, LAPACK's Cholesky
 FIRST = 1e-3  # first mu, relative to its upper bound (Moré 1978)
-MATTERS = 0.1  # a column matters if its parameter, as large as it is, moves the residuals by this share of them
-FORGET = 64.0  # a scale forgets what is so many roundings of the square of its column larger: J'J would lose the column
+MATTERS = 0.1  # a column matters if |J_j x_j| is at least this share of |r|
+FORGET = 64.0  # times eps: a column's square is at least this share of its scale; with less, J'J would lose the column
 
 
 class Model(NamedTuple):
@@ -46,7 +47,7 @@ class Model(NamedTuple):
     unit: Array  # (n,) p = unit * y
 
     def reduction(self, y: Array) -> Array:
-        """By how much a displacement reduces the sum of squares, relative to it: -(2 c.y + y'A y)."""
+        """The share of the sum of squares that a displacement takes away: -(2 c.y + y'A y)."""
         return -dot(y, 2.0 * self.c + matvec(self.A, y))
 
 
@@ -96,7 +97,7 @@ def full_step(A: Array, c: Array) -> tuple[Array, Array]:
 
 
 def restricted(A: Array, c: Array, radius: Array, mu: Array) -> Step:
-    """The step of the model (A, c) inside |y| <= radius; `mu` is what the turn before left."""
+    """The step of the model (A, c) inside |y| <= radius; `mu` is the damping that the turn before left."""
     tiny = jnp.finfo(c.dtype).tiny
     full, inverse = full_step(A, c)
     length = norm(full, 2)
@@ -114,7 +115,7 @@ def restricted(A: Array, c: Array, radius: Array, mu: Array) -> Step:
 
 
 def invert(A: Array, mu: Array | float) -> Array:
-    """(A + mu)^{-1} of a positive semidefinite matrix of unit size; a pivot that is rounding counts as n eps."""
+    """(A + mu)^{-1} of a positive semidefinite matrix of unit size; a pivot below n eps is rounding, and counts as n eps."""
     n, least = A.shape[0], A.shape[0] * float(jnp.finfo(A.dtype).eps)
     eye = jnp.eye(n, dtype=A.dtype)
     M = A + mu * eye

@@ -1,15 +1,18 @@
-"""The Jacobian at a solution, factored without squaring its condition: what can be trusted of a fit, and how well.
+"""The Jacobian at a solution, factored without squaring its condition: how much of a fit can be trusted.
 
-The columns of J are scaled to unit length and orthogonalized by the modified Gram-Schmidt process, J S = Q R, whose R is
-as good as Householder's (Björck & Paige 1992). A column of which less is left than max(m, 16) eps depends on those before
-it: it is left out, and R^{-1} then holds, in its column, the combination of parameters that the data do not determine. That
-is a matter of its length; its direction is known sooner, from 16 eps on. So |Q'r| counts it, though no step goes there: a
-point from which the residuals still fall along it is no minimum (two float32 peaks with heights of -180 and +180 that cancel).
+The columns of J are scaled to unit length. The modified Gram-Schmidt process makes them orthogonal, J S = Q R; its R is as
+good as Householder's (Björck & Paige 1992). Each column loses its parts along the columns before it. Where less than
+max(m, 16) eps is left, the column depends on those before it and is left out. R^{-1} then holds, in its column, the
+combination of parameters that the data do not determine.
+
+A column that is left out as too short may still have a direction: what is left of it is more than rounding from 16 eps on.
+Then |Q'r| counts this direction too, though no step goes along it. For a point is no minimum where the residuals still fall
+along it (two float32 peaks with heights of -180 and +180 that cancel).
 
     covariance   S R^{-1} R^{-T} S over the columns that are kept, times the variance of the residuals     (1)
     offset       |Q'r|^2 / |r|^2, what a full Gauss-Newton step would promise                              (2)
 
-(1) is (J'J)^{-1} of the undamped, unscaled J; where a parameter takes part in an undetermined combination, its row and
+(1) is (J'J)^{-1} of the undamped, unscaled J. Where a parameter takes part in an undetermined combination, its row and
 column are infinite, and only there. A singular value decomposition gives the same numbers and ranks (the tests compare),
 and costs a batch eight times as much (5.4 us and 0.7 us a fit of five parameters). (2) is computed anew for every claimed
 success: the loop works with J'J, which in float32 cannot see directions with singular values below 3e-4 of the largest.
@@ -23,18 +26,18 @@ from jax import Array, lax
 
 from jaxopt_lite.core.dense import dot, matvec
 
-ROUNDINGS = 16  # of a unit column: what is left of it beyond them has a direction that is not rounding
+ROUNDINGS = 16  # times eps: where more than this is left of a unit column, its direction is not rounding
 UNROLLED = 12  # columns; a loop is as fast from there on, and compiles sooner
-INVOLVED = 1e-6  # a parameter takes part in a combination from this share of a unit column on (eps^(1/2) in float32)
+INVOLVED = 1e-6  # least share of a unit column by which a parameter takes part in a combination (eps^(1/2) in float32)
 
 
 class Factor(NamedTuple):
-    """J S = Q R, and Q'r."""
+    """The factorization J S = Q R, and Q'r."""
 
     R: Array  # (n, n) upper triangular, with 1 on the diagonal of columns that are left out
     kept: Array  # (n,) 1.0, or 0.0 for a column that depends on those before it
-    seen: Array  # (n,) 1.0, or 0.0 for a column of which only rounding is left: it has no direction either
-    size: Array  # (n,) lengths of the columns, 1 / S; 1 where that is 0
+    seen: Array  # (n,) 1.0, or 0.0 for a column of which only rounding is left, so that it has no direction either
+    size: Array  # (n,) lengths of the columns, 1 / S; 1 for a column of length 0
     projected: Array  # (n,) Q'r
     inverse: Array  # (n, n) R^{-1}; the column of a parameter left out is a null vector of J S
 
@@ -75,7 +78,7 @@ def factor(J: Array, r: Array) -> Factor:
 
 
 def lengths(J: Array) -> Array:
-    """Those of the columns, (n,), also where their squares are too large or too small for the dtype."""
+    """The lengths (n,) of the columns, even where their squares overflow or underflow."""
     largest = jnp.max(jnp.abs(lax.stop_gradient(J)), axis=0)
     used = largest > 0
     largest = jnp.where(used, largest, 1.0)
@@ -95,7 +98,7 @@ def _inverse(R: Array) -> Array:
 
 
 def covariance(f: Factor) -> tuple[Array, Array]:
-    """(J'J)^{-1}, (n, n), infinite where undetermined; and the rank, () int32."""
+    """(J'J)^{-1} (n, n), infinite where the data leave it undetermined; and the rank, () int32."""
     inverse = f.inverse
     scaled = inverse * f.kept[None, :] / f.size[:, None]
     share = max(INVOLVED, float(jnp.finfo(f.kept.dtype).eps) ** 0.5)

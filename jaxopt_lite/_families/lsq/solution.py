@@ -12,11 +12,11 @@ from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Measured, Oracle
 from jaxopt_lite.core.status import NUMERICAL, is_success
 
-RAN_AWAY = 100.0  # times the size of its start: a parameter so far from it that nothing feels is on a plateau
+RAN_AWAY = 100.0  # a parameter this many times |x0| away from its start, without an effect, is on a plateau
 
 
 def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
-    """cost, fun (the residuals), jac and grad (as the loss sees them), optimality, active_mask; the status, certified."""
+    """cost, fun (the residuals), jac and grad (weighed by the loss), optimality, active_mask; and the certified status."""
     x, data = solved["x"], operands.data
     at = oracle.measured(x, operands.function)
     grad = matvec(at.jacobian.T, at.weighed)
@@ -45,14 +45,14 @@ def unknowns(x: Array, data: Any) -> Array | int:
 
 
 class Pushed(NamedTuple):
-    """Variables that are pushed to a bound."""
+    """Variables that the slope pushes to a bound."""
 
     held: Array  # (n,) bool: which they are
-    worth: Array  # () by how much the sum of squares would fall if they went there
+    worth: Array  # () at most how much the sum of squares would fall if they went to their bounds
 
 
 def bounds_that_hold(x: Array, at: Measured, grad: Array, data: Any) -> Pushed:
-    """A variable is held where its own step would cross its bound; on the way the cost falls by at most slope times way."""
+    """A variable is held where its own step would cross its bound. The way there lowers the cost by at most slope * way."""
     if data.lower is None:
         return Pushed(jnp.zeros(x.shape, bool), jnp.zeros((), x.dtype))
     ahead = jnp.where(grad > 0, x - data.lower, jnp.where(grad < 0, data.upper - x, jnp.inf))
@@ -73,11 +73,13 @@ def certified(
     felt: Array,
     x0: Array,
 ) -> Array:
-    """The status that the certificate gives the point; `m` data count, and `f` is the factorization that J has there.
+    """The status that the certificate gives to the point.
 
-    A column that `f` leaves out because its parameter is not `felt` (0.0) counts by its own projection: what has lost its
-    slope on a plateau is not thereby at rest. Nor is one that has run away from its start until the residuals ceased to feel
-    it, unless nothing is left to fit: anything looks stationary where an exponential has decayed before the first datum.
+    `m` data count, and `f` is the factorization of J there. `felt` (n,) is 0.0 for a parameter whose column is rounding; `f`
+    leaves that column out, and the column then counts by its own cosine with the residual. For a parameter that has lost its
+    slope on a plateau need not be at its best value. A parameter may also run away from its start until it has no effect on
+    the residuals. The fit then fails, unless nothing is left to fit: where an exponential has decayed before the first
+    datum, every parameter of it looks stationary.
     """
     J = at.jacobian
     sizes = lengths(J)
@@ -96,12 +98,12 @@ def certified(
     noise = certificate.ROUNDINGS * jnp.finfo(x.dtype).eps * (size + norm(promise.moved, 2))
     away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
     plateau = jnp.any(away & (jnp.abs(promise.moved) <= noise)) & (size > noise)
-    judged = certificate.fit(status, promise, certificate.Asked(data.errors, data.ftol, data.xtol, data.gtol))
+    judged = certificate.fit(status, promise, certificate.FitTolerances(data.errors, data.ftol, data.xtol, data.gtol))
     return jnp.where(plateau & is_success(judged), NUMERICAL, judged).astype(jnp.int32)
 
 
 def distance(x: Array, grad: Array, lower: Array, upper: Array) -> Array:
-    """Coleman and Li's v (n,): the distance to the finite bound that steepest descent goes to, 1 where there is none."""
+    """Coleman and Li's v (n,): the distance to the finite bound that steepest descent leads to, 1 where there is none."""
     down, up = (grad > 0) & jnp.isfinite(lower), (grad < 0) & jnp.isfinite(upper)
     return jnp.where(down, x - jnp.where(down, lower, 0.0), jnp.where(up, jnp.where(up, upper, 0.0) - x, 1.0))
 

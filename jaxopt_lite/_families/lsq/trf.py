@@ -1,24 +1,25 @@
 """Trust region reflective in its interior form: Levenberg-Marquardt in variables that shrink toward the bounds.
 
-Let v_j be the distance to the bound that steepest descent would push variable j to, in the units in which the variable
-could annul the residual (y of `normal.py`), or of the trust region's radius where that is less, and at most 1: a bound
-that is out of reach has no part in a step. With d = v^(1/2) and y = d z the model becomes
+Let h_j be the distance to the bound that steepest descent would push variable j to, in the units in which the variable could
+annul the residual (y of `normal.py`). Let v_j be h_j over the radius of the trust region, or over 1 where the radius is
+larger, and at most 1: a bound that is out of reach has no part in a step. With d = v^(1/2) and y = d z the model becomes
 
     z'(d A d + C) z / 2 + d c.z,   C_j = |c_j| dv_j/dy_j where v_j < 1, else 0                  (1)
 
-(Coleman & Li 1996; Branch, Coleman & Li 1999, eq. 2.7: C comes of differentiating v). A stationary point of the
-constrained problem is one with v c = 0, and near it the full step of (1) converges quadratically. The trust region is
-|z| <= radius. Far from all bounds v = 1, and the method is `lm`.
+(Coleman & Li 1996; Branch, Coleman & Li 1999, eq. 2.7: C comes of differentiating v). At a stationary point of the
+constrained problem v c = 0, and near it the full step of (1) converges quadratically. The trust region is |z| <= radius. Far
+from all bounds v = 1, and the method is `lm`.
 
-A step may leave the box. Two steps inside are compared by the model and the better one is taken: the step cut at 0.995 of
-the way to the first bound, and the step with every variable stopped at 0.995 of the way to its own. The second takes the
-place of Branch, Coleman & Li's reflection: it too goes on beyond the first bound, and needs no second line search.
+A step may leave the box. Two steps inside are compared, and the one that reduces the model more is taken. The first is the
+whole step, cut at 0.995 of the way to the first bound. In the second every variable is stopped at 0.995 of the way to its
+own bound. The second takes the place of Branch, Coleman & Li's reflection: it too goes on beyond the first bound, and needs
+no second line search.
 
-A variable that its own step would carry over its bound has its way there times its slope left to gain, which counts in
-what a lane has left. One that is pushed to a bound by a slope that stays, and for which the rest of the way is worth less
-than `ftol` (1e-8 of the cost where none is given), goes all the way, so that what ends at a bound is at it exactly. A start
-on a bound is moved inside by eps^(2/3), for a model may have no derivative there; a variable whose bounds meet has v = 0
-and stays.
+Where the own step of a variable would cross its bound, the distance to the bound times the slope is still to be gained. That
+gain counts when the lane is tested for its end. A slope may push a variable to its bound and stay. Where the rest of the way
+is then worth less than `ftol` (1e-8 of the cost where none is given), the variable goes all the way, so that what ends at a
+bound is at it exactly. A start on a bound is moved inside by eps^(2/3), for a model may have no derivative there. A variable
+whose bounds meet has v = 0 and stays.
 """
 
 from typing import Any
@@ -35,8 +36,8 @@ from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.protocol import Method
 
 INSIDE = 0.995  # of the way to a bound (Branch, Coleman & Li 1999, section 6)
-ROUND = 16.0  # roundings of the cost that the rest of a way may always be worth
-WORTH = 1e-3  # of the distance asked in standard errors: 1e-8 of the cost; a variable that went too early comes back
+ROUND = 16.0  # roundings of the cost: the rest of a way may always be worth as much
+WORTH = 1e-3  # times the wanted distance in standard errors: 1e-8 of the cost; a variable that went too early comes back
 
 
 def strictly_inside(x0: Array, data: FitData) -> Array:
@@ -50,7 +51,7 @@ def strictly_inside(x0: Array, data: FitData) -> Array:
 
 
 def land(x: Array, p: Array, data: FitData) -> Array:
-    """x + p inside of the bounds; at the bound where rounding alone keeps it away."""
+    """x + p inside of the bounds; at a bound exactly, where it is within 4 roundings of it."""
     there = jnp.clip(x + p, data.lower, data.upper)
     near = lambda bound: jnp.abs(there - bound) <= 4 * jnp.finfo(x.dtype).eps * jnp.maximum(jnp.abs(x), jnp.abs(p))
     there = jnp.where((p < 0) & near(data.lower), data.lower, there)

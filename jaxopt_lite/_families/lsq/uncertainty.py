@@ -2,8 +2,8 @@
 
     pcov = s^2 (J'J)^{-1},   s^2 = |r|^2 / (m - n), or 1 where sigma is absolute                (1)
 
-with J the Jacobian of the weighted residuals at the solution, undamped and unscaled (`orthogonal.py`). A parameter whose
-bounds meet is none: it has no column in J, n does not count it, and its variance and covariances are 0.
+with J the Jacobian of the weighted residuals at the solution, undamped and unscaled (`orthogonal.py`). Bounds that meet fix
+a parameter. It then has no column in J, n does not count it, and its variance and covariances are 0.
 """
 
 from collections.abc import Callable
@@ -21,18 +21,18 @@ from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Measured, Oracle
 from jaxopt_lite.core.status import BAD_INPUT, is_success
 
-# cov_status: by which formula pcov was made, or why there is none
+# cov_status: which formula pcov comes from, or why there is none
 ESTIMATED = 0  # (1) for all parameters
-UNDETERMINED = 1  # the data leave combinations of parameters open; infinite for those that take part
+UNDETERMINED = 1  # the data do not determine some combination of parameters; pcov is infinite for those in it
 NO_FREEDOM = 2  # as many parameters as data, and sigma is not absolute: nothing is left to estimate s^2 from
 NOT_FITTED = 3  # the fit did not succeed
 AT_BOUND = 4  # a parameter is at a bound that does not fix it: the numbers are those of the problem without that bound
-FREE = 5  # (1) for the free parameters; others are fixed by bounds that meet, and their rows and columns are 0
+FREE = 5  # (1) for the free parameters; bounds that meet fix the others, whose rows and columns are 0
 
 
 @kept()
 def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, Array]]:
-    """`(oracle, solved, operands) -> fields` of a fit; with `masked`, the last leaf of args says which data count."""
+    """`(oracle, solved, operands) -> fields` of a fit; where `masked`, the last leaf of args says which data count."""
 
     def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
         x, data = solved["x"], operands.data
@@ -50,7 +50,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
             judged = factor(at.jacobian * jnp.where(pushed.held, 0.0, feels)[None, :], at.weighed)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
         status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels, operands.x0)
-        status = jnp.where(m < n, BAD_INPUT, status).astype(jnp.int32)  # no fit, whatever was found
+        status = jnp.where(m < n, BAD_INPUT, status).astype(jnp.int32)  # too few data for a fit, whatever was found
         inverse, rank = covariance(f)
         freedom = (m - n).astype(x.dtype)
         variance = jnp.asarray(1.0, x.dtype) if absolute else 2.0 * at.cost / jnp.maximum(freedom, 1.0)
@@ -72,13 +72,16 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
 
 
 def felt(x: Array, at: Measured, x0: Array, start: Array) -> Array:
-    """1.0 for parameters that the model feels, (n,); 0.0 where all that one contributes is rounding of the residual.
+    """(n,): 1.0 for a parameter that has an effect on the residuals, 0.0 where its effect is rounding.
 
-    A width without a height: its column is rounding, and has a direction all the same. What counts is the column times
-    the parameter, now or at the start, so that no unit has a part in it; one that is and was 0 has no size of its own,
-    and is felt where it has a slope. Where the residuals have become zero to rounding of what they were at the start (of
-    cost `start`), and of what the parameters were worth there, that rounding counts: of data without a signal the height
-    goes to zero, and takes the slope of the width with it.
+    An example without an effect is the width of a peak without a height: its column of J is rounding, but still has a
+    direction. The effect is the length of the column times the parameter, now or at the start, whichever is larger; so it
+    has no units. A parameter that is 0 and was 0 at the start has no size of its own, and always counts as felt.
+
+    The effect is compared with the rounding of the residuals as they are now. There is one exception. The residuals may have
+    become as small as the rounding of what they were at the start (of cost `start`), and of what the parameters
+    contributed there. Then that rounding of the start is compared instead. This happens with data that have no signal: the
+    height goes to zero, and the slope of the width vanishes with it.
     """
     sizes = jax.lax.stop_gradient(lengths(at.jacobian))
     known = jnp.maximum(jnp.abs(x), jnp.abs(x0))

@@ -1,6 +1,6 @@
-"""Bisection: half of a bracket with a change of sign has one.
+"""Bisection: of the two halves of a bracket with a change of sign, one has the change.
 
-The middle of the bracket is evaluated and takes the place of the end with its sign (Burden and Faires, Numerical
+The middle of the bracket is evaluated. It takes the place of the end with the same sign (Burden and Faires, Numerical
 Analysis, section 2.1). After n halvings of [a, b] the bracket is |b - a| / 2^n long, so that
 
     ceil(log2(|b - a| / tol))                                                                   (1)
@@ -21,7 +21,7 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 
 
 class BisectState(NamedTuple):
-    """A bracket; values are inf while they are not known."""
+    """A bracket; a value is inf until it is evaluated."""
 
     a: Array  # ()
     b: Array  # ()

@@ -8,16 +8,16 @@ Golden section steps and steps to the vertex of the parabola through the three b
     tol1  = sqrt(eps) |x| + xatol / 3                                                           (1)
     done when |x - (a + b) / 2| <= 2 tol1 - (b - a) / 2                                         (2)
 
-The parabolic step is taken if it lies inside (a, b) and is shorter than half the step before last; otherwise the larger
+The parabolic step is taken if it lies inside (a, b) and is shorter than half the step before last. Otherwise the larger
 part is cut by the golden section. No two evaluations are closer than tol1, and none is at or outside of a bound. Brent's
-is a loop around one evaluation already: here it is cut at the evaluation, so that a turn learns the value of the point
-that it asked for and asks for the next.
+loop has one evaluation in it. Here the loop is cut at that evaluation: a turn takes in the value of the point that the turn
+before asked for, and asks for the next point.
 
-Where sqrt(eps) |x| exceeds xatol the lane ends at working precision: values tell a minimizer no better.
+Where sqrt(eps) |x| exceeds xatol the lane ends with PRECISION: values alone do not locate a minimizer better.
 
-Equal values everywhere are no minimum: they may be so by rounding, as on a plateau where f has underflowed. Some value of
-the run must be higher than the best one, by more than RISE eps of it; else the lane ends as numerically difficult, unless
-the interval is as narrow as asked from the start.
+Equal values everywhere do not show a minimum. Rounding may make them equal, as on a plateau where f has underflowed. So some
+value of the run must be higher than the best one, by more than RISE eps of it; else the lane ends with NUMERICAL. The
+exception is an interval that is as narrow as asked from the start.
 
 A value that is not finite counts as higher than any other: the interval then shrinks away from it.
 """
@@ -34,7 +34,7 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import abscissa_tolerance, value_resolution
 
-RISE = 4.0  # what a sum of two terms and its rounding make of one value; a step of f's own staircase is 1 or 2
+RISE = 4.0  # times eps |f|: rounding of a sum of two terms; one step of the staircase that rounding makes of f is 1 or 2
 
 
 class BoundedData(NamedTuple):
@@ -86,7 +86,7 @@ def _ask(s: BoundedState, data: BoundedData) -> Query:
 
 
 def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> Told:
-    narrow, s = s.top == -jnp.inf, _learnt(s, answer.fun)  # done after one value: no point is farther away than asked
+    narrow, s = s.top == -jnp.inf, _learnt(s, answer.fun)  # if done after one value, no point is farther than asked
     middle = 0.5 * (s.a + s.b)
     tol1 = value_resolution(s.x.dtype) * jnp.abs(s.x) + data.xatol / 3.0
     tol1 = jnp.maximum(tol1, jnp.finfo(s.x.dtype).tiny)
@@ -102,7 +102,7 @@ def _tell(s: BoundedState, query: Query, answer: Answer, data: BoundedData) -> T
 
 
 def _learnt(s: BoundedState, fu: Array) -> BoundedState:
-    """The points and their interval with the value at u."""
+    """The three points and their interval, with the value at u taken in."""
     u = s.u
     fresh = s.top == -jnp.inf
     best = (fu <= s.fx) | fresh

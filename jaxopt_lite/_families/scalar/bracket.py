@@ -1,20 +1,21 @@
 """What the root finders on a bracket share: the ends, the tolerance, and when a narrow bracket holds a root.
 
-A bracket is two points where f has opposite signs. Signs are compared and values never multiplied, for the product of two
-small values is zero. A bracket is narrow at x when it is no longer than
+A bracket is two points where f has opposite signs. Signs are compared, and values are never multiplied: the product of two
+small values may underflow to zero. A bracket is narrow at x when it is no longer than
 
     tol(x) = max(xtol + rtol |x|, 4 eps |x|)                                                    (1)
 
-of which the first is what was asked for and the second what the dtype resolves: where the second decides, the lane ends
-at working precision.
+The first is the accuracy that was asked for, and the second is what the dtype resolves. Where the second is larger, the
+lane ends with PRECISION.
 
-A sign change is no root where f has a pole: |f| grows without limit as the bracket shrinks toward it, while at a root of
-a continuous f it falls. So the end that is returned has the least |f| of all points of the run, or the loop makes a
-claim of its success (`core/loop.py`), which the slope there decides (`core/certificate.py`); it does so for a bracket that
-is narrow from the start. A jump from one sign to the other counts as a root.
+At a pole f changes its sign too, but has no root: |f| grows without limit as the bracket shrinks toward the pole, while it
+falls toward a root of a continuous f. So a success stands where the end that is returned has the least |f| of all points of
+the run. Where it has not, or where the bracket was narrow from the start, the loop turns the success into a claim
+(`core/loop.py`). The slope at that end then decides (`core/certificate.py`). A jump from one sign to the other counts as a
+root.
 
-The first two turns ask for the ends. Infinity stands for a value that is not known yet: the loop ends a lane at the first
-value that is not finite, so that none is ever stored.
+The first two turns ask for the ends. In the states infinity stands for a value that is not evaluated yet. No real value is
+infinite there, because these methods end a lane at the first value that is not finite.
 """
 
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from jaxopt_lite.core.protocol import Answer
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import ROOT_XTOL, root_rtol
 
-RESOLVED = 4  # eps of x: SciPy's least rtol, two units in the last place on either side
+RESOLVED = 4  # times eps: SciPy's least rtol, two units in the last place on either side of x
 
 
 class BracketData(NamedTuple):
@@ -64,17 +65,17 @@ def tolerance(x: Array, data: Any) -> Array:
 
 
 def success(x: Array, data: Any) -> Array:
-    """The status of a root that is known to its tolerance."""
+    """CONVERGED, or PRECISION where the accuracy that was asked for is less than the dtype resolves."""
     return jnp.where(data.xtol + data.rtol * jnp.abs(x) < resolution(x), PRECISION, CONVERGED)
 
 
 def half(a: Array, b: Array) -> Array:
-    """Half of the way from a to b; the way itself may be longer than the largest number."""
+    """(b - a) / 2, without b - a, which may overflow."""
     return 0.5 * b - 0.5 * a
 
 
 def middle(a: Array, b: Array) -> Array:
-    """The midpoint; no sum of the ends overflows."""
+    """The midpoint, without a + b, which may overflow."""
     return 0.5 * a + 0.5 * b
 
 
@@ -90,7 +91,7 @@ def nearer(a: Array, f_a: Array, b: Array, f_b: Array) -> tuple[Array, Array]:
 
 
 def outcome(answer: Answer, data: BracketData, first: Array, unbracketed: Array, narrow: Array, x: Array) -> Array:
-    """How a lane stands: `narrow` and `unbracketed` count after the `first` turn, x is the end that would be returned."""
+    """The status of a lane. `narrow` and `unbracketed` count after the `first` turn; x is the end that would be returned."""
     status = jnp.where(narrow, success(x, data), RUNNING)
     status = jnp.where(first, RUNNING, jnp.where(unbracketed, BAD_INPUT, status))
     status = jnp.where(answer.finite, jnp.where(answer.fun == 0, CONVERGED, status), NOT_FINITE)

@@ -1,33 +1,36 @@
 """Walk downhill to a bracket, then narrow it: what the minimizers of one variable share.
 
-`x` is the best point, `w` and `v` the two evaluated last besides; a minimum lies between the ends `a` and `b`. An end that
-is not known yet is infinite. A new value f(u) is learnt by one rule, in a walk as inside of a bracket:
+`x` is the best point, and `w` and `v` are the two others that were evaluated last. A minimum lies between the ends `a` and
+`b`. An end that is not found yet is infinite. One rule takes in a new value f(u), in a walk and in a bracket alike:
 
     x <- the lower of x and u,  w <- the other,  v <- w;  w becomes the end on its side of x             (1)
 
-so that a walk is a record with an open end, and needs no phase besides. An open end is closed only by a value that is higher
-than f(x), for what is level may be so by rounding (1e16 + x): where f(w) = f(x) the walk goes on beyond w, OVER times as
-far. So a bracket has a rise on both sides of x. From the user's two points it goes downhill (Press, Teukolsky, Vetterling &
-Flannery, Numerical Recipes, 3rd ed. 2007, section 10.1). With h = x - w and the vertex of the parabola through the three
-points at x + d, the next point is x + s,
+A walk is then a record with an open (infinite) end, and needs no phase in the state. Only a value that is higher than f(x)
+closes an open end, because rounding may make values level (1e16 + x). Where f(w) = f(x) the walk goes on beyond w, OVER
+times as far. So a bracket has a rise on both sides of x.
+
+From the user's two points the walk goes downhill (Press, Teukolsky, Vetterling & Flannery, Numerical Recipes, 3rd ed. 2007,
+section 10.1). With h = x - w and the vertex of the parabola through the three points at x + d, the next point is x + s,
 
     s = d              if the vertex lies ahead, and farther than 1.618 h
     s = (LIMIT - 1) h  if |d| is larger than that: the three points lie on a line                        (2)
     s = 1.618 h        otherwise
 
-until a value does not descend any more. Three points of the user's are the walk's first three.
+until a value does not descend any more. If the user gives three points, they are the first three points of the walk.
 
     tol1 = max(xtol, sqrt(eps)) |x| + sqrt(eps) FLOOR min(1, |xb - xa|)                                  (3)
     done when no point of [a, b] is farther from x than 2 tol1
 
-The second part, for a minimizer at 0, is about SciPy's 1e-11 in float64, and follows the bracket to smaller scales. Where
-xtol is below sqrt(eps) the lane ends at working precision: values tell a minimizer no better.
+The second part of tol1 is for a minimizer at 0. It is about SciPy's 1e-11 in float64, and follows the bracket to smaller
+scales. Where xtol is below sqrt(eps) the lane ends with PRECISION: values alone do not locate a minimizer better.
 
-Changed for batches, where a turn costs what its operations cost: one evaluation a turn, also while bracketing; (1) has one
-comparison, where Brent ranks w and v by their values; a vertex behind x or near it is no point to ask for in a walk, for
-the golden step beyond it closes the bracket. A function that still falls where the numbers end is called unbounded, one that
-is level there numerically difficult. They end at eps times the largest one where f is not finite there, for what it makes of
-x has overflown. Elsewhere a value that is not finite counts as higher than any other.
+Changed for batches, where a turn costs what its operations cost. There is one evaluation a turn, also in the walk. (1) has
+one comparison, where Brent ranks w and v by their values. In a walk the vertex is not asked for where it lies behind x or
+near it, because the golden step beyond it closes the bracket.
+
+Where a walk comes to the largest number and f still falls there, the lane ends with UNBOUNDED; where f is level there, with
+NUMERICAL. If f is not finite far out, numbers count as ended from eps times the largest one on, because something that f
+computes from x has overflown. Elsewhere a value that is not finite counts as higher than any other.
 """
 
 from collections.abc import Callable
@@ -42,10 +45,10 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 from jaxopt_lite.core.stopping import value_resolution
 
-GROWTH = 1.618034  # the golden ratio: what it brackets, a golden section cuts in its own proportion
-LIMIT = 110.0  # a parabola is trusted up to so many times the last step: SciPy's number (Numerical Recipes: 100)
-OVER = 10.0  # a level without an end is left behind in 300 steps, and few wells with it (110 lost 2 % of those in a plain)
-FLOOR = 1e-3  # see (3)
+GROWTH = 1.618034  # the golden ratio: golden section goes on in the proportions of such a bracket
+LIMIT = 110.0  # a parabola is trusted up to this many times the last step: SciPy's number (Numerical Recipes: 100)
+OVER = 10.0  # walks end on a plain in 300 steps, and few step over a well in it (with 110, 2 % did)
+FLOOR = 1e-3  # of (3)
 
 
 class BracketData(NamedTuple):
@@ -60,10 +63,10 @@ class BracketData(NamedTuple):
 class BracketState(NamedTuple):
     """Three points between two ends."""
 
-    a: Array  # () lower end, -inf while it is not known
-    b: Array  # () upper end, inf while it is not known
+    a: Array  # () lower end, -inf while it is open
+    b: Array  # () upper end, inf while it is open
     x: Array  # () best point
-    w: Array  # () the one evaluated last, or the best before
+    w: Array  # () the point evaluated last, or the best point before it
     v: Array  # () previous w
     fx: Array  # ()
     fw: Array  # ()
@@ -72,8 +75,8 @@ class BracketState(NamedTuple):
     e: Array  # () the step before last, or the longest one possible
 
 
-# (state, d, larger part, last step, tol1) -> (u - x, e): the next step inside of a bracket. d leads to the vertex, and may
-# be NaN; the larger part is the signed distance from x to the end that is farther away.
+# (state, d, larger part, last step, tol1) -> (u - x, e): the next step inside of a bracket. d is the way to the vertex, and
+# may be NaN. The larger part is the signed distance from x to the end that is farther away.
 Inside = Callable[[BracketState, Array, Array, Array, Array], tuple[Array, Array]]
 
 OPTIONS = {
@@ -134,7 +137,7 @@ def _report(s: BracketState, data: BracketData) -> dict[str, Array]:
 
 
 def _learnt(s: BracketState, fu: Array) -> BracketState:
-    """Rule (1). A tie leaves x, and is an end in a bracket alone; the first value is none, for u is x."""
+    """Rule (1). A value equal to f(x) leaves x, and makes an end in a bracket only. The first value has u = x: no end."""
     best = fu < s.fx
     x, fx = jnp.where(best, s.u, s.x), jnp.where(best, fu, s.fx)
     w, fw = jnp.where(best, s.x, s.u), jnp.where(best, s.fx, fu)
@@ -144,7 +147,7 @@ def _learnt(s: BracketState, fu: Array) -> BracketState:
 
 
 def _to_vertex(s: BracketState) -> Array:
-    """From x to the vertex of the parabola through the three points (Brent, p. 73); infinite or NaN where there is none."""
+    """The way from x to the vertex of the parabola through the three points (Brent, p. 73); inf or NaN without a vertex."""
     r = (s.x - s.w) * (s.fx - s.fv)
     q = (s.x - s.v) * (s.fx - s.fw)
     p = (s.x - s.v) * q - (s.x - s.w) * r
@@ -172,7 +175,7 @@ def _is_open(s: BracketState) -> Array:
 
 
 def _is_bracket(data: BracketData) -> Array:
-    """Are the numbers, as far as they tell without values, a bracket?"""
+    """Can these points be a bracket? Their order says so; the values are tested later."""
     if data.xc is None:
         return jnp.isfinite(data.xa) & jnp.isfinite(data.xb) & (data.xa != data.xb)
     ordered = ((data.xa < data.xb) & (data.xb < data.xc)) | ((data.xa > data.xb) & (data.xb > data.xc))

@@ -8,11 +8,12 @@ last, and tol1 and the test of `bracketing.py`, the next point is x + s,
     s = SECTION larger  otherwise: a golden section of the larger part                                   (2)
     s = +-tol1          instead of a shorter one; toward the larger part, if x + d is within 2 tol1 of an end
 
-The bound in (1) lets parabolas contract by halves every second step or be given up, so that the search is never much slower
-than golden section search. After a golden step e is the larger part; where the bracket was found it is the last step.
+By the bound in (1) parabolic steps must halve every second step, or a golden step takes their place. So the search is never
+much slower than golden section search. After a golden step e is the larger part. In the turn that closes the bracket, e is
+the last step.
 
-Changed for batches: the parabola goes through the best point and the two that were evaluated last, where Brent takes the
-three of the lowest values, and the first one through the bracket's own points, which SciPy forgets. Over twelve families of
+Changed for batches: the parabola goes through the best point and the two points that were evaluated last, where Brent takes
+the three lowest. The first parabola goes through the points of the bracket, which SciPy forgets. Over twelve families of
 functions the counts of evaluations are SciPy's in the mean (1.4 times as many where the second derivative vanishes at the
 minimizer), and a turn costs half as much.
 """
@@ -23,11 +24,11 @@ from jax import Array
 from jaxopt_lite._families.scalar.bracketing import BracketState, search
 from jaxopt_lite._families.scalar.golden import SECTION
 
-LIFTED = 1.01  # a step that was lifted to tol1 exceeds it by the rounding of x: sqrt(eps) of tol1, 3e-4 in float32
+LIFTED = 1.01  # a step of tol1 is longer than that by the rounding of x: by sqrt(eps) of tol1, 3e-4 in float32
 
 
 def _inside(s: BracketState, d: Array, larger: Array, last: Array, tol1: Array) -> tuple[Array, Array]:
-    """The next step, and what bounds the one after the next."""
+    """The next step u - x, and e, which bounds the step after it."""
     to_a, to_b = s.a - s.x, s.b - s.x
     parabolic = (jnp.abs(d) < 0.5 * jnp.abs(s.e)) & (jnp.abs(s.e) > LIFTED * tol1) & (d > to_a) & (d < to_b)
     at_end = (d - to_a < 2 * tol1) | (to_b - d < 2 * tol1)

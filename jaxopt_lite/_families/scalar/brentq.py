@@ -20,8 +20,8 @@ multiply divided differences. The step is taken if it is shorter than half of th
 quarters of the way to blk, else the bracket is halved; no step is shorter than tol / 2. At worst some
 log2((b - a) / tol)^2 evaluations are made (Brent, 1973, section 4.2).
 
-Brent's is a loop around one evaluation; it is cut there: a turn learns f at the point that it asked for. Where a formula
-breaks down (0 / 0) its step is not a number, which passes no comparison: the bracket is halved.
+Brent's loop has one evaluation in it. Here the loop is cut at that evaluation: a turn takes in f at the point that the turn
+before asked for. Where a formula breaks down (0 / 0) its step is NaN. NaN passes no comparison, so the bracket is halved.
 """
 
 import functools
@@ -41,7 +41,7 @@ class BrentState(NamedTuple):
 
     x: Array  # () point asked for
     pre: Array  # () point before it
-    f_pre: Array  # () inf while nothing is known
+    f_pre: Array  # () inf before the first evaluation
     blk: Array  # () the other end of the bracket
     f_blk: Array  # ()
     step: Array  # () step before last

@@ -13,11 +13,11 @@ Then the next point is a + t (b - a) with
 
     t = f(a) / (f(b) - f(a)) f(c) / (f(b) - f(c)) + (c - a) / (b - a) f(a) / (f(c) - f(a)) f(b) / (f(c) - f(b))   (3)
 
-and else t = 1/2; t stays tol / |b - a| away from 0 and 1. One test decides, where Brent has five: under vmap, where every
-lane pays for all branches, this is the cheapest of the fast methods. There is no proof of a bound such as Brent's, but
-(2) is false so often for a function that defies interpolation that some three bisections' worth is the most observed.
+and else t = 1/2; t stays tol / |b - a| away from 0 and 1. One test decides, where Brent has five. Under vmap every lane pays
+for all branches, so this is the cheapest of the fast methods. No bound such as Brent's is proved. But where interpolation
+fails, (2) is often false, and the most evaluations that were observed are some three times those of bisection.
 
-All of these are ratios: they neither over- nor underflow where values and points do not. Where a difference is zero or
+The formulas are in ratios, which neither over- nor underflow where values and points do not. Where a difference is zero or
 too large for the dtype, (2) is false.
 """
 
@@ -37,7 +37,7 @@ class ChandrupatlaState(NamedTuple):
 
     x: Array  # () point asked for
     a: Array  # () point before it
-    f_a: Array  # () inf while nothing is known
+    f_a: Array  # () inf before the first evaluation
     b: Array  # () the other end
     f_b: Array  # ()
 

@@ -4,12 +4,13 @@ Of the two parts that x makes of its bracket, the larger is cut in golden propor
 
     u = x + SECTION (e - x),  e the end that is farther from x
 
-If x cuts its bracket in that proportion, so does the next best point the next bracket, and each turn takes it to 0.618 of
-its length; from a bracket of other proportions the search comes to these within a few turns. The values' sizes have no part
-in it: it neither gains by a parabola nor is misled by one. What makes the bracket, and the tests: `bracketing.py`.
+If x cuts its bracket in that proportion, then the next best point cuts the next bracket so too, and each turn shortens the
+bracket to 0.618 of its length. From a bracket of other proportions the search comes to this proportion within a few turns.
+Only the order of the values matters, not their sizes: no parabola helps the search, and none misleads it. How the bracket is
+made, and the tests: `bracketing.py`.
 
-Changed from the textbook, which keeps two inner points and computes each from the ends: the new point is reckoned from x,
-so that no bracket and no rounding, wherever it lies, can put the inner points in the wrong order.
+Changed from the textbook, which keeps two inner points and computes each from the ends: the new point is computed from x.
+So neither rounding nor the place of the bracket can put the inner points in the wrong order.
 """
 
 from jax import Array

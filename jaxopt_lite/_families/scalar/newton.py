@@ -4,23 +4,23 @@
     halley:  step = -(f / f') / (1 - f f'' / (2 f'^2))     where the second term is below 1     (2)
 
 (Traub, Iterative Methods for the Solution of Equations, 1964, sections 1.2 and 5.2; orders 2 and 3.) A lane without a
-bracket ends by the rules of the secant method, (2) and (3) there, so that f at the point that is returned has been seen. A
-derivative of zero ends it as numerical difficulties.
+bracket ends by the rules (2) and (3) of `secant.py`, so that f has been evaluated at the point that is returned. A
+derivative of zero ends it with NUMERICAL.
 
-Two steps shorter than sqrt(eps) |x|, of which the second is not half of the first, may follow the rounding of f at a root;
-they may also be a cycle of a function that varies over such distances, as (x - c)^3 - 2 (x - c) + 2 does from a large c.
-They are rounding only where f changes its sign between the two points and |f| has fallen to sqrt(eps) of its largest value:
-the lane ends at working precision.
+Let two steps be shorter than sqrt(eps) |x|, and the second longer than half of the first. They may follow the rounding of f
+at a root. They may also be a cycle of a function that varies over such distances, as (x - c)^3 - 2 (x - c) + 2 does for a
+large c. They count as rounding only where f changes its sign between the two points and |f| has fallen to sqrt(eps) of its
+largest value. The lane then ends with PRECISION.
 
 With a bracket (Press et al., Numerical Recipes, section 9.4) both ends are evaluated, and every point takes the place of
 the end with its sign. A step that would leave the bracket, or that is longer than half of the one before it, is replaced by
 one to the middle: every turn at least halves the step or the bracket. The lane ends where such a step would be as short as
-asked, and a secant's no longer than four times that (the slope at x may be that of x alone), or where the bracket is
-narrow, and in both cases only if the slope at x, an end of the bracket now, has the sign that
-leads from the negative end to the positive one. Toward a pole it has the other sign: Newton's step points out of the bracket
-there, however short it is. Steps shorter than sqrt(eps) |x| that do not halve may follow the rounding of f at one side of a
-root. The middle of the bracket would lead far away from it; FARTHER such steps lead across it, or out of what rounding
-makes, as they grow.
+asked and a secant step is no longer than four times that (the slope at x may hold at x alone), or where the bracket is
+narrow. In both cases the slope at x, which is an end of the bracket now, must have the sign that leads from the negative end
+to the positive one. Beside a pole it has the other sign: however short Newton's step is, it points out of the bracket. Steps
+shorter than sqrt(eps) |x| that do not halve may follow the rounding of f on one side of a root. The middle of the bracket
+would lead far away from the root. So the next step is FARTHER times the last one, toward the inside of the bracket. Such
+steps grow until they cross the root, or leave the region where f is rounding.
 """
 
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING, is_success
 from jaxopt_lite.core.stopping import OPEN_XTOL, value_resolution
 
-FARTHER = 4.0  # times the last step, see above: 13 of them lead from a rounding of float64 to sqrt(eps)
+FARTHER = 4.0  # times the last step, see above: 13 such steps grow from eps to sqrt(eps) in float64
 
 
 class OpenData(NamedTuple):
@@ -48,11 +48,11 @@ class OpenData(NamedTuple):
 
 
 class OpenState(NamedTuple):
-    """Two points; `pre` is the last one that was evaluated. Nothing depends on the status: a turn would reckon it again."""
+    """Two points; `pre` is the last one evaluated. Nothing here depends on the status: XLA would compute it again."""
 
     x: Array  # () point asked for
     pre: Array  # () point before it; inf at the start
-    f_pre: Array  # () there
+    f_pre: Array  # () f at pre
     top: Array  # () largest |f|
 
 
@@ -67,8 +67,8 @@ class SafeState(NamedTuple):
     """A point in its bracket."""
 
     x: Array  # () point asked for; of a lane that has ended, the last one evaluated
-    fx: Array  # () at the point before it, or of a lane that has ended at x; inf while nothing is known
-    step: Array  # () that led to x; inf while the ends are not known
+    fx: Array  # () f at the point before x, or at x in a lane that has ended; inf before the first evaluation
+    step: Array  # () the step that led to x; inf until both ends are evaluated
     negative: Array  # () end where f < 0
     positive: Array  # () end where f > 0
 

@@ -7,9 +7,9 @@ line is always inside of the bracket:
     x = m + (m - a) sign(f(a) - f(b)) f(m) / sqrt(f(m)^2 - f(a) f(b))                           (1)
       = m + (m - a) sign(f(a) - f(b)) sign(f(m)) / sqrt(1 - [f(a) / f(m)] [f(b) / f(m)])        (2)
 
-(2) squares no values. The new bracket is the shortest with a change of sign of x, m, a and b, at most half of the old
-one, for two evaluations: two turns make an iteration, the first at m, the second at x. As in SciPy, x stays tol / 2 away
-from the ends.
+(2) squares no values. The new bracket is the shortest with a change of sign whose ends are two of x, m, a and b. It is at
+most half as long as the old one. An iteration takes two turns, the first at m and the second at x. As in SciPy, x stays
+tol / 2 away from the ends.
 """
 
 from typing import NamedTuple
@@ -24,13 +24,13 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 
 
 class RidderState(NamedTuple):
-    """A bracket and its middle; values are inf while they are not known."""
+    """A bracket and its middle; a value is inf until it is evaluated."""
 
     a: Array  # ()
     b: Array  # ()
     f_a: Array  # ()
     f_b: Array  # ()
-    f_m: Array  # () at the middle; inf: it is asked for next
+    f_m: Array  # () at the middle; inf: the middle is asked for next
 
 
 def _init(x0: Array, data: BracketData) -> RidderState:
@@ -55,7 +55,7 @@ def _tell(s: RidderState, query: Query, answer: Answer, data: BracketData) -> To
     at_middle = jnp.isinf(s.f_m) & ~(first | second)
     m = middle(s.a, s.b)
     crossed = differ(fx, s.f_a)
-    # At the root of the line: the middle is the end where the sign changes from x to it.
+    # x is the root of the line: if the sign changes between x and the middle, the middle becomes an end.
     between = differ(fx, s.f_m) & ~(first | second | at_middle)
     end_a = first | (fx == 0) | (~(second | at_middle) & ~crossed)
     end_b = ~end_a & ~at_middle

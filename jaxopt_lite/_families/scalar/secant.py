@@ -6,8 +6,8 @@ With u = pre - x, where `pre` is the point before x, and the ratio r of the smal
 
 (Dahlquist and Bjorck, Numerical Methods, 1974, section 6.4; the order is 1.62.) There is no bracket and no promise.
 
-The lane ends where the step that led to x and the one that leads on are both as short as asked and the second one turns back
-or is no more than half of the first,
+`last` is the step that led to x, and `step` is the one that leads on. The lane ends where both are as short as asked, and
+step turns back or is no more than half of last,
 
     |step| <= tol,  |last| <= tol,  |step| <= |last| / 2                                        (2)
 
@@ -15,11 +15,13 @@ or, for a root of multiplicity above two, where the steps keep a ratio 1 - 1/m a
 
     |step| <= SHORT tol,  |last| <= tol,  |step| <= SLOWEST |last|                              (3)
 
-Points that flee from a pole take short steps too, but longer and longer ones, and points that flee to infinity along a tail
-take steps of about the same length. f is known at the point that is returned. No step is shorter than two roundings of x:
-one that is rounded away beside an enormous value would find the same point again; the next one tells the slope there.
+Points that flee from a pole take short steps too, but each is longer than the last. Points that flee to infinity along a
+tail take steps of about the same length. Neither passes (2) or (3). f has been evaluated at the point that is returned. No
+step is shorter than two roundings of x. Beside an enormous value a step may be so short that rounding leaves x as it is; two
+roundings away, the next value gives the slope.
 
-Two equal values have no secant: numerical difficulties. They may be the rounding of f at a root, or a minimum of |f|.
+Two equal values have no secant, and the lane ends with NUMERICAL. They may be the rounding of f at a root, or a minimum of
+|f|.
 """
 
 from typing import Any, NamedTuple
@@ -34,8 +36,8 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, NUMERICAL, RUNNING
 from jaxopt_lite.core.stopping import OPEN_XTOL
 
-APART = 1e-4  # of the two starts, where one is given: SciPy's
-SHORT, SLOWEST = 0.4, 0.9  # of (3): so that the way left is 4 tol at most; 0.9 is the ratio at a root of multiplicity ten
+APART = 1e-4  # relative distance of the second start, where only one is given: SciPy's
+SHORT, SLOWEST = 0.4, 0.9  # of (3): the way left is then 4 tol at most; 0.9 is the ratio at a root of multiplicity ten
 
 
 class SecantData(NamedTuple):
@@ -52,7 +54,7 @@ class SecantState(NamedTuple):
 
     x: Array  # () point asked for
     pre: Array  # () point before it
-    f_pre: Array  # () inf while nothing is known
+    f_pre: Array  # () f at pre; inf before the first evaluation
 
 
 OPTIONS = {
@@ -94,7 +96,7 @@ def _tell(s: SecantState, query: Query, answer: Answer, data: SecantData) -> Tol
 
 
 def contracting(x: Array, last: Array, step: Array, data: Any) -> Array:
-    """How an open method stands at x, where the step `last` led and `step` leads on: (2), (3)."""
+    """The status of an open method at x by (2) and (3), after the step `last` and before the step `step`."""
     size, before, tol = jnp.abs(step), jnp.abs(last), tolerance(x, data)
     slower = (size <= SHORT * tol) & (size <= SLOWEST * before)
     turned = (step < 0) != (last < 0)

@@ -13,10 +13,11 @@ Step (2) is meant to overshoot: from one side of the root to the other, so that 
 costs k + 2 evaluations and halves the bracket: (k + 2) log2(|b - a| / tol) in all; for a smooth f the order is 1.65 an
 evaluation for k = 1.
 
-Each of these evaluations is a phase of the state, one a turn, after the first, a secant step. The quadratic is written in
-z = (x - a) / (b - a), whose coefficients have the scale of f, whatever that of x. Where (2) does not move, the point
-is tol away from u, or 1/32 of the bracket where f(u) is too small beside the other value for a secant to tell. The lane
-ends in the turn in which the bracket is narrow, not at the end of the iteration, and returns its better end.
+Each of these evaluations is a phase of the state and takes one turn. Before them comes one secant step. The quadratic is
+written in z = (x - a) / (b - a), so that its coefficients have the scale of f, whatever the scale of x is. Where the
+step (2) is rounded away, the point is tol away from u; or 1/32 of the bracket away, where f(u) is too small beside the other
+value for a secant. The lane ends in the turn in which the bracket becomes narrow, not at the end of the iteration, and
+returns the better end.
 """
 
 import functools
@@ -35,23 +36,23 @@ from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
 from jaxopt_lite.core.status import RUNNING
 
 END_A, END_B, SECANT, INTERPOLATE = -2, -1, 0, 1  # phases; then k - 1 more interpolations, the double step, the middle
-LOST = 2.0**-50  # a value so small beside the other one that their secant ends at its own point (SciPy's choice)
+LOST = 2.0**-50  # where |f(u)| is less than this share of the other value, their secant ends at u (SciPy's choice)
 
 
 class TomsState(NamedTuple):
-    """The bracket, what left it, and where in the iteration it is; values are inf while they are not known."""
+    """The bracket, the points that left it, and the phase of the iteration; a value is inf until it is evaluated."""
 
     x: Array  # () point asked for
     a: Array  # ()
     f_a: Array  # ()
     b: Array  # ()
     f_b: Array  # ()
-    d: Array  # () what left the bracket last
+    d: Array  # () the point that left the bracket last
     f_d: Array  # ()
-    e: Array  # () and before that
+    e: Array  # () the point that left it before d
     f_e: Array  # ()
     width: Array  # () of the bracket at the start of the iteration
-    phase: Array  # () int32: what x is
+    phase: Array  # () int32: which step x comes from
 
 
 OPTIONS = bracket.OPTIONS | {"k": Option(1, STATIC, "Interpolations an iteration, at least 1; static. 2 for a smooth f.")}

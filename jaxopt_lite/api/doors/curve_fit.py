@@ -15,9 +15,9 @@ from jaxopt_lite.api.fit import Asked, pose_fit
 from jaxopt_lite.api.reading.bounds import read_box
 from jaxopt_lite.api.reading.fit_data import (
     array,
+    concrete_leaves,
     covered,
     enough,
-    known,
     read_mask,
     read_xdata,
     refuse,
@@ -83,7 +83,7 @@ def curve_fit(
         True: sigma is meant in absolute terms. False (the default): only the ratios count, and pcov is scaled so that
         the reduced chi-square is one.
     check_finite : bool, optional
-        Raise where xdata or ydata are known to hold NaN or infinity. Default True, unless nan_policy is given.
+        Raise where concrete (not traced) xdata or ydata hold NaN or infinity. Default True, unless nan_policy is given.
     bounds : pair
         (lower, upper), see `least_squares`.
     method : str, optional
@@ -93,14 +93,14 @@ def curve_fit(
     full_output : bool
         Return infodict, mesg and ier too.
     nan_policy : str, optional
-        'raise': raise where NaN is known to be there; 'omit': leave out data with NaN, in xdata or ydata, in every lane
-        its own. None: a lane with NaN ends with status 5.
+        'raise': raise where concrete data hold NaN; 'omit': leave out data with NaN in xdata or ydata, each lane its own.
+        None: a lane with NaN ends with status 5 (NOT_FINITE).
     mask : (m,) bool, optional
         False for data that do not count, whatever they hold, so that data sets of different lengths share a
         compilation. Traced.
     on_failure : str
-        What popt is where the fit did not succeed: 'best', the best parameters that were seen; 'nan', so that no map of popt
-        shows plausible numbers where nothing was found; or 'raise', a RuntimeError as in SciPy, for an eager call of one
+        What popt is where the fit did not succeed: 'best', the best parameters that were seen; 'nan', so that a map of popt
+        shows no plausible numbers where nothing was found; or 'raise', a RuntimeError as in SciPy, for an eager call of one
         problem. With the first two such a call warns (`OptimizeWarning`).
     kwargs : keywords
         ftol, xtol, gtol, max_nfev (or maxfev), x_scale, loss, f_scale, diff_step and options of `least_squares`.
@@ -110,9 +110,9 @@ def curve_fit(
     popt : (n,) float
         The parameters. They have derivatives with respect to the data, sigma and what `f` captures.
     pcov : (n, n) float
-        Their covariance, from the undamped Jacobian. Infinite in the rows and columns of parameters that the data do
-        not determine, of all if m <= n and sigma is not absolute, and everywhere if the fit failed. A parameter that equal
-        bounds fix is no unknown: its row and column are 0, the others are those of the fit without it, and n is less.
+        Their covariance, from the undamped Jacobian. Infinite in the rows and columns of parameters that the data do not
+        determine; everywhere if m <= n and sigma is not absolute, or if the fit failed. Equal bounds fix a parameter: its
+        row and column are 0, the others are those of the fit without it, and n does not count it.
     infodict : dict
         With full_output: nfev, nit, fvec (the weighted residuals), cost, status and success as in `OptimizeResult`;
         rank of the Jacobian (of its columns that are not fixed); and cov_status, which says by what formula pcov was made:
@@ -127,19 +127,19 @@ def curve_fit(
     Raises
     ------
     ValueError
-        Data, sigma, p0, mask or bounds that do not fit one another; sigma that is known not to be positive (definite);
-        p0 outside of the bounds; unknown method, nan_policy or loss; bounds with 'lm'; NaN where it is asked to raise; no
-        data, or none that are known to count.
+        Data, sigma, p0, mask or bounds that do not fit one another; concrete sigma that is not positive (definite);
+        p0 outside of the bounds; unknown method, nan_policy or loss; bounds with 'lm'; NaN where nan_policy
+        is 'raise'; no data, or a concrete mask under which none count.
     TypeError
         More parameters than data that count, for 'lm'; an unknown keyword; a model that JAX cannot trace.
 
     Notes
     -----
-    Where a fit fails pcov is infinite, and infodict says why. An eager call of one problem warns too, and raises nothing
-    unless it is asked to (`on_failure`); SciPy raises RuntimeError. A lane in which fewer data count than there are
-    parameters is no fit: status 7, with the best parameters found, and pcov infinite. Without tolerances a fit ends within
-    1e-5 standard errors of its solution, or at the rounding of the dtype (status 8, ier 4): popt then has five digits of all
-    that the data can tell; `least_squares` says what else ends it.
+    Where a fit fails pcov is infinite, and infodict says why. An eager call of one problem also warns. It raises only where
+    `on_failure` says so; SciPy raises RuntimeError. Where fewer data count in a lane than there are parameters, there is no
+    fit: status 7 (BAD_INPUT), with the best parameters found, and an infinite pcov. Without tolerances a fit ends within
+    1e-5 standard errors of its solution, or at the rounding of the dtype (status 8, PRECISION; ier 4). popt then has five
+    digits of all that the data can tell. `least_squares` says what else ends a fit, and which statuses there are.
 
     References
     ----------
@@ -175,7 +175,7 @@ def curve_fit(
         raise ValueError("ydata is empty; give at least one datum.")
     finite = nan_policy is None if check_finite is None else check_finite
     for name, data in (("xdata", xdata), ("ydata", ydata)):
-        refuse(name, known(data), finite, nan_policy == "raise")
+        refuse(name, concrete_leaves(data), finite, nan_policy == "raise")
     leaves, layout = parse(start(f, p0, bounds, ydata))
     box = read_box(bounds, leaves, layout, "p0")
     row = methods.find(methods.LEAST_SQUARES, method or ("lm" if box is None else "trf"), "curve_fit")

@@ -41,8 +41,8 @@ def least_squares(
 ) -> OptimizeResult:
     """Minimize half the sum of squares of residuals, or a robust measure of them, with bounds on the parameters.
 
-    Pure: it can be called eagerly, under `jax.jit`, under `jax.vmap` (a batch whose finished lanes take the next
-    problem from a queue) and be differentiated. The residuals and their Jacobian are evaluated once a turn, at one point.
+    Pure: it can be called eagerly, under `jax.jit`, and under `jax.vmap`, where a lane that has finished takes the next
+    problem from a queue. It can be differentiated. The residuals and their Jacobian are evaluated once a turn, at one point.
 
     Parameters
     ----------
@@ -106,18 +106,19 @@ def least_squares(
 
     Notes
     -----
-    Statuses that can occur: 0, 1, 4, 5, 6, 7 (crossed bounds or NaN in traced ones), 8 (`OptimizeResult`). What a success
-    is worth is decided at x, by the full Gauss-Newton step from an orthogonal factorization of the Jacobian there (as the
-    loss sees it, of parameters that no bound holds): status 0 where that step would
+    Statuses that can occur (`Status`): 0 (CONVERGED), 1 (BUDGET), 4 (NUMERICAL), 5 (NOT_FINITE), 6 (STOPPED), 7 (BAD_INPUT:
+    crossed bounds, or NaN in traced ones), 8 (PRECISION). The method's own belief does not decide a success. The full
+    Gauss-Newton step at x decides, from an orthogonal factorization of the Jacobian there (weighed by the loss, of
+    parameters that no bound holds). The status is 0 (CONVERGED) where that step would
 
     - bring x closer by at most 1e-5 standard errors, with s^2 = |r|^2 / (m - n) (where a tolerance is 'auto'), or
     - reduce the cost by at most ftol of it, or move each parameter by at most xtol of its own size (where given), or
     - where all cosines are at most gtol (where given), or the residuals are zero to rounding;
 
-    status 8 where the step would do less than the rounding of model and parameters, the usual end in float32; else 4,
-    whatever the method believed. A parameter that is held counts with what its bound leaves it to gain. A short step alone
-    is no success. With fewer residuals than parameters ('trf', 'dogbox') a success is a zero of the residuals, to rounding,
-    or what the given tolerances say. A traced start outside of the bounds is moved inside.
+    It is 8 (PRECISION) where the step would do less than the rounding of model and parameters, the usual end in float32.
+    Else it is 4 (NUMERICAL). A parameter that a bound holds counts with the reduction that is left up to its bound. A short
+    step alone is no success. With fewer residuals than parameters ('trf', 'dogbox') a success means that the residuals are
+    zero, to rounding, or that a given tolerance holds. A traced start outside of the bounds is moved inside.
 
     x and all fields that follow from it have derivatives with respect to everything that `fun` captures or is given, and
     to bounds that hold a parameter. They are NaN where the fit did not succeed.

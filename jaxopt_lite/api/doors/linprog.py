@@ -22,7 +22,7 @@ from jaxopt_lite.core.layout import parse
 class Constraint(NamedTuple):
     """One kind of constraint at a solution."""
 
-    residual: Any  # what is left between the two sides
+    residual: Any  # right-hand side less left-hand side, or the distance to the bound
     marginals: Any  # derivative of fun with respect to the right-hand side, or the bound
 
 
@@ -41,7 +41,7 @@ def linprog(
 ) -> OptimizeResult:
     """Minimize c'x subject to A_ub x <= b_ub, A_eq x = b_eq and bounds on x.
 
-    One call is one program; `jax.vmap` over any of the operands makes a batch, in which what is not mapped is shared: one
+    One call is one program; `jax.vmap` over any of the operands makes a batch. Operands that are not mapped are shared: one
     A with many b, c or bounds is never copied.
 
     Parameters
@@ -60,7 +60,8 @@ def linprog(
         program after the other under vmap. HiGHS alone takes matrices of scipy.sparse.
     callback : callable, optional
         ``callback(xk, **kwargs)`` after each iteration of an eager call, with `nit` and, from 'simplex', `tableau`, `phase`,
-        `pivot` (row and column) and `basis`, as far as it has parameters for them. StopIteration ends the run (status 6).
+        `pivot` (row and column) and `basis`, as far as it has parameters for them. StopIteration ends the run (status 6,
+        STOPPED).
     options : dict, optional
         Of 'interior-point' and 'simplex': `tol` (relative primal and dual residual and gap), `maxiter`, `disp`, `lanes`,
         `turns_per_refill`; of 'interior-point' also `vertex` (True: go on from a solution to a vertex, with its `basis`). Of
@@ -76,31 +77,33 @@ def linprog(
         x (n,), fun, slack (p,) = b_ub - A_ub x, con (q,) = b_eq - A_eq x, nit, status, success, message; `ineqlin`, `eqlin`,
         `lower` and `upper`, each with `residual` and `marginals` (derivatives of fun with respect to b_ub, b_eq and the
         bounds, so that those of b_ub and of upper bounds are <= 0); maxcv, the largest violation of a constraint.
-        Statuses: 0 optimal; 1 budget spent; 2 infeasible: `ray_dual` (p + q,) proves it (Farkas); 3 unbounded: fun falls
-        without limit along `ray_primal` (n,); 4 numerical difficulties, or infeasible or unbounded without a proof; 7 NaN or
-        crossed bounds in this lane; 8 optimal to working precision. Rays are NaN where there is none.
+        Statuses (`Status`): 0 (CONVERGED): optimal. 1 (BUDGET). 2 (INFEASIBLE): `ray_dual` (p + q,) proves it (Farkas).
+        3 (UNBOUNDED): fun falls without limit along `ray_primal` (n,). 4 (NUMERICAL): difficulties, or infeasible or
+        unbounded without a proof. 6 (STOPPED) by the callback. 7 (BAD_INPUT): NaN or crossed bounds in this lane. 8
+        (PRECISION): optimal to working precision. Rays are NaN in all other lanes.
 
     Raises
     ------
     ValueError
-        Operands that do not fit one another, complex ones, known ones that are not finite, crossed bounds; an unknown method
-        or option, or a value that HiGHS does not take; a sparse matrix or integrality with another method than 'highs'.
+        Operands that do not fit one another, complex ones, concrete ones that are not finite, crossed bounds; an unknown
+        method or option, or a value that HiGHS does not take; a sparse matrix or integrality with another method than
+        'highs'.
     ImportError
         Method 'highs' without the library.
 
     Notes
     -----
-    Every verdict is proved on the program as it was given, without scaling or presolve: 0 by primal and dual feasibility and
-    the gap at `tol`, 2 by a Farkas ray, 3 by a feasible point and a direction. Errors are told in units that the data have
-    (`_families/linear/certificate.py`), so that no verdict depends on the units of rows, columns, costs or right sides. A
-    program that is infeasible, or unbounded, by less than `tol` excuses has an answer at `tol`, and is solved. 'highs' is
-    held to the same certificate at 1e-6, ten times HiGHS's own tolerances; what it claims without that is status 4. With
-    integer variables its point is tested, and the verdict is HiGHS's.
+    Every verdict is proved on the program as it was given, without scaling or presolve: 0 (CONVERGED) by primal and dual
+    feasibility and the gap at `tol`, 2 (INFEASIBLE) by a Farkas ray, 3 (UNBOUNDED) by a feasible point and a direction.
+    Errors are measured in units that follow from the data (`_families/linear/certificate.py`), so that no verdict depends on
+    the units of rows, columns, costs or right sides. A program may be infeasible or unbounded by so little that `tol` hides
+    it; it is then solved at `tol`. 'highs' needs the same certificate at 1e-6, ten times HiGHS's own tolerances; without it
+    the status is 4 (NUMERICAL). With integer variables only the point is tested, and the verdict is HiGHS's.
 
     fun has derivatives with respect to all operands, exactly so from the multipliers; x and the marginals have them where
     the solution is a nondegenerate vertex, and NaN elsewhere. A lane without success has NaN derivatives.
 
-    Differs from SciPy: the default method; one tolerance; crossed bounds in known numbers raise.
+    Differs from SciPy: the default method; one tolerance; crossed bounds raise where they are concrete.
 
     References
     ----------
@@ -143,7 +146,7 @@ _REFUSED = {
 
 
 def _pose(row: methods.Row, program: LinearProgram, options: Any) -> Posed:
-    """A program has nothing to evaluate: it is data of the method."""
+    """The posed program: it has no function to evaluate, and is data of the method."""
     (n,), (p,), (q,) = program.c.shape, program.b_ub.shape, program.b_eq.shape
     settings = read_settings(row, n, options, size=n + p + q)
     if settings.maxfev is not None:
@@ -166,7 +169,7 @@ def _on_host(
     x0: Any,
     integrality: Any,
 ) -> OptimizeResult:
-    """By HiGHS."""
+    """The result by HiGHS."""
     for name, given in (("callback", callback), ("x0", x0)):
         if given is not None:
             raise ValueError(f"{name} is given, but method {method!r} does not use it; leave it out.")
@@ -194,7 +197,7 @@ def _kinds(integrality: Any, n: int) -> tuple[int, ...] | None:
 
 
 def _show(callback: Callable, shown: dict[str, Any]) -> None:
-    """``callback(xk, **kwargs)`` with what it has parameters for."""
+    """Call ``callback(xk, **kwargs)`` with those keywords that it has parameters for."""
     parameters = inspect.signature(callback).parameters
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     names = ("nit", "tableau", "phase", "pivot", "basis")
@@ -202,7 +205,7 @@ def _show(callback: Callable, shown: dict[str, Any]) -> None:
 
 
 def _result(fields: dict[str, Any]) -> OptimizeResult:
-    """SciPy's names: each kind of constraint with its residual and its marginals."""
+    """The result by SciPy's names: each kind of constraint with its residual and its marginals."""
     fields = dict(fields)
     del fields["y"]
     sides = {

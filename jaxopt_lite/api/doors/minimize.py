@@ -26,8 +26,8 @@ def minimize(
 ) -> OptimizeResult:
     """Minimize a scalar function of one or more variables.
 
-    Pure: it can be called eagerly, under `jax.jit`, under `jax.vmap` (a batch whose finished lanes take the next
-    problem from a queue) and be differentiated: `x` and `fun` have derivatives with respect to everything that `fun`
+    Pure: it can be called eagerly, under `jax.jit`, and under `jax.vmap`, where a lane that has finished takes the next
+    problem from a queue. It can be differentiated: `x` and `fun` have derivatives with respect to everything that `fun`
     captures or is given in `args`.
 
     Parameters
@@ -46,20 +46,21 @@ def minimize(
         callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
-        (value, gradient); '2-point', '3-point', 'cs': finite differences, whose error the status does not know: `gtol` is
-        then tested on them. In float32 they are of little use.
+        (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
+        status does not account for their error. In float32 they are of little use.
     hess, hessp : callable or None
         ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them: Newton-CG, TNC. None: autodiff.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
         For 'L-BFGS-B' and 'TNC': `Bounds`, or one (min, max) for each variable, None where there is no bound. Traced. The
-        function is never evaluated outside, equal bounds fix a variable, and a start outside is clipped.
+        function is never evaluated outside of them. Equal bounds fix a variable. A start outside is clipped.
     constraints : None
         No method of this version takes them.
     tol : float, optional
         Sets the method's own tolerance, gtol. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
-        raising StopIteration (status 6). The run is then driven from the host: eager calls only, one problem at a time.
+        raising StopIteration (status 6, STOPPED). The run is then driven from the host: eager calls only, one problem at a
+        time.
     options : dict, optional
         Options of the method (see `show_options`), and of all methods: `maxiter`, `maxfev`, `lanes` (width of a batch;
         0 is one lane a problem) and `turns_per_refill`. Numbers are traced.
@@ -68,30 +69,32 @@ def minimize(
     -------
     OptimizeResult
         With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS: an array; L-BFGS-B: an operator with
-        `@` and `todense()`; NaN where nothing was learnt of it, as at the start); nhev (Newton-CG, TNC: each evaluation
+        `@` and `todense()`; NaN where the method has learnt nothing, as at the start); nhev (Newton-CG, TNC: each evaluation
         gives fun, gradient and a product together). `x` and `jac` have the structure of x0.
 
     Raises
     ------
     ValueError
-        Bounds that do not fit x, crossed ones or NaN among known ones. Unknown method or option, a number out of its
-        range, `fun` not scalar, a derivative of another shape than x.
+        Bounds that do not fit x; concrete (not traced) bounds that cross or hold NaN. Unknown method or option, a number out
+        of its range, `fun` not scalar, a derivative of another shape than x.
     TypeError
         x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace, or for Newton-CG and TNC
         cannot derive twice where neither hess nor hessp is given.
 
     Notes
     -----
-    Statuses that can occur: 0, 1, 3, 4, 5, 6, 7 (crossed bounds in a lane), 8 (`OptimizeResult`). A hard problem never
-    raises: its lane has a status, and the best finite point that was evaluated. Derivatives are NaN in lanes that failed.
+    Statuses that can occur (`Status`): 0 (CONVERGED), 1 (BUDGET), 3 (UNBOUNDED), 4 (NUMERICAL), 5 (NOT_FINITE), 6 (STOPPED),
+    7 (BAD_INPUT: crossed bounds in a lane), 8 (PRECISION). A hard problem never raises: its lane has a status, and the best
+    finite point that was evaluated. Derivatives are NaN in lanes that failed.
 
-    0 means that the gradient is within gtol. What a method believes beyond that is decided after the run by the exact Newton
-    step at its point, from second derivatives of `fun`: 8 where the decrease that is still to be had is rounding, else 4.
-    What is refused may go on by a few Newton steps. All of their evaluations are counted and bounded by `maxfev`.
+    0 (CONVERGED) means that the gradient is within gtol. A method may end elsewhere, and believe that it has converged or
+    that it can do no more. After the run the exact Newton step at its point, from second derivatives of `fun`, decides: 8
+    (PRECISION) where the decrease that this step promises is rounding, else 4 (NUMERICAL). From a point that is refused a
+    few Newton steps may go on. All these evaluations are counted, and bounded by `maxfev`.
 
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
-    2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success of its own (8).
-    Newton-CG's success means a gradient within gtol, where SciPy's means a short step.
+    2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success with a status of its
+    own, 8 (PRECISION). Newton-CG's success means a gradient within gtol, where SciPy's means a short step.
 
     References
     ----------

@@ -22,7 +22,7 @@ def minimize_scalar(
 ) -> OptimizeResult:
     """Minimize a scalar function of one variable.
 
-    One lane is one scalar problem: use `jax.vmap` over what `fun` captures, its `args`, the bracket or the bounds for many.
+    One call solves one scalar problem. For many, use `jax.vmap` over what `fun` captures, `args`, the bracket or the bounds.
 
     Parameters
     ----------
@@ -63,16 +63,23 @@ def minimize_scalar(
 
     Notes
     -----
-    Statuses that can occur: 0; 1; 3 (a value of minus infinity, or a function that falls as far as the numbers go); 4 (no
-    rise is seen: values are level as far as the numbers go, or in all of the interval); 5 (no finite value); 7 (traced
-    bounds or brackets that are none, and a bracket of three points whose middle value is not the lowest, where SciPy raises
-    ValueError); 8 (the accuracy asked for is less than sqrt(eps) |x|). Success means that the interval that holds x is as
-    narrow as asked (0), or as the dtype resolves (8), and that higher values were seen: on both sides of x, or somewhere
-    between the bounds. Values alone tell a minimizer no better than sqrt(eps) |x|, and no minimum where all are equal, be it
-    by rounding (1e16 + x) or because the function is constant. Several minima: one of them is found.
+    Statuses that can occur (`Status`):
 
-    A value that is not finite counts as higher than any other. Derivatives are NaN in lanes without success, and where x is
-    neither stationary nor at a bound, as at the kink of |x - a|, or has no curvature.
+    - 0 (CONVERGED): the interval that holds x is as narrow as asked;
+    - 1 (BUDGET);
+    - 3 (UNBOUNDED): a value of minus infinity, or a function that still falls at the largest number;
+    - 4 (NUMERICAL): no rise was seen, because values are level out to the largest number, or in all of the interval;
+    - 5 (NOT_FINITE): no value was finite;
+    - 7 (BAD_INPUT): traced bounds that are no interval, or a traced bracket that is none; or a bracket of three points whose
+      middle value is not the lowest (SciPy raises ValueError);
+    - 8 (PRECISION): the interval is as narrow as the dtype resolves; the accuracy asked for is less than sqrt(eps) |x|.
+
+    A success (0 or 8) also means that higher values were seen: on both sides of x, or somewhere between the bounds. Values
+    alone do not locate a minimizer better than to sqrt(eps) |x|. They show no minimum where all are equal, by rounding
+    (1e16 + x) or because the function is constant. If there are several minima, one of them is found.
+
+    A value that is not finite counts as higher than any other. Derivatives are NaN in lanes without success, where x is
+    neither stationary nor at a bound (as at the kink of |x - a|), and where f has no curvature at x.
 
     References
     ----------

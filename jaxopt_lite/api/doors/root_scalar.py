@@ -34,7 +34,7 @@ def root_scalar(
 ) -> RootResults:
     """Find a zero of a scalar function of one variable.
 
-    One lane is one scalar problem: use `jax.vmap` over what `f` captures, its `args`, brackets or starts for many.
+    One call solves one scalar problem. For many, use `jax.vmap` over what `f` captures, its `args`, brackets or starts.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def root_scalar(
         Start, and for 'secant' the second one (default, as in SciPy, x0 + 1e-4 (1 + |x0|) away from zero). Traced. Methods
         that start from a bracket alone ignore them.
     xtol, rtol : float, optional
-        Wanted accuracy of the root: xtol + rtol |x|. Traced. With a bracket 2e-12 and 4 eps; else, for the last step,
-        1.48e-8 and 0. Less than 4 eps |x| is never asked.
+        Wanted accuracy of the root: xtol + rtol |x|. Traced. Defaults with a bracket: 2e-12 and 4 eps; without one, for the
+        last step: 1.48e-8 and 0. An accuracy below 4 eps |x| counts as 4 eps |x|.
     maxiter : int, optional
         Most iterations; default 100 with a bracket, 50 without. Traced.
     options : dict, optional
-        xtol, rtol and maxiter again (these go first), `k` of 'toms748' (interpolations an iteration, 1), `maxfev`, `disp`,
-        `lanes`, `turns_per_refill`.
+        xtol, rtol and maxiter again (they override the arguments), `k` of 'toms748' (interpolations an iteration, 1),
+        `maxfev`, `disp`, `lanes`, `turns_per_refill`.
     on_failure : str
         What `root` is where no zero was found: 'best', the point of the least |f|; 'nan'; or 'raise', a RuntimeError, for an
         eager call of one problem. With the first two such a call warns (`OptimizeWarning`).
@@ -85,20 +85,26 @@ def root_scalar(
 
     Notes
     -----
-    Statuses that can occur: 0; 1; 4 (a derivative or a difference of zero stopped an open method); 5 (f is not finite at a
-    point, or grows toward a sign change as at a pole); 7 (no change of sign; traced ends that are equal or not finite); 8
-    (the accuracy asked is less than 4 eps |x|, or than f resolves). Success means that a bracket with a change of sign is
-    as narrow as asked, and no pole; or, without a bracket, that a step and the Newton (or secant) step after it are both as
-    short as asked, and contract; or that f is zero at x. A jump over zero counts as a change of sign, and what underflows to
-    zero as zero. Where |f| has grown in a bracket, the slope at x tells a pole from a zero: two more evaluations, of f and
-    its derivative by autodiff, in these lanes alone. 'newton' and 'halley' in a bracket know the slope.
+    Statuses that can occur (`Status`):
+
+    - 0 (CONVERGED), 1 (BUDGET);
+    - 4 (NUMERICAL): a derivative or a difference of zero stopped a method without a bracket;
+    - 5 (NOT_FINITE): f is not finite at a point, or grows toward a change of sign as at a pole;
+    - 7 (BAD_INPUT): no change of sign, or traced ends that are equal or not finite;
+    - 8 (PRECISION): a success, but the accuracy asked for is less than 4 eps |x|, or than f resolves.
+
+    Success means one of three things. f is zero at x. Or a bracket with a change of sign is as narrow as asked, and holds no
+    pole. Or, without a bracket, a step and the Newton (or secant) step after it are both as short as asked, and contract. A
+    jump over zero counts as a change of sign, and a value that underflows to zero counts as zero. Where |f| has grown in a
+    bracket, the slope at x tells a pole from a zero. It takes two more evaluations, of f and its derivative by autodiff, in
+    these lanes alone. 'newton' and 'halley' in a bracket already have the slope.
 
     Without success x is the point with the least |f| that was evaluated, or NaN (`on_failure`).
 
-    Differs from SciPy: nothing is raised for a bracket without a change of sign, it is status 7; derivatives by autodiff
-    where SciPy takes differences; 'newton', 'halley' and 'secant' evaluate f at the point that they return (one evaluation
-    more, never an unchecked point); `function_calls` counts points, whatever is evaluated there; 'toms748' stops as soon as
-    its bracket is narrow and returns the better end; 'chandrupatla' is `scipy.optimize.elementwise.find_root`'s.
+    Differs from SciPy: a bracket without a change of sign has status 7 (BAD_INPUT) and raises nothing; derivatives by
+    autodiff where SciPy takes differences; 'newton', 'halley' and 'secant' evaluate f at the point that they return (one
+    evaluation more, never an unchecked point); `function_calls` counts points, whatever is evaluated there; 'toms748' stops
+    as soon as its bracket is narrow and returns the better end; 'chandrupatla' is `scipy.optimize.elementwise.find_root`'s.
 
     References
     ----------

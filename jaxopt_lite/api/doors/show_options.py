@@ -1,4 +1,4 @@
-"""`show_options`: what a method can be told, from its table."""
+"""`show_options`: the options of each method, from the tables of the doors."""
 
 from jaxopt_lite.api import methods
 from jaxopt_lite.core.options import COMMON
@@ -20,7 +20,7 @@ def show_options(solver: str | None = None, method: str | None = None, disp: boo
     solver : str, optional
         'minimize', 'minimize_scalar', 'root_scalar', 'least_squares' or 'linprog'; default all.
     method : str, optional
-        One method of it; default all.
+        One method of this solver; default all.
     disp : bool
         Print the text (the default) instead of returning it.
 

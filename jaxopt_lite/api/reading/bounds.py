@@ -1,4 +1,4 @@
-"""Bounds as SciPy's users write them, checked where they are known numbers."""
+"""Bounds as SciPy's users write them, checked where they are concrete numbers (not traced)."""
 
 import dataclasses
 from typing import Any
@@ -19,10 +19,10 @@ class Bounds:
     Attributes
     ----------
     lb, ub : float, array or pytree
-        A number for all variables, an array of the shape of x, or a pytree in its structure; -inf and inf where there is no
-        bound, equal ones to fix a variable. May be traced.
+        A number for all variables, an array of the shape of x, or a pytree in the structure of x. Use -inf and inf for no
+        bound, and equal bounds to fix a variable. May be traced.
     keep_feasible : bool
-        Of no effect: here no method that takes bounds evaluates anything outside of them.
+        Of no effect: no method here that takes bounds evaluates anything outside of them.
 
     Examples
     --------
@@ -41,7 +41,7 @@ Side = list[Any]  # the leaves of one side: a scalar for all variables, or array
 
 
 def pair_of(bounds: Any) -> tuple[Any, Any] | None:
-    """(lower, upper) from a pair, or from an object with `lb` and `ub`; None where it is neither."""
+    """(lower, upper) from a pair, or from an object with `lb` and `ub`; None where `bounds` is neither."""
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
         return bounds.lb, bounds.ub
     if isinstance(bounds, tuple | list | np.ndarray | jax.Array) and len(bounds) == 2:
@@ -50,10 +50,11 @@ def pair_of(bounds: Any) -> tuple[Any, Any] | None:
 
 
 def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -> tuple[Side, Side] | None:
-    """The lower and the upper side of `bounds` = (lower, upper); None where both are known to be infinite.
+    """The lower and the upper side of `bounds` = (lower, upper); None where both are concrete and infinite.
 
-    Each side is a number, an array of the shape of x, or a pytree in the structure of x; an object with `lb` and `ub`
-    will do for the pair. Raises ValueError for shapes that do not fit, crossed bounds and a start outside, where known.
+    Each side is a number, an array of the shape of x, or a pytree in the structure of x. An object with `lb` and `ub` may
+    take the place of the pair. Raises ValueError for shapes that do not fit; and, of concrete numbers, for crossed bounds
+    and a start outside.
     """
     pair = pair_of(bounds)
     if pair is None:
@@ -61,9 +62,9 @@ def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -
             f"bounds is {bounds!r}; give a pair (lower, upper), each a number or an array of the shape of {name}."
         )
     box = _sides(pair, layout, name)
-    start = None if box is None else _known(leaves, layout)
+    start = None if box is None else _concrete(leaves, layout)
     if box is not None and start is not None:
-        low, high = (_known(side, layout) for side in box)
+        low, high = (_concrete(side, layout) for side in box)
         for bound, beyond in ((low, np.less), (high, np.greater)):
             if bound is not None and np.any(beyond(start, bound)):
                 worst = int(np.argmax(beyond(start, bound)))
@@ -77,7 +78,7 @@ def read_box(bounds: Any, leaves: list[Any], layout: Layout, name: str = "x0") -
 def read_bounds(bounds: Any, layout: Layout) -> tuple[Side, Side] | None:
     """The sides of `bounds` as `minimize` takes them: one (min, max) pair for each variable, or `Bounds`.
 
-    None stands for no bound in a pair. The start may lie outside: it is clipped by the method.
+    In a pair None stands for no bound. The start may lie outside: the method clips it.
     """
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
         return _sides((bounds.lb, bounds.ub), layout, "x0")
@@ -101,9 +102,9 @@ def read_bounds(bounds: Any, layout: Layout) -> tuple[Side, Side] | None:
 
 
 def _sides(pair: tuple[Any, Any], layout: Layout, name: str) -> tuple[Side, Side] | None:
-    """Both sides, checked where they are known; None where both are known to be infinite."""
+    """Both sides, checked where they are concrete; None where both are concrete and infinite."""
     lower, upper = (_side(side, which, layout, name) for side, which in zip(pair, ("lower", "upper"), strict=True))
-    low, high = _known(lower, layout), _known(upper, layout)
+    low, high = _concrete(lower, layout), _concrete(upper, layout)
     check_sides(low, high)
     if low is not None and high is not None and np.all(low == -np.inf) and np.all(high == np.inf):
         return None
@@ -127,8 +128,8 @@ def _side(side: Any, which: str, layout: Layout, name: str) -> Side:
     return side_leaves
 
 
-def _known(leaves: list[Any], layout: Layout) -> np.ndarray | None:
-    """The numbers (n,) of one side, if they are known."""
+def _concrete(leaves: list[Any], layout: Layout) -> np.ndarray | None:
+    """The numbers (n,) of one side; None where they are traced."""
     if any(isinstance(leaf, Tracer) for leaf in leaves):
         return None
     flat = np.concatenate([np.ravel(np.asarray(leaf, float)) for leaf in leaves])
@@ -136,7 +137,7 @@ def _known(leaves: list[Any], layout: Layout) -> np.ndarray | None:
 
 
 def check_sides(low: np.ndarray | None, high: np.ndarray | None) -> None:
-    """Raises ValueError for NaN in a side (n,) that is known, and for crossed bounds where both are."""
+    """Raises ValueError for NaN in a side (n,), and for crossed bounds; None stands for a traced side."""
     for side in (low, high):
         if side is not None and np.any(np.isnan(side)):
             raise ValueError("bounds hold NaN; give numbers, and -inf or inf where there is no bound.")

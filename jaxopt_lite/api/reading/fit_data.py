@@ -1,4 +1,4 @@
-"""The data of a fit: what a user gives, checked, and how a model and data become weighted residuals."""
+"""The data of a fit: the user's arguments, checked, and how a model and data become weighted residuals."""
 
 import functools
 import inspect
@@ -36,14 +36,14 @@ def read_xdata(xdata: Any) -> Any:
     return jax.tree.map(lambda leaf: array(leaf, "xdata"), xdata)
 
 
-def known(data: Any) -> list[np.ndarray]:
-    """The floating leaves whose numbers are known."""
+def concrete_leaves(data: Any) -> list[np.ndarray]:
+    """The floating leaves that are concrete (not traced)."""
     leaves = [leaf for leaf in jax.tree.leaves(data) if not isinstance(leaf, Tracer)]
     return [np.asarray(leaf) for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
 
 
 def refuse(name: str, leaves: list[np.ndarray], infinite: bool, nan: bool) -> None:
-    """Raises ValueError where known data hold NaN or infinity and they are to be refused."""
+    """Raises ValueError for NaN or infinity in concrete data, where `infinite` or `nan` says that they are refused."""
     if infinite and any(not np.all(np.isfinite(leaf)) for leaf in leaves):
         raise ValueError(
             f"{name} contains infs or NaNs; remove them, or pass nan_policy='omit', mask= or check_finite=False."
@@ -53,7 +53,7 @@ def refuse(name: str, leaves: list[np.ndarray], infinite: bool, nan: bool) -> No
 
 
 def start(f: Callable, p0: Any, bounds: Any, ydata: Any) -> Any:
-    """p0 (n,); where none is given one for each parameter of f: 1, or inside of the bounds."""
+    """p0 (n,). Where it is None, one number for each parameter of f: 1, or a number inside of the bounds."""
     dtype = ydata.dtype if jnp.issubdtype(ydata.dtype, jnp.floating) else jnp.result_type(float)
     dtype = np.dtype(jax.dtypes.canonicalize_dtype(dtype))
     if p0 is not None:
@@ -76,7 +76,7 @@ def start(f: Callable, p0: Any, bounds: Any, ydata: Any) -> Any:
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(pair)):
         raise ValueError("p0 is not given, and cannot be chosen inside of bounds that are traced; give p0.")
     if pair is None:
-        return np.ones(n, dtype)  # what is wrong with the bounds is said where they are read
+        return np.ones(n, dtype)  # the error in the bounds is raised where they are read
     sides = [np.ravel(np.asarray(side, float)) for side in pair]
     if any(side.size not in (1, n) for side in sides):
         return np.ones(n, dtype)
@@ -88,9 +88,9 @@ def start(f: Callable, p0: Any, bounds: Any, ydata: Any) -> Any:
 
 
 def spread(sigma: Any, ydata: Any) -> Any:
-    """Standard deviations (1,) or (m,), or the lower Cholesky factor (m, m) of a covariance: what residuals are divided by.
+    """The divisor of the residuals: standard deviations (1,) or (m,), or the lower Cholesky factor (m, m) of a covariance.
 
-    Raises ValueError where known ones are not positive; traced ones that are not give NaN.
+    Raises ValueError where concrete ones are not positive. Traced ones that are not positive give NaN.
     """
     if sigma is None:
         return None
@@ -133,7 +133,7 @@ def read_mask(mask: Any, ydata: Any) -> Any:
 
 @functools.partial(jax.jit, static_argnames="omit")
 def covered(xdata: Any, ydata: Array, sigma: Array | None, keep: Array, omit: bool) -> tuple[Any, Array, Any, Array]:
-    """Data that do not count replaced by some that do, so that neither they nor their derivatives can do harm."""
+    """The data; those that do not count are replaced by some that do, so that neither values nor derivatives do harm."""
     along = lambda leaf: leaf.ndim >= 1 and leaf.shape[-1] == keep.shape[-1] and keep.ndim == 1 and _floating(leaf)
     if omit:
         keep = keep & ~jnp.isnan(ydata) if _floating(ydata) else keep
@@ -147,7 +147,7 @@ def covered(xdata: Any, ydata: Array, sigma: Array | None, keep: Array, omit: bo
         counted = jnp.where(keep, leaf, jnp.inf)
         return jnp.where(keep, leaf, jnp.min(counted, axis=-1, keepdims=True))
 
-    if sigma is not None and sigma.ndim == 2:  # what is left out is left out of the covariance: marginalized
+    if sigma is not None and sigma.ndim == 2:  # data that are left out leave the covariance too: marginalized
         whole = jnp.dot(sigma, sigma.T, precision=jax.lax.Precision.HIGHEST)
         both = keep.reshape(-1)[:, None] & keep.reshape(-1)[None, :]
         sigma = jnp.linalg.cholesky(jnp.where(both, whole, jnp.eye(whole.shape[0], dtype=whole.dtype)))
@@ -157,7 +157,7 @@ def covered(xdata: Any, ydata: Array, sigma: Array | None, keep: Array, omit: bo
 
 
 def enough(keep: Any, n: int, method: str) -> None:
-    """Raises where it is known that no datum counts, or for 'lm' fewer than there are parameters, as SciPy does."""
+    """Raises where a concrete mask shows that no datum counts, or too few for 'lm', as SciPy does."""
     if isinstance(keep, Tracer):
         return
     count = int(np.sum(keep))
@@ -173,7 +173,7 @@ def _floating(leaf: Array) -> bool:
 
 @kept()
 def residuals(weighted: bool, masked: bool) -> tuple[Callable, Callable]:
-    """How the model, and its Jacobian, become weighted residuals: `(user's function, p (n,), args) -> array`."""
+    """Two functions `(user's function, p (n,), args) -> array`: weighted residuals from a model, and their Jacobian."""
 
     def split(p: Array, args: tuple) -> tuple[Any, Array, Any, Any]:
         xdata, ydata, *rest = args

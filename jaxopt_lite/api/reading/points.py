@@ -1,4 +1,4 @@
-"""Brackets, intervals and starts of a function of one variable, checked where they are known numbers."""
+"""Brackets, intervals and starts of a function of one variable, checked where they are concrete (not traced)."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _REFUSED = {
 
 
 def interval_or_bracket(row: methods.Row, bounds: Any, bracket: Any) -> dict[str, tuple[Any, ...]]:
-    """What a method starts from under its name: the interval, or the bracket."""
+    """The points that a method starts from, under their name: 'bounds', an interval, or 'bracket'."""
     methods.refuse(row, _REFUSED, methods.MINIMIZE_SCALAR, bounds=bounds is not None, bracket=bracket is not None)
     if "bracket" in row.takes:
         return {"bracket": (0.0, 1.0) if bracket is None else read_bracket(bracket)}
@@ -27,7 +27,7 @@ def interval_or_bracket(row: methods.Row, bounds: Any, bracket: Any) -> dict[str
 
 
 def read_bracket(bracket: Any) -> tuple[Any, ...]:
-    """The two or three points; raises where they are known not to be a bracket."""
+    """The two or three points; raises where concrete ones cannot be a bracket."""
     try:
         points = tuple(bracket)
     except TypeError as error:
@@ -47,22 +47,22 @@ def read_bracket(bracket: Any) -> tuple[Any, ...]:
 
 
 def read_interval(bounds: Any) -> tuple[Any, Any]:
-    """The two ends; raises where they are known not to be an interval."""
+    """The two ends; raises where concrete ones are not an interval."""
     try:
         lower, upper = bounds
     except (TypeError, ValueError) as error:
         raise ValueError(f"bounds is {bounds!r}; give two numbers (a, b) with a <= b.") from error
     _check_numbers((lower, upper), "bounds", "two real scalars (a, b) with a <= b")
-    known = not isinstance(lower, Tracer) and not isinstance(upper, Tracer)
-    if known and not (np.isfinite(lower) and np.isfinite(upper)):
+    concrete = not isinstance(lower, Tracer) and not isinstance(upper, Tracer)
+    if concrete and not (np.isfinite(lower) and np.isfinite(upper)):
         raise ValueError(f"bounds is {bounds!r}; both ends must be finite for a bounded method.")
-    if known and lower > upper:
+    if concrete and lower > upper:
         raise ValueError(f"bounds are crossed: {lower} > {upper}; give (a, b) with a <= b.")
     return lower, upper
 
 
 def start_of(points: dict[str, tuple[Any, ...]]) -> Any:
-    """Stands for x where only its dtype is needed: the method's first point follows from its points."""
+    """A zero in the dtype of x. It stands for x0, because the method makes its first point from its own points."""
     (numbers,) = points.values()
     floats = [p for p in numbers if hasattr(p, "dtype") and jnp.issubdtype(p.dtype, jnp.floating)]
     dtype = jnp.result_type(*floats) if floats else jnp.result_type(float)
@@ -81,7 +81,7 @@ def _check_numbers(points: tuple[Any, ...], name: str, wanted: str) -> None:
 
 
 def read_points(bracket: Any = None, x0: Any = None, x1: Any = None) -> dict[str, Any]:
-    """The bracket and the starts, those that are given; raises where they are known not to be such."""
+    """The bracket and the starts that are given; raises where concrete ones cannot be a bracket or a start."""
     ends: tuple[Any, ...] = () if bracket is None else _pair(bracket)
     for name, value in (*(("bracket", end) for end in ends), ("x0", x0), ("x1", x1)):
         if value is None:
@@ -92,8 +92,8 @@ def read_points(bracket: Any = None, x0: Any = None, x1: Any = None) -> dict[str
             raise ValueError(f"{name} has shape {jnp.shape(value)}; give scalars, and use jax.vmap for many problems.")
         if jnp.result_type(value).kind not in "iuf":
             raise TypeError(f"{name} has dtype {jnp.result_type(value)}; give real numbers.")
-    known = not any(isinstance(end, Tracer) for end in ends)
-    if known and not (all(map(np.isfinite, ends)) and len(set(map(float, ends))) == len(ends)):
+    concrete = not any(isinstance(end, Tracer) for end in ends)
+    if concrete and not (all(map(np.isfinite, ends)) and len(set(map(float, ends))) == len(ends)):
         raise ValueError(f"bracket is {bracket!r}; give two different finite numbers (a, b).")
     return {"bracket": ends or None, "x0": x0, "x1": x1}
 
@@ -107,7 +107,7 @@ def _pair(bracket: Any) -> tuple[Any, Any]:
 
 
 def stand_in(points: dict[str, Any]) -> Any:
-    """x0, or a zero where a bracket alone is given; in the dtype of all that is given."""
+    """x0, or a zero where only a bracket is given, in the dtype of all numbers that are given."""
     given = [v for v in (*(points["bracket"] or ()), points["x0"], points["x1"]) if v is not None]
     typed = [v for v in given if hasattr(v, "dtype") and not (isinstance(v, jax.Array) and is_weak(v))]
     dtypes = {str(v.dtype) for v in typed if jnp.issubdtype(v.dtype, jnp.floating)}

@@ -1,4 +1,4 @@
-"""The operands of a linear program as SciPy's users write them, checked where they are known numbers."""
+"""The operands of a linear program as SciPy's users write them, checked where they are concrete (not traced)."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from jaxopt_lite.core.layout import FLOATS
 
 
 def read_program(c: Any, A_ub: Any, b_ub: Any, A_eq: Any, b_eq: Any, bounds: Any) -> LinearProgram:
-    """The program with operands of one floating dtype: arrays of NumPy where they are known, else of JAX.
+    """The program with operands of one floating dtype: arrays of NumPy where they are concrete, else of JAX.
 
     Raises ValueError, naming the operand, for shapes that do not fit, numbers that make no sense and crossed bounds.
     """
@@ -38,7 +38,7 @@ def read_program(c: Any, A_ub: Any, b_ub: Any, A_eq: Any, b_eq: Any, bounds: Any
 
 
 def read_sparse(A: Any) -> tuple[Any, Any]:
-    """(stand-in, A) for a matrix of scipy.sparse: zeros of its shape that take no memory; (A, None) for any other."""
+    """(zeros, A) for a matrix of scipy.sparse, with zeros of the shape of A that take no memory; else (A, None)."""
     if not hasattr(A, "tocsr"):
         return A, None
     if not np.all(np.isfinite(A.tocoo().data)):
@@ -73,7 +73,7 @@ def _vector(array: Any, name: str) -> Any:
 
 
 def _read_rows(arrays: dict[str, Any], A: str, b: str, n: int) -> None:
-    """Puts A (m, n) and b (m,) where they are missing, or in other shapes."""
+    """Fills in A (m, n) and b (m,) where they are missing, and brings them into these shapes."""
     if A not in arrays:
         if b in arrays and arrays[b].size > 0:
             raise ValueError(f"{b} is given, but {A} is not; give both or neither.")
@@ -153,9 +153,9 @@ def _numbers(value: Any, which: str) -> np.ndarray:
 
 
 def _dtype(arrays: list[Any], sides: list[Any]) -> np.dtype:
-    """The widest floating dtype of JAX's arrays; else of the other operands; the default where there are integers alone.
+    """The widest floating dtype of JAX's arrays; else of the other operands; the default where all are integers.
 
-    Bounds that are no arrays of JAX have no say: a plain number fits any dtype.
+    Bounds that are not arrays of JAX do not count: a plain number fits any dtype.
     """
     floating = [a for a in arrays if jnp.issubdtype(a.dtype, jnp.floating)]
     strong = [a for a in [*arrays, *sides] if isinstance(a, jax.Array) and jnp.issubdtype(a.dtype, jnp.floating)]
