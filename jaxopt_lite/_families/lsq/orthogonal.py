@@ -66,7 +66,7 @@ def factor(J: Array, r: Array) -> Factor:
             seen.at[k].set(jnp.where(see, 1.0, 0.0)),
         )
 
-    at = W, jnp.zeros((n, n + 1), J.dtype), jnp.zeros(n, J.dtype), jnp.zeros(n, J.dtype)
+    at: tuple[Array, ...] = W, jnp.zeros((n, n + 1), J.dtype), jnp.zeros(n, J.dtype), jnp.zeros(n, J.dtype)
     if n <= UNROLLED:
         for k in range(n):
             at = column(k, at)
