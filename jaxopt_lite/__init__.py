@@ -15,6 +15,7 @@ from jaxopt_lite.api.doors.rosen import rosen, rosen_der, rosen_hess, rosen_hess
 from jaxopt_lite.api.doors.show_options import show_options
 from jaxopt_lite.api.doors.stepper import Stepper, stepper
 from jaxopt_lite.api.reading.bounds import Bounds
+from jaxopt_lite.api.reading.constraint_classes import LinearConstraint, NonlinearConstraint
 from jaxopt_lite.api.result import OptimizeResult, RootResults
 from jaxopt_lite.core.program import compiler_options
 from jaxopt_lite.core.status import Status
@@ -22,6 +23,8 @@ from jaxopt_lite.core.warn import OptimizeWarning
 
 __all__ = [
     "Bounds",
+    "LinearConstraint",
+    "NonlinearConstraint",
     "OptimizeResult",
     "OptimizeWarning",
     "RootResults",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import jaxopt_lite
+from jaxopt_lite import method
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "jaxopt_lite"
@@ -20,10 +21,12 @@ FAMILIES = {
     *("line_search", "scalar", "trust_region", "bounded", "derivative_free"),
     *("constrained", "lsq", "roots", "linear"),
 }
-LEVEL = {"core": 0, "_families": 1, "api": 2, "scale": 3}
+LEVEL = {"core": 0, "_needs": 1, "_families": 2, "api": 3, "scale": 4}
 PUBLIC = {
     *(
         "Bounds",
+        "LinearConstraint",
+        "NonlinearConstraint",
         "OptimizeResult",
         "OptimizeWarning",
         "RootResults",
@@ -62,7 +65,7 @@ def test_imports_point_downward(file):
         if not name.startswith("jaxopt_lite"):
             continue
         target = name.split(".")[1]
-        if part == ("__init__.py",):
+        if part in (("__init__.py",), ("method.py",)):  # what is public
             continue
         assert target in LEVEL, f"{file} imports {name}, of no known layer"
         assert LEVEL[target] <= LEVEL[part[0]], f"{file} imports {name}, which stands above it"
@@ -80,6 +83,15 @@ def test_every_folder_has_a_layer():
 def test_the_core_knows_no_algorithm_and_no_door():
     for file in (PACKAGE / "core").glob("*.py"):
         assert not [n for n in imported(file) if n.startswith("jaxopt_lite") and not n.startswith("jaxopt_lite.core")], file
+
+
+def test_the_core_names_no_need():
+    """A need is a record that a method brings; where the core would ask which one it is, it reads a field of the record."""
+    needs = {name for name, value in vars(method).items() if isinstance(value, method.Need)}
+    for file in (PACKAGE / "core").glob("*.py"):
+        nodes = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Name | ast.Attribute)]
+        used = {n.id if isinstance(n, ast.Name) else n.attr for n in nodes}
+        assert not needs & used, file
 
 
 API = PACKAGE / "api"
@@ -110,7 +122,7 @@ def test_only_pose_makes_plans_and_calls():
 
 
 def test_only_pose_reads_options():
-    reading = {f"jaxopt_lite.core.options.{name}" for name in ("read", "traced", "evaluations")}
+    reading = {f"jaxopt_lite.core.options.{name}" for name in ("read", "of_program", "evaluations")}
     assert [file for file in FILES if reading & set(imported(file))] == [API / "pose.py"]
 
 

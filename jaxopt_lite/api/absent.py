@@ -41,9 +41,9 @@ _NOT_YET = {
         "where JAX cannot trace fun, drive stepper('BFGS') by hand",
     ),
     **dict.fromkeys(
-        ("fmin_cobyla", "fmin_slsqp", "LinearConstraint", "NonlinearConstraint"),
-        "constraints are not here yet. The nearest are bounds, in minimize(fun, x0, bounds=bounds), and linear programs, by "
-        "linprog",
+        ("fmin_cobyla", "fmin_slsqp"),
+        "methods for constraints are not here yet. The nearest are bounds, in minimize(fun, x0, bounds=bounds), and linear "
+        "programs, by linprog",
     ),
     **dict.fromkeys(
         ("BFGS", "SR1", "HessianUpdateStrategy"),

@@ -15,8 +15,7 @@ from jaxopt_lite.api.pose import Posed
 from jaxopt_lite.api.result import OptimizeResult, make_result
 from jaxopt_lite.api.telling import Starts, explained, show
 from jaxopt_lite.core.batching import ShardedBatch
-from jaxopt_lite.core.program import is_alone, run, steps
-from jaxopt_lite.core.protocol import Need
+from jaxopt_lite.core.program import is_alone, run, turn_by_turn
 from jaxopt_lite.core.status import RUNNING, STOPPED
 
 Show = Callable[[Callable, dict[str, Any]], None]  # (callback, what the method reports, nit among it)
@@ -55,10 +54,10 @@ def solve(posed: Posed, callback: Callable | None = None, starts: Starts = ()) -
         raise
     except (TypeError, ValueError, NotImplementedError) as error:
         # fun was traced before: what is raised now is JAX's, when it derives
-        derived_twice = oracle.needs is Need.HVP and oracle.hess is None and oracle.hessp is None
-        if not derived_twice or callback is not None or posed.keep_all:
+        remedy = oracle.needs.remedy if oracle.hess is None and oracle.hessp is None else ""
+        if not remedy or callback is not None or posed.keep_all:
             raise
-        raise TypeError(f"fun has no second derivatives in JAX; give hess or hessp. JAX says: {error}") from error
+        raise TypeError(f"fun has no second derivatives in JAX; {remedy}. JAX says: {error}") from error
     result = explained(make_result(fields), plan, call, starts)
     if posed.disp:
         show(result, call)
@@ -78,7 +77,7 @@ def _watch(posed: Posed, callback: Callable | None, present: Show) -> dict[str, 
             "callback and return_all need an eager call, for one problem: this one is under jit, vmap or grad. "
             "Leave them out, or drive the method with jaxopt_lite.stepper."
         )
-    begin, turn, point, fields = steps(posed.plan)
+    begin, turn, point, fields = turn_by_turn(posed.plan)
     run, operands = begin(posed.call)
     seen, points = -1, []
     while int(run.status) == RUNNING:

@@ -11,7 +11,7 @@ from jaxopt_lite.api.methods.row import Row, refuse
 from jaxopt_lite.api.oracles.residual import close_loss, residual_oracle
 from jaxopt_lite.api.pose import Posed, pose, read_settings
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, number
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO
 
 _REFUSED = {
     "bounds": "method {method!r} does not support bounds; use 'trf' or 'dogbox', or leave them out.",
@@ -20,7 +20,7 @@ _REFUSED = {
 }
 
 
-class Asked(NamedTuple):
+class FitKeywords(NamedTuple):
     """How a fit is to be made: the keywords that `least_squares` and `curve_fit` share."""
 
     ftol: Any = "auto"
@@ -42,7 +42,7 @@ def pose_fit(
     args: Any,
     jac: Any,
     box: Any,
-    asked: Asked,
+    keywords: FitKeywords,
     kwargs: dict[str, Any] | None = None,
     how: tuple[Callable, Callable] | None = None,
     derived: Callable = solution.fields,
@@ -55,19 +55,19 @@ def pose_fit(
     """
     refuse(row, _REFUSED, bounds=box is not None, jac=jac is not None)
     n = layout.size
-    tolerances = {name: _tolerance(getattr(asked, name), name) for name in ("ftol", "xtol", "gtol")}
-    settings = read_settings(row, n, asked.options, tolerances)
+    tolerances = {name: _tolerance(getattr(keywords, name), name) for name in ("ftol", "xtol", "gtol")}
+    settings = read_settings(row, n, keywords.options, tolerances)
     method = settings.build(bounded=box is not None)
     args = args if isinstance(args, tuple) else (args,)
-    oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, asked.diff_step)
+    oracle, traced, m = residual_oracle(method.needs, layout, fun, args, jac, kwargs, how, keywords.diff_step)
     if row.name == "lm" and m < n:
         raise too_few(
             f"method 'lm' needs at least as many residuals as parameters, and there are {m} for {n}; use 'trf' or 'dogbox'."
         )
-    measure, captured = _measure(asked.loss, asked.f_scale, m, layout, row)
+    measure, captured = _measure(keywords.loss, keywords.f_scale, m, layout, row)
     functions = oracle._replace(loss=measure), traced._replace(loss=captured)
-    data = {"x_scale": _scale(asked.x_scale, layout), "bounds": box}
-    most = _most(settings.maxfev, asked.max_nfev, 200 * (n + 1) * oracle.evaluations(n))
+    data = {"x_scale": _scale(keywords.x_scale, layout), "bounds": box}
+    most = _most(settings.maxfev, keywords.max_nfev, 200 * (n + 1) * oracle.evaluations(n))
     return pose(settings._replace(maxfev=most), method, layout, leaves, functions, data, derived)
 
 
@@ -77,7 +77,7 @@ def _most(maxfev: Any, max_nfev: Any, default: int) -> Any:
         return default if maxfev is None else maxfev
     if maxfev is not None:
         raise ValueError("max_nfev and option 'maxfev' are the same; give one of them.")
-    return number(max_nfev, "max_nfev", COUNT)
+    return COUNT(max_nfev, "max_nfev")
 
 
 def _tolerance(value: Any, name: str) -> Any:
@@ -85,7 +85,7 @@ def _tolerance(value: Any, name: str) -> Any:
         if value != "auto":
             raise ValueError(f"{name} is {value!r}; give a number >= 0, None for off, or 'auto'.")
         return None
-    return 0.0 if value is None else number(value, name, POSITIVE_OR_ZERO)
+    return 0.0 if value is None else POSITIVE_OR_ZERO(value, name)
 
 
 def _scale(x_scale: Any, layout: Layout) -> Any:

@@ -10,14 +10,15 @@ closes the user's functions for what the method needs (`oracles/`); and it calls
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from jaxopt_lite._needs.nothing import NO_FUNCTIONS
 from jaxopt_lite.api.methods.row import Row
+from jaxopt_lite.api.oracles.constrained import constrained
 from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.api.reading.bounds import read_bounds
 from jaxopt_lite.core.implicit import Derived
 from jaxopt_lite.core.layout import Layout, parse
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, number, read
-from jaxopt_lite.core.options import traced as traced_options
-from jaxopt_lite.core.oracle import NO_FUNCTIONS, Oracle, Traced
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, of_program, read
+from jaxopt_lite.core.oracle import Oracle, Traced
 from jaxopt_lite.core.program import Call, Plan
 from jaxopt_lite.core.protocol import Method
 
@@ -78,7 +79,7 @@ def pose(
     if values["turns_per_refill"] is not None:
         schedule = schedule._replace(turns_per_refill=values["turns_per_refill"])
     oracle, traced = functions
-    numbers = traced_options(values, row.options) | (data or {})
+    numbers = of_program(values, row.options) | (data or {})
     plan = Plan(method, row.prepare, oracle, layout, schedule, derived)
     call = Call(start, numbers, settings.maxiter, settings.maxfev, traced)
     return Posed(plan, call, values["disp"], bool(values.get("return_all")))
@@ -96,13 +97,17 @@ def pose_minimum(
     jac: Any = None,
     hess: Any = None,
     hessp: Any = None,
+    constraints: Any = None,
 ) -> Posed:
     """The minimization of a scalar function: of several variables in `bounds`, or of one from `points` under their name."""
     start, layout = parse(x0)
-    keywords = {} if tol is None else dict.fromkeys(row.tol, number(tol, "tol", POSITIVE_OR_ZERO))
+    keywords = {} if tol is None else dict.fromkeys(row.tol, POSITIVE_OR_ZERO(tol, "tol"))
     settings = read_settings(row, layout.size, options, keywords)
     box = None if bounds is None else read_bounds(bounds, layout)
     method = settings.build(bounded=box is not None)
     steps = {"rel_step": settings.values.get("finite_diff_rel_step"), "abs_step": settings.values.get("eps")}
     functions = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
-    return pose(settings, method, layout, start, functions, ({} if box is None else {"bounds": box}) | (points or {}))
+    data = ({} if box is None else {"bounds": box}) | (points or {})
+    if "constraints" in row.takes:
+        functions, data["constraints"] = constrained(functions, constraints, layout, row)
+    return pose(settings, method, layout, start, functions, data)

@@ -122,7 +122,9 @@ def minimum(order: float = jnp.inf) -> Certificate:
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
             better = jnp.where(at.proved, falls, falls | (fun < at.fun)) | (at.made == 0)
             better &= jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad))
-            done = (newton.decrement <= TRUSTED * of_x) & jnp.isfinite(newton.bend)  # what overflows bounds nothing
+            done = (newton.decrement <= TRUSTED * of_x) & jnp.isfinite(
+                newton.bend
+            )  # a bound that has overflown bounds nothing
             near = norm(newton.step) <= eps**NEAR * size
             proved = done | ((newton.decrement <= TRUSTED * (unseen + of_x)) & near & jnp.isfinite(newton.bend))
             short = (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(at.trial)))

@@ -85,10 +85,11 @@ def is_traceable(leaf: Any) -> bool:
 def close(
     fun: Callable, role: Hashable, flat: Callable, inputs: tuple[jax.ShapeDtypeStruct, ...], args: Arguments
 ) -> tuple[Function, list[Any]]:
-    """The closed function of `flat(fun, args)(*inputs, )` and the arrays that it captured.
+    """The user's function, closed, and the arrays that it captured.
 
-    `flat(*inputs, args)` calls the user's `fun` on unraveled inputs, checks and ravels what comes back; `role` names it
-    (with all that it depends on) for the memo.
+    `flat(*inputs, args)` calls the user's `fun` on unraveled inputs, and checks and ravels what comes back. It is traced for
+    `inputs` of these shapes. The result is called as ``function(captured, *inputs, *leaves)`` with the leaves of args.
+    `role` names `flat`, and all that it depends on, for the memo: it is not traced again for an unchanged `fun`.
     """
     try:
         key = (role, inputs, args.signature(), *(getattr(jax.config, name, None) for name in SETTINGS))

@@ -178,17 +178,18 @@ def _is_least(at: Seen, accuracy: Array, size: Array) -> Array:
     return (at.curvature > 0) & (near | (jnp.abs(at.slope * at.newton) <= 2.0 * NOISE * eps * jnp.abs(at.fun)))
 
 
-def solve_by_products(product: Callable[[Array], Array], b: Array) -> Array:
-    """A^{-1} b by conjugate gradients on p -> A p; NaN where that is not the solution of a neighboring system.
+def solve_by_products(product: Callable[[Array], Array], b: Array, symmetric: bool = True) -> Array:
+    """A^{-1} b from products p -> A p alone; NaN where that is not the solution of a neighboring system.
 
-    A right-hand side without a part along what A cannot see, zero for one, is solved by a singular A too. So another one
-    with a part along everything is solved beside it.
+    By conjugate gradients where A is symmetric, else by GMRES. A right-hand side without a part along what A cannot see,
+    zero for one, is solved by a singular A too. So another one with a part along everything is solved beside it.
     """
     eps = float(jnp.finfo(b.dtype).eps)
+    solver = jax.scipy.sparse.linalg.cg if symmetric else jax.scipy.sparse.linalg.gmres
 
     def solve(matvec: Callable[[Array], Array], b: Array) -> Array:
         def near(b: Array) -> tuple[Array, Array]:
-            x, _ = jax.scipy.sparse.linalg.cg(matvec, b, tol=10 * eps)
+            x, _ = solver(matvec, b, tol=10 * eps)
             size = norm(b, 2)
             largest = norm(matvec(b), 2) / jnp.where(size > 0, size, 1.0)  # of A, from below
             return x, norm(matvec(x) - b, 2) <= eps**0.5 * jnp.maximum(size, largest * norm(x, 2))
@@ -196,7 +197,8 @@ def solve_by_products(product: Callable[[Array], Array], b: Array) -> Array:
         (x, solved), (_, regular) = near(b), near(jnp.cos(jnp.arange(b.shape[0], dtype=b.dtype)))
         return x * jnp.where(solved & regular, 1.0, jnp.nan).astype(b.dtype)
 
-    return jax.lax.custom_linear_solve(product, b, solve, symmetric=True)
+    transposed = None if symmetric else solve
+    return jax.lax.custom_linear_solve(product, b, solve, transposed, symmetric=symmetric)
 
 
 def root(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
@@ -210,6 +212,17 @@ def root(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operand
         slope = jnp.where(jnp.abs(value) <= float(jnp.finfo(x.dtype).eps) ** NEAR * size * jnp.abs(slope), slope, 0.0)
     force = force + silent(x.dtype, d_operands)
     return {"x": (-force / jnp.where(slope == 0, jnp.nan, slope))[None]}
+
+
+def system(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
+    """dx* where n equations of n unknowns hold: J dx* = -(dF / d theta) dtheta; NaN where J is singular."""
+    x, theta = fields["x"], operands.function
+    _, force = jax.jvp(lambda t: oracle.value(x, t), (theta,), (d_operands.function,))
+    force = force + silent(x.dtype, d_operands)
+    if x.shape[0] > DENSE:
+        product = lambda p: jax.jvp(lambda x: oracle.value(x, theta), (x,), (p,))[1]
+        return {"x": -solve_by_products(product, force, symmetric=False)}
+    return {"x": -solve_regular(jax.jacfwd(lambda x: oracle.value(x, theta))(x), force)}
 
 
 def solve_regular(A: Array, b: Array) -> Array:

@@ -12,10 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query
+from jaxopt_lite.core.protocol import Method, Query
+from jaxopt_lite.core.rank import Rank, is_better
 from jaxopt_lite.core.status import BAD_INPUT, BUDGET, CLAIM, NOT_FINITE, RUNNING, UNBOUNDED, is_claim, is_success
-
-WITH_GRADIENT = (Need.GRADIENT, Need.HESSIAN, Need.HVP)
 
 
 class Budget(NamedTuple):
@@ -29,8 +28,7 @@ class Best(NamedTuple):
     """The best finite point that was evaluated, accepted by the method or not."""
 
     x: Array  # (n,)
-    fun: Array  # (): +inf until a finite value was seen
-    grad: Array | None  # (n,) or None where the oracle gives no gradient
+    at: Any  # the answer there, of which the parts are kept that the need says; fun is +inf until a finite value was seen
 
 
 class Run(NamedTuple):
@@ -44,22 +42,21 @@ class Run(NamedTuple):
 
 def begin(method: Method, x0: Array, data: Any) -> Run:
     """A lane before its first evaluation."""
-    has_grad = method.needs in WITH_GRADIENT
-    best = Best(x0, jnp.full((), jnp.inf, x0.dtype), jnp.full_like(x0, jnp.nan) if has_grad else None)
+    best = Best(x0, method.needs.keep(x0, data))
     return Run(method.init(x0, data), jnp.full((), RUNNING, jnp.int32), jnp.zeros(2, jnp.int32), best)
 
 
-def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budget: Budget, freeze: bool = True) -> Run:
+def tell(method: Method, run: Run, query: Query, answer: Any, data: Any, budget: Budget, freeze: bool = True) -> Run:
     """The lane after the answer to its query; with `freeze` a lane that has ended stays as it is."""
-    answer, bottomless = _cleaned(answer)
+    answer, bottomless = _cleaned(query, answer)
     told = method.tell(run.state, query, answer, data)
     points = query.x.shape[0] if query.x.ndim == 2 else 1
     iterated = (told.iterated & (run.counts[0] < budget.maxiter)).astype(jnp.int32)
     counts = run.counts + jnp.stack([iterated, jnp.full((), points, jnp.int32)])
     spent = (counts[0] >= budget.maxiter) | (counts[1] + (points - 1) >= budget.maxturns)
     status = jnp.where((told.status == RUNNING) & spent, BUDGET, told.status)
-    status = (status if method.zero else jnp.where(bottomless, UNBOUNDED, status)).astype(jnp.int32)
-    new = Run(told.state, status, counts, _better(run.best, query, answer, method.zero))
+    status = (jnp.where(bottomless, UNBOUNDED, status) if method.rank.bottom else status).astype(jnp.int32)
+    new = Run(told.state, status, counts, _better(method.rank, run.best, query, answer))
     if not freeze:
         return new
     running = run.status == RUNNING
@@ -69,26 +66,24 @@ def tell(method: Method, run: Run, query: Query, answer: Answer, data: Any, budg
 def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
     """The raw result of a lane: the method's own point where it succeeded, else the best finite point seen.
 
-    Of a method that seeks a zero a claim is of its own point, `_x`, beside which the best one may be somewhere else. If that
-    has a smaller |fun|, or no iteration led to the own one, success is but a claim: a bracket shrinks to a pole, too.
+    Where the method doubts a success, it is but a claim: of its own point, `_x`, beside which the best one may be
+    somewhere else.
     """
     fields, status = method.report(run.state, data), run.status
-    if method.zero and method.certificate is not None:
-        grown = jnp.abs(fields["fun"]) > jnp.abs(run.best.fun)
-        unseen = (run.counts[0] == 0) & (fields["fun"] != 0)
-        status = jnp.where(is_success(status) & (grown | unseen), status + CLAIM, status)
+    if method.doubts is not None:
+        doubtful = method.doubts(fields, run.best.at, run.counts[0])
+        status = jnp.where(is_success(status) & doubtful, status + CLAIM, status)
         fields["_x"] = fields["x"]
     success = is_success(status)
     choose = lambda own, best: jnp.where(success, own, best)
-    if method.needs is not Need.NOTHING:
+    if method.needs.parts:
         fields["x"] = choose(fields["x"], run.best.x)
-    if "fun" in fields:
-        fields["fun"] = choose(fields["fun"], run.best.fun)
-    if run.best.grad is not None:
-        fields["jac"] = choose(fields["jac"], run.best.grad)
+    for part, field in method.needs.shown:
+        if field in fields:
+            fields[field] = choose(fields[field], getattr(run.best.at, part))
     ended = (run.status != RUNNING) & (run.status != UNBOUNDED) & (run.status != BAD_INPUT)
-    nothing = ended & ~jnp.isfinite(run.best.fun) & (method.needs is not Need.NOTHING)
-    status = jnp.where(nothing, NOT_FINITE, status).astype(jnp.int32)
+    if method.needs.parts:
+        status = jnp.where(ended & ~jnp.isfinite(run.best.at.fun), NOT_FINITE, status).astype(jnp.int32)
     return fields | {"status": status, "nit": run.counts[0], "turns": run.counts[1]}
 
 
@@ -118,7 +113,7 @@ class Lane(NamedTuple):
 
 def lane(
     method: Method,
-    evaluate: Callable[..., Answer],
+    evaluate: Callable[..., Any],
     decide: Derive | None = None,
     derive: Derive | None = None,
     told: bool = False,
@@ -167,30 +162,40 @@ def decide_one(decide: Derive, fields: dict[str, Array], operands: Operands) -> 
     return lax.cond(is_claim(fields["status"]), lambda: fields | decide(fields, operands), lambda: fields)
 
 
-def _cleaned(answer: Answer) -> tuple[Answer, Array]:
+def _cleaned(query: Query, answer: Any) -> tuple[Any, Array]:
     """The answer with nothing in it that is not finite, and whether the function fell to minus infinity.
 
-    Of several points (k,) each is cleaned by itself.
+    Of k points each is cleaned by itself.
     """
-    parts = [p for p in answer if p is not None]
-    if answer.fun is not None and answer.fun.ndim == 1:
-        finite = jnp.isfinite(answer.fun)
-    else:
-        finite = functools.reduce(jnp.logical_and, (jnp.all(jnp.isfinite(p)) for p in parts), jnp.ones((), bool))
-    bottomless = jnp.zeros((), bool) if answer.fun is None else jnp.any(answer.fun == -jnp.inf)
-    fun = None if answer.fun is None else jnp.where(finite, answer.fun, jnp.inf)
-    rest = (None if p is None else jnp.where(finite, p, jnp.zeros_like(p)) for p in answer[1:-1])
-    return Answer._make((fun, *rest, finite)), bottomless
+    parts = _parts(answer._replace(finite=None))
+    points = query.x.ndim - 1  # axes of points
+    whole = lambda part: jnp.all(jnp.isfinite(part), axis=tuple(range(points, part.ndim)))
+    finite = functools.reduce(jnp.logical_and, map(whole, parts.values()), jnp.ones((), bool))
+    bottomless = jnp.any(answer.fun == -jnp.inf) if "fun" in parts else jnp.zeros((), bool)
+    at_fault = {"fun": jnp.inf}
+    for name, part in parts.items():
+        known = finite.reshape(finite.shape + (1,) * (part.ndim - points)) if points else finite
+        parts[name] = jnp.where(known, part, jnp.full_like(part, at_fault.get(name, 0.0)))
+    return answer._replace(**parts, finite=finite), bottomless
 
 
-def _better(best: Best, query: Query, answer: Answer, zero: bool) -> Best:
-    """The better of the best point and the one(s) just evaluated: where fun is less, or nearer to `zero`."""
-    x, fun = query.x, answer.fun
-    if fun is None:
+def _better(rank: Rank, best: Best, query: Query, answer: Any) -> Best:
+    """The best of the best point and those just evaluated."""
+    if answer.fun is None:
         return best
-    if fun.ndim == 1:
-        lowest = jnp.argmin(jnp.abs(fun) if zero else fun)
-        x, fun = x[lowest], fun[lowest]
-    better = jnp.abs(fun) < jnp.abs(best.fun) if zero else fun < best.fun
-    grad = None if best.grad is None else jnp.where(better, answer.grad, best.grad)
-    return Best(jnp.where(better, x, best.x), jnp.where(better, fun, best.fun), grad)
+    if query.x.ndim == 1:
+        return _better_of_two(rank, best, query.x, answer)
+    for k in range(query.x.shape[0]):
+        best = _better_of_two(rank, best, query.x[k], jax.tree.map(lambda part, k=k: part[k], answer))
+    return best
+
+
+def _better_of_two(rank: Rank, best: Best, x: Array, answer: Any) -> Best:
+    better = is_better(rank, answer, best.at)
+    kept = {name: jnp.where(better, getattr(answer, name), part) for name, part in _parts(best.at).items()}
+    return Best(jnp.where(better, x, best.x), best.at._replace(**kept))
+
+
+def _parts(answer: Any) -> dict[str, Array]:
+    """The parts of an answer that are there, by name."""
+    return {name: part for name, part in zip(answer._fields, answer, strict=True) if part is not None}

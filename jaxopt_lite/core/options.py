@@ -1,10 +1,12 @@
-"""Options of a method: a table of names with defaults, kinds and one line of documentation each.
+"""Options: each has a default, a check and a line of documentation.
 
-Numbers are traced: a new tolerance does not recompile. Static ones are part of the program.
+A check is a function that reads a value or says what is wrong with it, and knows where what it has read goes: into the
+program as a number, into the code (a new value makes a new program), to the oracle (steps of finite differences), or
+nowhere. A method that takes an option of a new kind brings its own `Check`.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -14,30 +16,123 @@ from jax.core import Tracer
 
 from jaxopt_lite.core.warn import warn
 
-STATIC = "static"
-POSITIVE_OR_ZERO = "a number >= 0"
-FRACTION = "a number between 0 and 1"
-COUNT = "an integer >= 0"
-STEP = "a number > 0, or one for each variable (n,)"
-SIZE = "a size > 0, or one for each variable (n,)"
-IGNORED = "anything"  # taken for SciPy's sake, of no effect: a warning says why
-MATRIX = "a symmetric positive definite matrix (n, n)"
+PROGRAM, CODE, ORACLE, NOWHERE = "program", "code", "oracle", "nowhere"  # where an option goes
+
+
+class Check(NamedTuple):
+    """How the value of an option is read."""
+
+    wanted: str  # what is to be given, in words
+    read: Callable[[Any, str, str, int], Any]  # (value, name of the option, `wanted`, n) -> what is kept of it; or raises
+    goes: str = PROGRAM
+
+    def __call__(self, value: Any, name: str, n: int = 1) -> Any:
+        """The value as it is kept; raises TypeError or ValueError with the name and what is wanted."""
+        return self.read(value, name, self.wanted, n)
 
 
 class Option(NamedTuple):
     """One option."""
 
     default: Any  # None: decided by the dtype or the size
-    kind: str
+    check: Check
     doc: str
 
+
+def _scalar(value: Any, name: str, wanted: str) -> float | None:
+    """A known number as a Python float, so that equal calls look equal; None for a tracer."""
+    if isinstance(value, Tracer):
+        if value.shape != ():
+            raise ValueError(f"option {name!r} has shape {value.shape}; give {wanted}.")
+        return None
+    if not isinstance(value, int | float | np.generic | np.ndarray | jax.Array) or isinstance(value, bool):
+        raise TypeError(f"option {name!r} is {value!r}; give {wanted}.")
+    if np.shape(value) != () or np.asarray(value).dtype.kind not in "iuf":
+        raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
+    return float(value)
+
+
+def _number(highest: float) -> Callable[[Any, str, str, int], Any]:
+    """Reads a number from 0 to the highest one."""
+
+    def read(value: Any, name: str, wanted: str, n: int) -> Any:
+        number = _scalar(value, name, wanted)
+        if number is not None and not 0 <= number <= highest:
+            raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
+        return value if number is None else number
+
+    return read
+
+
+def _count(value: Any, name: str, wanted: str, n: int) -> Any:
+    number = _scalar(value, name, wanted)
+    if number is None:
+        return value
+    if not number >= 0 or (np.isfinite(number) and number != int(number)):
+        raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
+    return int(min(number, np.iinfo(np.int32).max))
+
+
+def _matrix(value: Any, name: str, wanted: str, n: int) -> Any:
+    value = value if isinstance(value, Tracer | jax.Array) else np.asarray(value)
+    if jnp.shape(value) != (n, n):
+        raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {wanted} for n = {n}.")
+    if isinstance(value, Tracer):
+        return value
+    known = np.asarray(value, float)
+    if not np.allclose(known, known.T) or not np.all(np.linalg.eigvalsh(known) > 0):
+        raise ValueError(f"option {name!r} is not positive definite and symmetric; give {wanted}.")
+    return value
+
+
+def _sizes(value: Any, name: str, wanted: str, n: int) -> Any:
+    value = value if isinstance(value, Tracer | jax.Array) else np.asarray(value, float)
+    if jnp.shape(value) not in ((), (n,)):
+        raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {wanted} for n = {n}.")
+    if not isinstance(value, Tracer) and not np.all(np.asarray(value, float) > 0):
+        raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
+    return value
+
+
+def _static(value: Any, name: str, wanted: str, n: int) -> Any:
+    if isinstance(value, Tracer):
+        raise TypeError(f"option {name!r} is static: give a Python value, not a traced one.")
+    return value
+
+
+def _integer_from(least: int) -> Callable[[Any, str, str, int], Any]:
+    """Reads a static integer that is not less than `least`."""
+
+    def read(value: Any, name: str, wanted: str, n: int) -> Any:
+        _static(value, name, wanted, n)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
+        return value
+
+    return read
+
+
+def _as_given(value: Any, name: str, wanted: str, n: int) -> Any:
+    return value
+
+
+POSITIVE_OR_ZERO = Check("a number >= 0", _number(np.inf))
+FRACTION = Check("a number between 0 and 1", _number(1.0))
+COUNT = Check("an integer >= 0", _count)
+MATRIX = Check("a symmetric positive definite matrix (n, n)", _matrix)
+SIZE = Check("a size > 0, or one for each variable (n,)", _sizes)
+STEP = Check("a number > 0, or one for each variable (n,)", _sizes, ORACLE)
+STATIC = Check("a Python value", _static, CODE)
+IGNORED = Check("anything", _as_given, NOWHERE)  # taken for SciPy's sake, of no effect: a warning says why
+_WIDTH = Check("an integer >= 0", _integer_from(0), CODE)
+_TURNS = Check("an integer >= 1", _integer_from(1), CODE)
 
 COMMON = {
     "maxiter": Option(None, COUNT, "Most iterations. Default: the method's, see its page."),
     "maxfev": Option(None, COUNT, "Most evaluations of fun. Default: not limited."),
     "disp": Option(False, STATIC, "Print a summary when an eager call ends; nothing is printed from inside a loop."),
-    "lanes": Option(None, STATIC, "Width of a batch under vmap: 0 for one lane a problem. Default: by size and backend."),
-    "turns_per_refill": Option(None, STATIC, "Turns between refills of a batch. Default 8."),
+    "lanes": Option(None, _WIDTH, "Width of a batch under vmap: 0 for one lane a problem. Default: by size and backend."),
+    "turns_per_refill": Option(None, _TURNS, "Turns between refills of a batch. Default 8."),
 }
 
 DIFFERENCES = {
@@ -61,13 +156,16 @@ def read(given: dict[str, Any] | None, known: dict[str, Option], method: str, n:
     for name, option in known.items():
         value = given.get(name)
         value = option.default if value is None else value
-        values[name] = value if value is None else _checked(value, name, option, n)
+        if value is not None and option.check.goes == NOWHERE:
+            warn(f"option {name!r} is given. {option.doc}")
+            value = None
+        values[name] = None if value is None else option.check(value, name, n)
     return values
 
 
-def traced(values: dict[str, Any], known: dict[str, Option]) -> dict[str, Any]:
-    """Those that go into the program as numbers; the steps of differences go to the oracle."""
-    return {name: values[name] for name, option in known.items() if option.kind not in (STATIC, STEP, IGNORED)}
+def of_program(values: dict[str, Any], known: dict[str, Option]) -> dict[str, Any]:
+    """Those that go into the program as numbers."""
+    return {name: values[name] for name, option in known.items() if option.check.goes == PROGRAM}
 
 
 def evaluations(values: dict[str, Any]) -> Any:
@@ -76,63 +174,3 @@ def evaluations(values: dict[str, Any]) -> Any:
     if len(given) > 1:
         raise ValueError("options maxfev and maxfun are the same; give one of them.")
     return given[0] if given else None
-
-
-def _checked(value: Any, name: str, option: Option, n: int) -> Any:
-    if option.kind == STATIC:
-        if isinstance(value, Tracer):
-            raise TypeError(f"option {name!r} is static: give a Python value, not a traced one.")
-        counts = name in ("lanes", "turns_per_refill")
-        if counts and (not isinstance(value, int) or isinstance(value, bool) or value < (name != "lanes")):
-            raise ValueError(f"option {name!r} is {value!r}; give an integer >= {int(name != 'lanes')}.")
-        return value
-    if option.kind == MATRIX:
-        return _matrix(value, name, n)
-    if option.kind in (STEP, SIZE):
-        return _sizes(value, name, option.kind, n)
-    if option.kind == IGNORED:
-        warn(f"option {name!r} is given. {option.doc}")
-        return None
-    return number(value, name, option.kind)
-
-
-def number(value: Any, name: str, kind: str) -> Any:
-    """A scalar of a kind: a Python number where concrete, so that equal calls look equal; a tracer as it is."""
-    if isinstance(value, Tracer):
-        if value.shape != ():
-            raise ValueError(f"option {name!r} has shape {value.shape}; give {kind}.")
-        return value
-    if not isinstance(value, int | float | np.generic | np.ndarray | jax.Array) or isinstance(value, bool):
-        raise TypeError(f"option {name!r} is {value!r}; give {kind}.")
-    if np.shape(value) != () or np.asarray(value).dtype.kind not in "iuf":
-        raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
-    concrete = float(value)
-    if kind == COUNT:
-        if not concrete >= 0 or (np.isfinite(concrete) and concrete != int(concrete)):
-            raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
-        return int(min(concrete, np.iinfo(np.int32).max))
-    high = 1.0 if kind == FRACTION else np.inf
-    if not 0 <= concrete <= high:
-        raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
-    return concrete
-
-
-def _matrix(value: Any, name: str, n: int) -> Any:
-    value = value if isinstance(value, Tracer | jax.Array) else np.asarray(value)
-    if jnp.shape(value) != (n, n):
-        raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {MATRIX} for n = {n}.")
-    if isinstance(value, Tracer):
-        return value
-    concrete = np.asarray(value, float)
-    if not np.allclose(concrete, concrete.T) or not np.all(np.linalg.eigvalsh(concrete) > 0):
-        raise ValueError(f"option {name!r} is not positive definite and symmetric; give {MATRIX}.")
-    return value
-
-
-def _sizes(value: Any, name: str, kind: str, n: int) -> Any:
-    value = value if isinstance(value, Tracer | jax.Array) else np.asarray(value, float)
-    if jnp.shape(value) not in ((), (n,)):
-        raise ValueError(f"option {name!r} has shape {jnp.shape(value)}; give {kind} for n = {n}.")
-    if not isinstance(value, Tracer) and not np.all(np.asarray(value, float) > 0):
-        raise ValueError(f"option {name!r} is {value!r}; give {kind}.")
-    return value

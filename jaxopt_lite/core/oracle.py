@@ -3,14 +3,12 @@
 The default is autodiff, with one trace of the user's function: a gradient is `value_and_grad`, a Hessian and a
 Hessian-vector product are the linearization of that, a Jacobian runs forward (as many passes as parameters) or backward
 (as many as residuals), whichever is fewer. The user's own `jac`, `hess`, `hessp` take their place where given; SciPy's
-finite differences are there for its users: their points are one vmapped evaluation, inside of the bounds.
-
-Steps of finite differences (Press et al., Numerical Recipes, 5.7): eps^(1/2) for '2-point', eps^(1/3) for '3-point',
-times max(1, |x|), with the sign of x; eps for 'cs', whose error is of second order in the step without any cancellation.
+finite differences are there for its users (`core/differences.py`): their points are one vmapped evaluation, inside of the
+bounds.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +16,13 @@ from jax import Array
 
 from jaxopt_lite.core.apart import in_parts
 from jaxopt_lite.core.dense import dot, matvec
+from jaxopt_lite.core.differences import differences
 from jaxopt_lite.core.function import Function
-from jaxopt_lite.core.protocol import Answer, Need, Query
+from jaxopt_lite.core.protocol import Need, Query
 
 HIGHEST = jax.lax.Precision.HIGHEST
 SCHEMES = ("2-point", "3-point", "cs")
-EQUATIONS = {Need.NOTHING: 0, Need.VALUE: 1, Need.RESIDUAL: 1, Need.GRADIENT: 3, Need.JACOBIAN: 3}  # those of fun are 1
-RESIDUALS = (Need.RESIDUAL, Need.JACOBIAN, Need.CURVATURE)
+SECOND = 2  # the order of the derivatives that certificates take
 
 
 class Loss(NamedTuple):
@@ -46,6 +44,7 @@ class Traced(NamedTuple):
     rel_step: Array | None  # () or (n,): relative step of finite differences; None: the scheme's own
     abs_step: Array | None  # () or (n,): absolute step
     box: tuple[Array, Array] | None = None  # (n,) lower and upper bounds that no finite difference may leave
+    more: Any = None  # what `Oracle.more` is evaluated with
 
 
 class Measured(NamedTuple):
@@ -58,7 +57,10 @@ class Measured(NamedTuple):
 
 
 class Oracle(NamedTuple):
-    """Static: which functions there are. All are closed (`core/function.py`) over vectors (n,); NOTHING takes none."""
+    """Static: which functions there are. All are closed (`core/function.py`) over vectors (n,).
+
+    What is evaluated of them is the method's need (`_needs/`); these are the means.
+    """
 
     needs: Need
     fun: Function  # x -> fun (), or residual (m,); with `paired` also its derivative
@@ -69,17 +71,18 @@ class Oracle(NamedTuple):
     scheme: str | None = None  # finite differences instead of autodiff
     loss: Loss | None = None  # how a residual is measured; None: half its sum of squares
     apart: bool = False  # is it so large that XLA has to be given it in parts? (`core/apart.py`)
+    more: Any = None  # further functions, of constraints for one: known to the needs that use them, all but their `size`
 
-    def size(self, needs: Need) -> int:
-        """Equations of what so much `needs`, by and large: each derivative takes about three times what it is taken of."""
-        given = (self.fun, self.jac, self.hess, self.hessp)
-        return EQUATIONS.get(needs, 9) * sum(0 if f is None else f.size for f in given)
+    def size(self, order: int) -> int:
+        """Equations of a derivative of this order, by and large: each takes about three times what it is taken of."""
+        given = (self.fun, self.jac, self.hess, self.hessp, self.more)
+        return 3**order * sum(0 if f is None else f.size for f in given)
 
     def evaluations(self, n: int) -> int:
-        """Values of fun that one turn takes."""
-        if self.needs is Need.NOTHING:
+        """Values of fun that one point takes."""
+        if not self.needs.parts:
             return 0
-        if self.scheme is None or self.needs in (Need.VALUE, Need.RESIDUAL):
+        if self.scheme is None or self.needs.order == 0:
             return 1
         return {"2-point": n + 1, "3-point": 2 * n + 1, "cs": n + 1}[self.scheme]
 
@@ -97,7 +100,8 @@ class Oracle(NamedTuple):
         if self.jac is not None:
             return self.value(x, t), self.jac(t.jac, x, *t.args)[0]
         if self.scheme is not None:
-            return self._differences(x, t)
+            plain = lambda x: self.fun(t.fun, x, *t.args)[0]  # of complex x for 'cs'
+            return differences(plain, x, self.scheme, t.rel_step, t.abs_step, t.box)
         return self._autodiff(x, t)
 
     def measured(self, x: Array, t: Traced) -> Measured:
@@ -110,7 +114,8 @@ class Oracle(NamedTuple):
 
     def merit(self, x: Array, t: Traced) -> Array:
         """What is minimized, (): fun, or the cost of the residual."""
-        return self.cost(self.value(x, t), t) if self.needs in RESIDUALS else self.value(x, t)
+        value = self.value(x, t)
+        return value if value.ndim == 0 else self.cost(value, t)
 
     def cost(self, residual: Array, t: Traced) -> Array:
         """Half the sum of squares of a residual (m,), or what the loss makes of it."""
@@ -123,7 +128,7 @@ class Oracle(NamedTuple):
     def _merit_and_derivative(self, x: Array, t: Traced) -> tuple[Array, Array]:
         given = self.paired or self.jac is not None
         value, derivative = self.with_derivative(x, t) if given else self._autodiff(x, t)
-        if self.needs not in RESIDUALS:
+        if value.ndim == 0:
             return value, derivative
         cost, slope = jax.value_and_grad(lambda r: self.cost(r, t))(value)
         return cost, matvec(derivative.T, slope)
@@ -154,39 +159,15 @@ class Oracle(NamedTuple):
         (fun, grad), tangent = jax.linearize(lambda x: self._merit_and_derivative(x, t), x)
         return fun, grad, jax.vmap(lambda p: tangent(p)[1], in_axes=1, out_axes=1)
 
-    def evaluate(self, query: Query, t: Traced, going: Array | None = None) -> Answer:
+    def evaluate(self, query: Query, t: Traced, going: Array | None = None) -> Any:
         """The answer to a query; the call site of everything that the user gave. No lane `going`: it may be anything."""
         if self.apart and going is not None:
             return in_parts(self.evaluate, going)(query, t)
-        x = query.x
-        if self.needs is Need.NOTHING:
-            return Answer()
-        if self.needs is Need.VALUE:
-            each = lambda x: self.value(x, t)
-            return Answer(fun=each(x) if x.ndim == 1 else jax.vmap(each)(x))
-        if self.needs is Need.RESIDUAL:
-            residual = self.value(x, t)
-            return Answer(self.cost(residual, t), residual=residual)
-        if self.needs is Need.GRADIENT:
-            return Answer(*self.with_derivative(x, t))
-        if self.needs in RESIDUALS:
-            curvature = self._second(x, query.vector, t) if self.needs is Need.CURVATURE else None
-            at = self.measured(x, t)
-            return Answer(at.cost, residual=at.weighed, jacobian=at.jacobian, curvature=curvature)
-        assert self.needs in (Need.HESSIAN, Need.HVP)
-        if self.needs is Need.HVP and self.hessp is None and self.hess is None:
-            (fun, grad), (_, hvp) = jax.jvp(lambda x: self.with_derivative(x, t), (x,), (query.vector,))
-            return Answer(fun, grad, hvp=hvp)
-        if self.needs is Need.HVP:
-            assert query.vector is not None
-            return Answer(*self.with_derivative(x, t), hvp=self.hessian_product(x, query.vector, t))
-        fun, grad, times = self.second_order(x, t)
-        hess = times(jnp.eye(x.shape[0], dtype=x.dtype))
-        return Answer(fun, grad, hess=0.5 * (hess + hess.T))
+        one = lambda query: self.needs.answer(self, query, t)
+        return one(query) if query.x.ndim == 1 else jax.vmap(one)(query)
 
-    def _second(self, x: Array, v: Array | None, t: Traced) -> Array:
-        """The second derivative of the residual along v, (m,)."""
-        assert v is not None
+    def bend(self, x: Array, v: Array, t: Traced) -> Array:
+        """The second derivative of the residual along v (n,), (m,)."""
         if self.hess is not None:
             second = self.hess(t.hess, x, *t.args)[0]
             return jnp.dot(jnp.dot(second, v, precision=HIGHEST), v, precision=HIGHEST)
@@ -195,71 +176,15 @@ class Oracle(NamedTuple):
 
     def _autodiff(self, x: Array, t: Traced) -> tuple[Array, Array]:
         value = lambda x: self.value(x, t)
-        if self.needs not in RESIDUALS:
+        shape = jax.eval_shape(value, x).shape
+        if not shape:
             return jax.value_and_grad(value)(x)
-        n, m = x.shape[0], jax.eval_shape(value, x).shape[0]
+        n, m = x.shape[0], shape[0]
         if n <= m:
             residual, tangent = jax.linearize(value, x)
             return residual, jax.vmap(tangent, out_axes=1)(jnp.eye(n, dtype=x.dtype))
         residual, pullback = jax.vjp(value, x)
         return residual, jax.vmap(lambda e: pullback(e)[0])(jnp.eye(m, dtype=residual.dtype))
-
-    def _differences(self, x: Array, t: Traced) -> tuple[Array, Array]:
-        n, eps = x.shape[0], jnp.finfo(x.dtype).eps
-        scheme = self.scheme
-        sign = jnp.where(x < 0, -1.0, 1.0).astype(x.dtype)
-        power = {"2-point": 0.5, "3-point": 1 / 3, "cs": 1.0}[scheme or "cs"]
-        own = eps**power * jnp.maximum(1.0, jnp.abs(x)) * sign
-        h = own if t.rel_step is None else jnp.asarray(t.rel_step).astype(x.dtype) * jnp.abs(x) * sign
-        h = (
-            jnp.where(h == 0, own, h)
-            if t.abs_step is None
-            else jnp.broadcast_to(jnp.asarray(t.abs_step), (n,)).astype(x.dtype)
-        )
-        origin = jnp.zeros((1, n), x.dtype)
-        if scheme == "cs":
-            shifts = jnp.concatenate([origin, jnp.diag(h)])
-            there = jax.vmap(lambda z: self.fun(t.fun, z, *t.args)[0])(
-                jax.lax.complex(jnp.broadcast_to(x, shifts.shape), shifts)
-            )
-            return jnp.real(there[0]), _columns(jnp.imag(there[1:]), h)
-        h = _inside(x, h, t.box, 2 if scheme == "3-point" else 1)
-        far = -h
-        if t.box is not None:  # where the box is too narrow for both sides, both points lie on one
-            far = jnp.where((x - h < t.box[0]) | (x - h > t.box[1]), 2 * h, -h)
-        steps = [origin, jnp.diag(h), *([jnp.diag(far)] if scheme == "3-point" else [])]
-        inside = (lambda x: x) if t.box is None else (lambda x: jnp.clip(x, *t.box))
-        there = jax.vmap(lambda x: self.value(inside(x), t))(x[None, :] + jnp.concatenate(steps))
-        near = _columns(there[1 : n + 1] - there[:1], h)
-        if scheme == "2-point":
-            return there[0], near
-        beyond = _columns(there[n + 1 :] - there[:1], far)
-        apart = jnp.where(h == 0, 1.0, far - h)
-        return there[0], near * _along(far / apart, near) - beyond * _along(h / apart, beyond)
-
-
-NO_FUNCTIONS = Oracle(Need.NOTHING, fun=cast(Function, None)), Traced([], [], [], [], [], [], None, None)
-
-
-def _inside(x: Array, h: Array, box: tuple[Array, Array] | None, points: int) -> Array:
-    """Steps h (n,) as they are represented: turned around, or cut, where so many points would leave the box."""
-    if box is not None:
-        lower, upper = box
-        fits = lambda h: (x + h >= lower) & (x + h <= upper) & (x + points * h >= lower) & (x + points * h <= upper)
-        room = jnp.where(upper - x > x - lower, upper - x, lower - x) / points
-        h = jnp.where(fits(h), h, jnp.where(fits(-h), -h, room))
-    return (x + h) - x
-
-
-def _along(weights: Array, derivative: Array) -> Array:
-    """Weights (n,) as the last axis of a derivative (..., n)."""
-    return weights.reshape(*[1] * (derivative.ndim - 1), -1)
-
-
-def _columns(differences: Array, steps: Array) -> Array:
-    """Differences (n, ...) over steps (n,) as a derivative (..., n); zero where there was no room for a step."""
-    per_step = differences / jnp.where(steps == 0, 1.0, steps).reshape(-1, *[1] * (differences.ndim - 1))
-    return jnp.moveaxis(per_step, 0, -1)
 
 
 def complex_like(dtype: jnp.dtype) -> jnp.dtype:

@@ -21,12 +21,12 @@ from jax.core import Tracer
 
 from jaxopt_lite.core.apart import LARGE
 from jaxopt_lite.core.batching import Schedule, batchable, check_placement, decidable
-from jaxopt_lite.core.implicit import Derived, constant, tangents, value_alone, value_and_slope
+from jaxopt_lite.core.implicit import Derived, constant, tangents
 from jaxopt_lite.core.jax_internals import axes_of, known_options, local, unbatched, under_jit, varying
 from jaxopt_lite.core.layout import Layout
-from jaxopt_lite.core.loop import WITH_GRADIENT, Budget, Derive, Lane, Operands, Run, lane, result_of
+from jaxopt_lite.core.loop import Budget, Derive, Lane, Operands, Run, lane, result_of
 from jaxopt_lite.core.once import Compiled, kept
-from jaxopt_lite.core.oracle import Oracle, Traced
+from jaxopt_lite.core.oracle import SECOND, Oracle, Traced
 from jaxopt_lite.core.protocol import Method, Need
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, decided, is_claim, is_success
 
@@ -116,7 +116,7 @@ def present(layout: Layout, fields: dict[str, Array], evaluations: int, needs: N
     fields = dict(fields)
     turns = fields.pop("turns")
     counts = ({"nfev": turns * evaluations} if evaluations else {}) | ({"njev": turns} if "jac" in fields else {})
-    counts |= {"nhev": turns} if needs in (Need.HVP, Need.HESSIAN) else {}
+    counts |= dict.fromkeys(needs.counts, turns)
     return counts | _like_x(layout, fields) | {"success": is_success(fields["status"])}
 
 
@@ -175,8 +175,8 @@ def _program(plan: Plan) -> Program:
     The derivative rule stands outside of the jit: reverse mode would otherwise carry the compiler options into a nested
     jit, where they are not allowed; and `custom_vmap` inside has no reverse mode of its own.
     """
-    size = plan.oracle.size(plan.method.needs)
-    options, of_certificate = (_wanted_options(s) for s in (size, plan.oracle.size(Need.HESSIAN)))
+    size = plan.oracle.size(plan.method.needs.order)
+    options, of_certificate = (_wanted_options(s) for s in (size, plan.oracle.size(SECOND)))
     parted = _apart(plan)
     plan = parted if not options else plan  # no options, no other cure
     later = _certificate(plan) if plan.derived is None else None
@@ -210,7 +210,7 @@ def _program(plan: Plan) -> Program:
     def tangents_of(call: Call, d_call: Call, fields: dict[str, Any]) -> dict[str, Any]:
         operands, d_operands = jax.jvp(lambda c: operands_of(plan, c), (call,), (d_call,))
         at = fields | {"x": plan.layout.ravel(jax.tree.leaves(fields["x"]))}
-        follow = plan.derived or (value_and_slope if plan.method.needs in WITH_GRADIENT else value_alone)
+        follow = plan.derived or plan.method.needs.follow
         moved = tangents(plan.oracle, plan.method.implicit, follow, at, operands, d_operands)
         return _like_x(plan.layout, moved)
 
@@ -236,12 +236,12 @@ def _program(plan: Plan) -> Program:
 
 def _apart(plan: Plan) -> Plan:
     """The plan, its function taken in parts if it is large."""
-    needs = plan.method.needs if plan.method.certificate is None else Need.HESSIAN
-    return plan._replace(oracle=plan.oracle._replace(apart=plan.oracle.size(needs) > LARGE))
+    order = plan.method.needs.order if plan.method.certificate is None else SECOND
+    return plan._replace(oracle=plan.oracle._replace(apart=plan.oracle.size(order) > LARGE))
 
 
 @kept(PROGRAMS)
-def steps(plan: Plan) -> tuple[Callable, ...]:
+def turn_by_turn(plan: Plan) -> tuple[Callable, ...]:
     """The same run, turn by turn from the host: begin, turn, point and fields, each compiled by itself.
 
     ``begin(call) -> (run, operands)``, ``turn(run, operands) -> run``, ``point(run, operands)``:
@@ -254,7 +254,7 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
         return one.begin(operands), operands
 
     def point(run: Run, operands: Operands) -> dict[str, Any]:
-        shown = {"fun": run.best.fun} | plan.method.report(run.state, operands.data)
+        shown = {"fun": run.best.at.fun} | plan.method.report(run.state, operands.data)
         shown |= plan.method.show(run.state, operands.data) if plan.method.show is not None else {}
         return shown | {"x": plan.layout.unravel(shown["x"])}
 
@@ -262,7 +262,7 @@ def steps(plan: Plan) -> tuple[Callable, ...]:
         made = result_of(one, run, operands)
         return public(_shown(plan, made | {"status": decided(made["status"])}))
 
-    options = _wanted_options(plan.oracle.size(Need.HESSIAN))
+    options = _wanted_options(plan.oracle.size(SECOND))
     return tuple(Compiled(f, options) for f in (begin, one.turn, point, fields))
 
 

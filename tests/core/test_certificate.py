@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from jaxopt_lite._families.line_search.bfgs import BFGSData
+from jaxopt_lite._needs.values import GRADIENT
 from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.function import Arguments, close
 from jaxopt_lite.core.loop import Budget, Operands
 from jaxopt_lite.core.oracle import Oracle, Traced
-from jaxopt_lite.core.protocol import Need
 from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NUMERICAL, PRECISION
 
 SUCCESS = (CONVERGED, PRECISION)
@@ -33,7 +33,7 @@ def judged(fun, x, claim=CLAIMED, data=None, turns=0, most=100, gtol=0.0, xrtol=
     data = data or BFGSData(number(gtol), number(xrtol), number(0.1), number(0.9), None)
     shape = (jax.ShapeDtypeStruct(x.shape, x.dtype),)
     closed, captured = close(fun, "fun", lambda x, args: fun(x), shape, Arguments(()))
-    oracle = Oracle(Need.GRADIENT, closed)
+    oracle = Oracle(GRADIENT, closed)
     traced = Traced(captured, [], [], [], [], [], None, None)
     budget = Budget(jnp.asarray(100, jnp.int32), jnp.asarray(most, jnp.int32))
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from jaxopt_lite._families.scalar.bounded import BoundedData
+from jaxopt_lite._needs.values import GRADIENT
 from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.implicit import constant, interval, solve_regular, stationary, tangents, value_alone
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.loop import Operands
-from jaxopt_lite.core.protocol import Need
 from jaxopt_lite.core.status import BUDGET, CONVERGED, MESSAGES, PRECISION, is_success
 from tests.core.tolerance import DTYPES, assert_close
 
@@ -66,8 +66,8 @@ def tilted(x, c, w):
 
 def solution(fun, x, args, dargs, rule=stationary, data=None, ddata=None):
     """dx* by a rule at a solution."""
-    oracle, traced = scalar_oracle(Need.GRADIENT, parse(x)[1], fun, args)
-    _, moved = scalar_oracle(Need.GRADIENT, parse(x)[1], fun, dargs)
+    oracle, traced = scalar_oracle(GRADIENT, parse(x)[1], fun, args)
+    _, moved = scalar_oracle(GRADIENT, parse(x)[1], fun, dargs)
     at = Operands(x, data, None, traced)
     moved = moved._replace(fun=[jnp.zeros_like(c) for c in moved.fun])
     return rule(oracle, {"x": x}, at, at._replace(function=moved, data=ddata))["x"]
@@ -104,7 +104,7 @@ def test_dense_and_large_problems_have_the_same_derivative(n):
 
 def test_large_problems_can_be_differentiated_backward():
     w, c, dc, W, x = tilted_problem(N)
-    oracle, traced = scalar_oracle(Need.GRADIENT, parse(x)[1], tilted, (c, w))
+    oracle, traced = scalar_oracle(GRADIENT, parse(x)[1], tilted, (c, w))
     at = Operands(jnp.asarray(x), None, None, traced)
 
     @jax.custom_jvp
@@ -173,7 +173,7 @@ def test_a_flat_function_has_no_derivative_of_its_minimizer():
 def moved_of(mode):
     """The tangents, or cotangents, of x and fun for each status."""
     x = jnp.array([1.0, -2.0])
-    oracle, traced = scalar_oracle(Need.GRADIENT, parse(x)[1], quartic, (x, jnp.ones(2)))
+    oracle, traced = scalar_oracle(GRADIENT, parse(x)[1], quartic, (x, jnp.ones(2)))
 
     def push(status, dargs):
         at = Operands(x, None, None, traced)
@@ -202,7 +202,7 @@ def test_the_tangent_of_the_value_is_that_of_the_function_at_the_solution():
     """f(x*(t), t) = t at x* = t: its derivative is 1, through the argument alone, for the slope in x vanishes."""
     fun = lambda x, t: jnp.sum((x - t) ** 2) + t
     x = jnp.array([2.0])
-    oracle, traced = scalar_oracle(Need.GRADIENT, parse(x)[1], fun, (2.0,))
+    oracle, traced = scalar_oracle(GRADIENT, parse(x)[1], fun, (2.0,))
     at = Operands(x, None, None, traced)
     d_at = at._replace(function=traced._replace(fun=[jnp.zeros_like(c) for c in traced.fun], args=[jnp.asarray(1.0)]))
     at = at._replace(function=traced._replace(args=[jnp.asarray(2.0)]))

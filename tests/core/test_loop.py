@@ -7,9 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxopt_lite._needs.nothing import NOTHING
+from jaxopt_lite._needs.residuals import RESIDUAL
+from jaxopt_lite._needs.values import GRADIENT, VALUE
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.loop import Budget, Operands, lane, solve_one
-from jaxopt_lite.core.protocol import Answer, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Query, Told
 from jaxopt_lite.core.status import (
     BAD_INPUT,
     BUDGET,
@@ -33,12 +36,12 @@ def program(needs):
     def evaluate(query, function):
         values, grads = function
         k = query.x[0].astype(jnp.int32)
-        return Answer(values[k], grads[k] if needs is Need.GRADIENT else None)
+        return Answer(values[k], grads[k] if needs is GRADIENT else None)
 
     return jax.jit(functools.partial(solve_one, lane(scripted(needs), evaluate)))
 
 
-def play(status, values=VALUES, grads=None, iterated=True, maxiter=MOST, maxturns=MOST, needs=Need.GRADIENT):
+def play(status, values=VALUES, grads=None, iterated=True, maxiter=MOST, maxturns=MOST, needs=GRADIENT):
     """The script with this status at its end (a list: at each turn)."""
     status = np.array(status if isinstance(status, list) else [RUNNING] * (T - 1) + [status], np.int32)
     points = jnp.asarray(np.arange(float(T))[:, None] * np.ones(2))
@@ -99,15 +102,15 @@ def test_a_failure_returns_the_best_point_seen(status):
     np.testing.assert_array_equal(out["jac"], [10 * VALUES.min()] * 2)
 
 
-@pytest.mark.parametrize("needs", [Need.VALUE, Need.GRADIENT], ids=lambda n: n.value)
+@pytest.mark.parametrize("needs", [VALUE, GRADIENT], ids=lambda n: n.name)
 @pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
 def test_a_method_is_never_told_what_is_not_finite(hole, needs):
     values = VALUES.copy()
     values[-1] = hole
-    out = play(NUMERICAL, values, grads=np.full((T, 2), hole) if needs is Need.GRADIENT else None, needs=needs)
+    out = play(NUMERICAL, values, grads=np.full((T, 2), hole) if needs is GRADIENT else None, needs=needs)
     assert out["told_fun"] == np.inf
     assert not out["told_finite"]
-    if needs is Need.GRADIENT:
+    if needs is GRADIENT:
         np.testing.assert_array_equal(out["told_grad"], [0.0, 0.0])
 
 
@@ -156,7 +159,7 @@ def test_minus_infinity_with_a_gradient_that_is_nan_is_unbounded():
 
 def test_a_lane_that_has_ended_is_frozen():
     """Told by hand, turn by turn, past its end."""
-    method = scripted(Need.VALUE)
+    method = scripted(VALUE)
     status = jnp.asarray([RUNNING, CONVERGED, NUMERICAL, RUNNING], jnp.int32)
     script = Script(jnp.arange(8.0).reshape(4, 2), status, jnp.ones(4, bool))
     budget = Budget(jnp.asarray(9, jnp.int32), jnp.asarray(9, jnp.int32))
@@ -168,22 +171,22 @@ def test_a_lane_that_has_ended_is_frozen():
     for later in seen[2:]:
         jax.tree.map(np.testing.assert_array_equal, later, seen[1])
     out = loop.finish(method, run, script)
-    assert (out["turns"], out["nit"], out["status"], run.best.fun) == (2, 2, CONVERGED, 3.0)
+    assert (out["turns"], out["nit"], out["status"], run.best.at.fun) == (2, 2, CONVERGED, 3.0)
 
 
 def test_beginning_evaluates_nothing_and_runs():
-    method = scripted(Need.GRADIENT)
+    method = scripted(GRADIENT)
     run = loop.begin(method, jnp.ones(2), None)
     out = loop.finish(method, run, None)
     assert (run.status, out["nit"], out["turns"]) == (RUNNING, 0, 0)
-    assert run.best.fun == np.inf
-    np.testing.assert_array_equal(run.best.grad, [np.nan, np.nan])  # not known, which is not zero
+    assert run.best.at.fun == np.inf
+    np.testing.assert_array_equal(run.best.at.grad, [np.nan, np.nan])  # not known, which is not zero
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda d: d.__name__)
 def test_the_best_point_has_the_dtype_of_x(dtype):
-    best = loop.begin(scripted(Need.GRADIENT), jnp.ones(2, dtype), None).best
-    assert {leaf.dtype for leaf in best} == {np.dtype(dtype)}
+    best = loop.begin(scripted(GRADIENT), jnp.ones(2, dtype), None).best
+    assert {leaf.dtype for leaf in jax.tree.leaves(best)} == {np.dtype(dtype)}
 
 
 def by_hand(needs, answer, points=None):
@@ -196,13 +199,13 @@ def by_hand(needs, answer, points=None):
 
 
 def test_a_method_that_needs_residuals_can_converge():
-    assert by_hand(Need.RESIDUAL, Answer(jnp.ones(()), residual=jnp.ones(2)))["status"] == CONVERGED
+    assert by_hand(RESIDUAL, Answer(jnp.ones(()), residual=jnp.ones(2)))["status"] == CONVERGED
 
 
 def test_a_method_that_needs_no_evaluation_can_converge():
     """A linear program: its data say it all."""
-    method = scripted(Need.VALUE)._replace(
-        needs=Need.NOTHING,
+    method = scripted(VALUE)._replace(
+        needs=NOTHING,
         init=lambda x0, script: x0,
         ask=lambda s, script: Query(s),
         tell=lambda s, query, answer, script: Told(s + 1.0, jnp.asarray(CONVERGED, jnp.int32), jnp.ones((), bool)),
@@ -216,7 +219,7 @@ def test_a_method_that_needs_no_evaluation_can_converge():
 
 def test_a_query_may_hold_several_points():
     """Of several points with a value each the best is kept."""
-    method = scripted(Need.VALUE)
+    method = scripted(VALUE)
     script = Script(jnp.arange(6.0).reshape(3, 2), jnp.asarray([RUNNING] * 3, jnp.int32), jnp.ones(3, bool))
     budget = Budget(jnp.asarray(MOST, jnp.int32), jnp.asarray(MOST, jnp.int32))
     several = method._replace(
@@ -225,12 +228,12 @@ def test_a_query_may_hold_several_points():
     )
     run = loop.begin(several, jnp.zeros(2), script)
     run = loop.tell(several, run, Query(script.points), Answer(jnp.array([3.0, 1.0, 2.0])), script, budget)
-    assert run.best.fun == 1.0
+    assert run.best.at.fun == 1.0
     np.testing.assert_array_equal(run.best.x, [2.0, 3.0])
 
 
 def test_a_query_of_several_points_counts_them_all_and_none_is_begun_that_the_budget_does_not_hold():
-    method = scripted(Need.VALUE)
+    method = scripted(VALUE)
     script = Script(jnp.arange(6.0).reshape(3, 2), jnp.asarray([RUNNING] * 3, jnp.int32), jnp.zeros(3, bool))
     several = method._replace(
         tell=lambda s, query, answer, script: method.tell(s, Query(query.x[0]), Answer(answer.fun[0], finite=True), script)
@@ -243,7 +246,7 @@ def test_a_query_of_several_points_counts_them_all_and_none_is_begun_that_the_bu
 
 
 def test_of_several_points_one_hole_does_not_spoil_the_others():
-    method = scripted(Need.VALUE)
+    method = scripted(VALUE)
     script = Script(jnp.arange(6.0).reshape(3, 2), jnp.asarray([RUNNING] * 3, jnp.int32), jnp.ones(3, bool))
     budget = Budget(jnp.asarray(MOST, jnp.int32), jnp.asarray(MOST, jnp.int32))
     seen = []

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite.core.options import COUNT, FRACTION, MATRIX, POSITIVE_OR_ZERO, STATIC, Option, number, read
+from jaxopt_lite.core.options import COUNT, FRACTION, MATRIX, POSITIVE_OR_ZERO, STATIC, Option, read
 
 KNOWN = {
     "gtol": Option(None, POSITIVE_OR_ZERO, "..."),
@@ -126,5 +126,5 @@ def test_a_matrix_keeps_its_kind():
 
 def test_a_number_is_named_in_its_sentence():
     with pytest.raises(ValueError, match="option 'tol' is -1; give a number >= 0"):
-        number(-1, "tol", POSITIVE_OR_ZERO)
-    assert number(3, "n", COUNT) == 3
+        POSITIVE_OR_ZERO(-1, "tol")
+    assert COUNT(3, "n") == 3

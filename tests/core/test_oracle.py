@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from scipy.optimize._numdiff import approx_derivative
 
+from jaxopt_lite._needs.residuals import JACOBIAN, RESIDUAL
+from jaxopt_lite._needs.values import GRADIENT, HESSIAN, HVP, VALUE
 from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.core.function import Arguments, close
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.oracle import SCHEMES, Oracle, Traced
-from jaxopt_lite.core.protocol import Need, Query
+from jaxopt_lite.core.protocol import Query
 from tests.core.tolerance import DTYPES, assert_close, primitives
 
 A = np.array([1.0, -2.0, 0.5])
@@ -65,10 +67,10 @@ def oracle(need, mean, dtype, **functions):
 def answers(mean, dtype):
     """The answers to all needs by one means, in one compilation."""
     if mean in ("hess", "hessp"):
-        needs = (Need.HESSIAN, Need.HVP) if mean == "hess" else (Need.HVP,)
+        needs = (HESSIAN, HVP) if mean == "hess" else (HVP,)
         cases = {need: oracle(need, "autodiff", dtype, **{mean: {"hess": hess, "hessp": hessp}[mean]}) for need in needs}
     else:
-        cases = {need: oracle(need, mean, dtype) for need in (Need.GRADIENT, Need.HESSIAN, Need.HVP)}
+        cases = {need: oracle(need, mean, dtype) for need in (GRADIENT, HESSIAN, HVP)}
     known = numbers(dtype)
     query = Query(known["x"], known["p"])
     evaluate = lambda ts: [made.evaluate(query, t) for (made, _), t in zip(cases.values(), ts, strict=True)]
@@ -76,17 +78,17 @@ def answers(mean, dtype):
 
 
 FIELDS = {
-    Need.GRADIENT: ("fun", "grad"),
-    Need.HESSIAN: ("fun", "grad", "hess"),
-    Need.HVP: ("fun", "grad", "hvp"),
+    GRADIENT: ("fun", "grad"),
+    HESSIAN: ("fun", "grad", "hess"),
+    HVP: ("fun", "grad", "hvp"),
 }
 CASES = [
-    *((need, mean) for need in (Need.GRADIENT, Need.HESSIAN, Need.HVP) for mean in MEANS),
-    *((Need.HESSIAN, "hess"), (Need.HVP, "hess"), (Need.HVP, "hessp")),
+    *((need, mean) for need in (GRADIENT, HESSIAN, HVP) for mean in MEANS),
+    *((HESSIAN, "hess"), (HVP, "hess"), (HVP, "hessp")),
 ]
 
 
-@pytest.mark.parametrize(("need", "mean"), CASES, ids=lambda c: c if isinstance(c, str) else c.value)
+@pytest.mark.parametrize(("need", "mean"), CASES, ids=lambda c: c if isinstance(c, str) else c.name)
 @dtypes
 def test_answers_are_the_derivatives(need, mean, dtype):
     known, answer = numbers(dtype), answers(mean, dtype)[need]
@@ -108,10 +110,10 @@ def test_what_the_user_gave_is_what_is_used(given, dtype):
     _, layout = parse(known["x"])
     wrong = lambda f: lambda *a: f(*a) + 1.0
     need, target, functions, name = {
-        "jac": (Need.GRADIENT, fun, {"jac": wrong(grad)}, "grad"),
-        "paired": (Need.GRADIENT, lambda x, a: (fun(x, a), wrong(grad)(x, a)), {"jac": True}, "grad"),
-        "hess": (Need.HESSIAN, fun, {"hess": wrong(hess)}, "hess"),
-        "hessp": (Need.HVP, fun, {"hessp": wrong(hessp)}, "hvp"),
+        "jac": (GRADIENT, fun, {"jac": wrong(grad)}, "grad"),
+        "paired": (GRADIENT, lambda x, a: (fun(x, a), wrong(grad)(x, a)), {"jac": True}, "grad"),
+        "hess": (HESSIAN, fun, {"hess": wrong(hess)}, "hess"),
+        "hessp": (HVP, fun, {"hessp": wrong(hessp)}, "hvp"),
     }[given]
     made, traced = scalar_oracle(need, layout, target, (known["a"],), **functions)
     answer = made.evaluate(Query(known["x"], known["p"]), traced)
@@ -123,7 +125,7 @@ def test_what_the_user_gave_is_what_is_used(given, dtype):
 def test_differences_take_scipys_steps(scheme, scale):
     x = np.array([0.3, -1.7]) * scale
     value = lambda x: np.sin(x[0]) * x[1] + x[1] ** 2
-    made, traced = scalar_oracle(Need.GRADIENT, parse(x)[1], lambda x: jnp.sin(x[0]) * x[1] + x[1] ** 2, (), scheme)
+    made, traced = scalar_oracle(GRADIENT, parse(x)[1], lambda x: jnp.sin(x[0]) * x[1] + x[1] ** 2, (), scheme)
     ours = made.evaluate(Query(jnp.asarray(x)), traced).grad
     step = np.finfo(float).eps ** (0.5 if scheme == "2-point" else 1 / 3) * np.maximum(1.0, np.abs(x))
     rounding = 10 * np.finfo(float).eps * max(abs(value(x)), np.max(np.abs(x)), 1e-300)
@@ -136,9 +138,9 @@ def test_steps_of_differences_can_be_given(scheme):
     x, h = np.array([1.0, -2.0]), 2.0**-6
     cube = lambda x: jnp.sum(x**3)
     error = {"2-point": lambda h: 3 * x * h + h**2, "3-point": lambda h: h**2 + 0 * x}[scheme]
-    made, traced = scalar_oracle(Need.GRADIENT, parse(x)[1], cube, (), scheme, abs_step=h)
+    made, traced = scalar_oracle(GRADIENT, parse(x)[1], cube, (), scheme, abs_step=h)
     assert_close(made.evaluate(Query(jnp.asarray(x)), traced).grad, 3 * x**2 + error(h), np.float64, "derivative")
-    made, traced = scalar_oracle(Need.GRADIENT, parse(x)[1], cube, (), scheme, rel_step=h)
+    made, traced = scalar_oracle(GRADIENT, parse(x)[1], cube, (), scheme, rel_step=h)
     assert_close(made.evaluate(Query(jnp.asarray(x)), traced).grad, 3 * x**2 + error(h * x), np.float64, "derivative")
 
 
@@ -146,7 +148,7 @@ def test_complex_steps_have_no_cancellation():
     """exp(x) / sqrt(sin^3 x + cos^3 x), the example of Squire & Trapp (SIAM Rev. 40, 1998, p. 111)."""
     x = np.array([1.5])
     value = lambda x: jnp.sum(jnp.exp(x) / jnp.sqrt(jnp.sin(x) ** 3 + jnp.cos(x) ** 3))
-    made, traced = scalar_oracle(Need.GRADIENT, parse(x)[1], value, (), "cs")
+    made, traced = scalar_oracle(GRADIENT, parse(x)[1], value, (), "cs")
     assert_close(made.evaluate(Query(jnp.asarray(x)), traced).grad, jax.grad(value)(jnp.asarray(x)), np.float64, "cs")
 
 
@@ -156,12 +158,12 @@ def test_the_evaluations_of_a_turn_are_counted(mean, n):
     value = lambda x: jnp.sum(x * x)
     target = (lambda x: (value(x), 2.0 * x)) if mean == "paired" else value
     jac = {"autodiff": None, "jac": lambda x: 2.0 * x, "paired": True}.get(mean, mean)
-    made, traced = scalar_oracle(Need.GRADIENT, parse(np.ones(n))[1], target, (), jac)
+    made, traced = scalar_oracle(GRADIENT, parse(np.ones(n))[1], target, (), jac)
     wanted = {"2-point": n + 1, "3-point": 2 * n + 1, "cs": n + 1}.get(mean, 1)
     assert made.evaluations(n) == wanted
     points = {s[0] for s in _square_shapes(made, traced, n)} or {1}
     assert max(points) == wanted
-    assert Oracle(Need.VALUE, made.fun, scheme=made.scheme).evaluations(n) == 1
+    assert Oracle(VALUE, made.fun, scheme=made.scheme).evaluations(n) == 1
 
 
 def _square_shapes(made, traced, n):
@@ -176,7 +178,7 @@ def _square_shapes(made, traced, n):
     }
 
 
-@pytest.mark.parametrize("need", [Need.VALUE, Need.GRADIENT, Need.HESSIAN, Need.HVP], ids=lambda n: n.value)
+@pytest.mark.parametrize("need", [VALUE, GRADIENT, HESSIAN, HVP], ids=lambda n: n.name)
 @means
 def test_the_function_stands_once_in_the_program(need, mean):
     """Counted by a primitive that differentiation does not repeat: the derivatives of a logarithm are rational."""
@@ -198,7 +200,7 @@ def test_the_function_is_traced_once_to_close_and_never_to_evaluate(mean):
         return (value, 2.0 * x) if mean == "paired" else value
 
     jac = {"autodiff": None, "jac": lambda x: 2.0 * x, "paired": True}.get(mean, mean)
-    made, traced = scalar_oracle(Need.GRADIENT, parse(np.ones(3))[1], target, (), jac)
+    made, traced = scalar_oracle(GRADIENT, parse(np.ones(3))[1], target, (), jac)
     for _ in range(2):
         made.evaluate(Query(jnp.ones(3)), traced)
     assert traces == [(3,)]
@@ -207,7 +209,7 @@ def test_the_function_is_traced_once_to_close_and_never_to_evaluate(mean):
 @dtypes
 @pytest.mark.parametrize("mean", MEANS)
 def test_a_value_alone(mean, dtype):
-    made, traced = oracle(Need.VALUE, mean, dtype)
+    made, traced = oracle(VALUE, mean, dtype)
     answer = made.evaluate(Query(jnp.asarray(X, dtype)), traced)
     assert answer.grad is None
     assert answer.fun.dtype == dtype
@@ -215,7 +217,7 @@ def test_a_value_alone(mean, dtype):
 
 
 def test_a_value_oracle_takes_several_points_at_once():
-    made, traced = scalar_oracle(Need.VALUE, parse(np.ones(3))[1], fun, (jnp.asarray(A),))
+    made, traced = scalar_oracle(VALUE, parse(np.ones(3))[1], fun, (jnp.asarray(A),))
     points = jnp.asarray(np.stack([X, P, X + P]))
     together = made.evaluate(Query(points), traced).fun
     assert together.shape == (3,)
@@ -261,7 +263,7 @@ def wide_jacobian(x):
 )
 def test_residuals_and_jacobians(residual, jacobian, n, mean, dtype):
     x = jnp.asarray(X[:n], dtype)
-    made, traced = residual_oracle(Need.JACOBIAN, residual, n, dtype, mean, jacobian)
+    made, traced = residual_oracle(JACOBIAN, residual, n, dtype, mean, jacobian)
     answer = made.evaluate(Query(x), traced)
     assert_close(answer.fun, 0.5 * jnp.sum(residual(x) ** 2), dtype, "rounding")
     assert answer.residual.dtype == answer.jacobian.dtype == dtype
@@ -272,7 +274,7 @@ def test_residuals_and_jacobians(residual, jacobian, n, mean, dtype):
 @dtypes
 def test_a_residual_alone(dtype):
     x = jnp.asarray(X[:2], dtype)
-    made, traced = residual_oracle(Need.RESIDUAL, tall, 2, dtype, "autodiff")
+    made, traced = residual_oracle(RESIDUAL, tall, 2, dtype, "autodiff")
     answer = made.evaluate(Query(x), traced)
     assert answer.jacobian is None
     assert_close(answer.residual, tall(x), dtype, "rounding")
@@ -280,7 +282,7 @@ def test_a_residual_alone(dtype):
 
 @pytest.mark.parametrize("mean", ["autodiff", "jac", "paired"])
 def test_products_with_the_hessian_can_be_asked_for_alone(mean):
-    made, traced = oracle(Need.GRADIENT, mean, np.float64)
+    made, traced = oracle(GRADIENT, mean, np.float64)
     known = numbers(np.float64)
     assert_close(made.hessian_product(known["x"], known["p"], traced), known["hvp"], np.float64, "derivative")
 
@@ -288,7 +290,7 @@ def test_products_with_the_hessian_can_be_asked_for_alone(mean):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_what_is_differentiated_again_is_exact_whatever_the_scheme(scheme):
     """The implicit function theorem needs a derivative that is none of a difference."""
-    made, traced = oracle(Need.GRADIENT, scheme, np.float64)
+    made, traced = oracle(GRADIENT, scheme, np.float64)
     known = numbers(np.float64)
     assert_close(made.derivative(known["x"], traced), known["grad"], np.float64, "derivative")
     assert_close(made.hessian_product(known["x"], known["p"], traced), known["hvp"], np.float64, "derivative")

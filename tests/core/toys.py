@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite._needs.residuals import RESIDUAL
+from jaxopt_lite._needs.values import GRADIENT, VALUE
 from jaxopt_lite.core.implicit import stationary
 from jaxopt_lite.core.loop import Budget, Operands
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
@@ -27,13 +29,13 @@ class ScriptState(NamedTuple):
     told: Answer  # last answer
 
 
-def scripted(needs: Need = Need.VALUE) -> Method:
+def scripted(needs: Need = VALUE) -> Method:
     """Asks, answers and stands where its script says; it stands on the point that it was told last."""
 
     def init(x0: Array, script: Script) -> ScriptState:
         zero, flat = jnp.zeros((), x0.dtype), jnp.zeros_like(x0)
-        with_grad = needs is Need.GRADIENT
-        residual = needs is Need.RESIDUAL
+        with_grad = needs is GRADIENT
+        residual = needs is RESIDUAL
         told = Answer(zero, flat if with_grad else None, finite=jnp.zeros((), bool))
         return ScriptState(jnp.zeros((), jnp.int32), x0, told._replace(residual=flat if residual else None))
 
@@ -74,7 +76,7 @@ def _count_report(s: CountState, data: CountData) -> dict[str, Any]:
 
 COUNTING = Method(
     "counting",
-    Need.VALUE,
+    VALUE,
     lambda x0, data: CountState(x0, jnp.zeros((), x0.dtype)),
     lambda s, data: Query(s.x),
     _count_tell,

@@ -26,11 +26,12 @@ from jaxopt_lite._families.bounded import box, memory, search
 from jaxopt_lite._families.bounded.inverse import InverseHessian
 from jaxopt_lite._families.bounded.search import BoxData, Path
 from jaxopt_lite._families.line_search.descent import unit_step
+from jaxopt_lite._needs.values import GRADIENT
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import STATIC, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 
 OPTIONS = {
     "maxcor": Option(10, STATIC, "Steps that are remembered (static). With n <= 2 maxcor all of them are, in a matrix."),
@@ -91,4 +92,4 @@ def build(options: dict[str, Any]) -> Method:
 def lbfgsb(m: int, bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary
-    return Method("L-BFGS-B", Need.GRADIENT, functools.partial(_init, m), _ask, _tell, _report, rule, certificate=minimum())
+    return Method("L-BFGS-B", GRADIENT, functools.partial(_init, m), _ask, _tell, _report, rule, certificate=minimum())

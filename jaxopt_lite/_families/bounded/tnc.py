@@ -34,12 +34,13 @@ from jax import Array
 from jaxopt_lite._families.bounded import box, search
 from jaxopt_lite._families.bounded.search import C2, Path
 from jaxopt_lite._families.line_search.descent import unit_step
+from jaxopt_lite._needs.values import HVP
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import COUNT, FRACTION, IGNORED, POSITIVE_OR_ZERO, SIZE, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import RUNNING
 
 _PLAIN = "Of no effect, a warning says so: nothing here depends on "
@@ -193,4 +194,4 @@ def build(options: dict[str, Any]) -> Method:
 def tnc(bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary
-    return Method("TNC", Need.HVP, _init, _ask, _tell, _report, rule, certificate=minimum())
+    return Method("TNC", HVP, _init, _ask, _tell, _report, rule, certificate=minimum())

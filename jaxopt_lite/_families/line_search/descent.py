@@ -30,11 +30,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.line_search import wolfe
+from jaxopt_lite._needs.values import GRADIENT
 from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.implicit import stationary as stationary_rule
 from jaxopt_lite.core.options import DIFFERENCES, FRACTION, POSITIVE_OR_ZERO, STATIC, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
 
 LEAST_EPS = 2.0  # two points closer than this many eps |x| are the same to a search
@@ -174,4 +175,4 @@ def descent(name: str, direction: Direction, order: float) -> Method:
     def report(s: DescentState, data: Any) -> dict[str, Array]:
         return {"x": s.x, "fun": s.fun, "jac": s.grad, **direction.report(s.memory, data)}
 
-    return Method(name, Need.GRADIENT, init, ask, tell, report, stationary_rule, certificate=minimum(order))
+    return Method(name, GRADIENT, init, ask, tell, report, stationary_rule, certificate=minimum(order))

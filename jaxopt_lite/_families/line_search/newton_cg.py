@@ -33,12 +33,13 @@ from jax import Array
 
 from jaxopt_lite._families.line_search import wolfe
 from jaxopt_lite._families.line_search.descent import is_rounding, read_constants, resolved_steps, search_options
+from jaxopt_lite._needs.values import HVP
 from jaxopt_lite.core.certificate import minimum
 from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.implicit import stationary as stationary_rule
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import gradient_tolerance
 
@@ -232,4 +233,4 @@ def newton_cg(order: float) -> Method:
     def report(s: NewtonCGState, data: Any) -> dict[str, Array]:
         return {"x": s.x, "fun": s.fun, "jac": s.grad}
 
-    return Method("Newton-CG", Need.HVP, init, ask, tell, report, stationary_rule, certificate=minimum(order))
+    return Method("Newton-CG", HVP, init, ask, tell, report, stationary_rule, certificate=minimum(order))

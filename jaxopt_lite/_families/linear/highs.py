@@ -16,9 +16,9 @@ from jax.core import Tracer
 from jaxopt_lite._families.linear.host import Asked, library, run, solver_of
 from jaxopt_lite._families.linear.program import LinearProgram, Ranged, ranged
 from jaxopt_lite._families.linear.solution import following, vertex
+from jaxopt_lite._needs.nothing import NO_FUNCTIONS
 from jaxopt_lite.core.implicit import constant, tangents
 from jaxopt_lite.core.loop import Budget, Operands
-from jaxopt_lite.core.oracle import NO_FUNCTIONS
 from jaxopt_lite.core.status import CONVERGED, PRECISION, is_success
 
 SOLVERS = {"highs": "choose", "highs-ds": "simplex", "highs-ipm": "ipm"}

@@ -40,9 +40,10 @@ from jaxopt_lite._families.linear.normal import factor, gram, solve
 from jaxopt_lite._families.linear.program import LinearProgram, Ranged, is_flawed, parted, ranged
 from jaxopt_lite._families.linear.scaling import power_of_two, ruiz
 from jaxopt_lite._families.linear.solution import vertex
+from jaxopt_lite._needs.nothing import NOTHING
 from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 
 STALL = 15  # iterations without progress; from Netlib and random programs, none converged after 12
@@ -217,7 +218,7 @@ def _workspace(data: InteriorData) -> int:
 
 METHOD = Method(
     "interior-point",
-    Need.NOTHING,
+    NOTHING,
     _init,
     lambda s, data: Query(s.best_x),
     _tell,

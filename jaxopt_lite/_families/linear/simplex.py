@@ -35,10 +35,11 @@ from jaxopt_lite._families.linear.pivoting import Move, Rows, exchanged, move, r
 from jaxopt_lite._families.linear.program import is_flawed, ranged
 from jaxopt_lite._families.linear.seldom import seldom
 from jaxopt_lite._families.linear.solution import vertex
+from jaxopt_lite._needs.nothing import NOTHING
 from jaxopt_lite.core.dense import matvec
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import INFEASIBLE, RUNNING, UNBOUNDED
 
 SOUND = 1e3  # a pivot above this many times its tolerance is trusted without a fresh B^{-1}
@@ -167,4 +168,4 @@ def tableau(s: SimplexState, data: SimplexData) -> Array:
 @kept()
 def build() -> Method:
     """The method."""
-    return Method("simplex", Need.NOTHING, _init, _ask, _tell, _report, vertex, ("x", "y"), _show)
+    return Method("simplex", NOTHING, _init, _ask, _tell, _report, vertex, ("x", "y"), _show)

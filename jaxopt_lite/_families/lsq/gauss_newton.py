@@ -58,9 +58,10 @@ from jax import Array
 
 from jaxopt_lite._families.lsq.normal import Model, effect, invert, model, products, remembered
 from jaxopt_lite._families.lsq.solution import unknowns
+from jaxopt_lite._needs.residuals import CURVATURE, JACOBIAN
 from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.implicit import Rule as ImplicitRule
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING
 
 ACCEPTED = 1e-4  # share of the promised reduction that a trial point must deliver
@@ -131,7 +132,7 @@ def gauss_newton(name: str, rule: Rule, implicit: ImplicitRule) -> Method:
     def report(s: FitState, data: Any) -> dict[str, Array]:
         return {"x": s.x, "_start": s.numbers[5]}
 
-    return Method(name, Need.JACOBIAN, init, ask, tell, report, implicit)
+    return Method(name, JACOBIAN, init, ask, tell, report, implicit)
 
 
 def geodesic(method: Method) -> Method:
@@ -157,7 +158,7 @@ def geodesic(method: Method) -> Method:
     def report(s: GeodesicState, data: Any) -> dict[str, Array]:
         return method.report(s.fit, data)
 
-    return method._replace(needs=Need.CURVATURE, init=init, ask=ask, tell=tell, report=report)
+    return method._replace(needs=CURVATURE, init=init, ask=ask, tell=tell, report=report)
 
 
 def _bent(s: FitState, answer: Answer) -> Array:

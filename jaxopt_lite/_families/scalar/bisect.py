@@ -14,10 +14,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, middle, nearer, outcome, tolerance
-from jaxopt_lite.core.certificate import zero
-from jaxopt_lite.core.implicit import root
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, in_bracket, middle, nearer, outcome, tolerance
+from jaxopt_lite.core.protocol import Answer, Query, Told
 
 
 class BisectState(NamedTuple):
@@ -57,4 +55,4 @@ def _report(s: BisectState, data: BracketData) -> dict[str, Array]:
     return {"x": x[None], "fun": fun}
 
 
-BISECT = Method("bisect", Need.VALUE, _init, _ask, _tell, _report, root, certificate=zero, zero=True)
+BISECT = in_bracket("bisect", _init, _ask, _tell, _report)

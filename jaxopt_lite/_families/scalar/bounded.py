@@ -28,9 +28,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.scalar.golden import SECTION
+from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core.implicit import interval
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import abscissa_tolerance, value_resolution
 
@@ -145,4 +146,4 @@ def _report(s: BoundedState, data: BoundedData) -> dict[str, Array]:
     return {"x": s.x[None], "fun": s.fx}
 
 
-BOUNDED = Method("bounded", Need.VALUE, _init, _ask, _tell, _report, interval)
+BOUNDED = Method("bounded", VALUE, _init, _ask, _tell, _report, interval)

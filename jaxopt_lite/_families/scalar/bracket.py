@@ -18,13 +18,18 @@ The first two turns ask for the ends. In the states infinity stands for a value 
 infinite there, because these methods end a lane at the first value that is not finite.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite._needs.values import VALUE
+from jaxopt_lite.core.certificate import zero
+from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
-from jaxopt_lite.core.protocol import Answer
+from jaxopt_lite.core.protocol import Answer, Method
+from jaxopt_lite.core.rank import NEAREST_ZERO
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import ROOT_XTOL, root_rtol
 
@@ -97,3 +102,15 @@ def outcome(answer: Answer, data: BracketData, first: Array, unbracketed: Array,
     status = jnp.where(answer.finite, jnp.where(answer.fun == 0, CONVERGED, status), NOT_FINITE)
     good = jnp.isfinite(data.a) & jnp.isfinite(data.b) & (data.a != data.b)
     return jnp.where(good, status, BAD_INPUT)
+
+
+def in_bracket(name: str, init: Callable, ask: Callable, tell: Callable, report: Callable) -> Method:
+    """A method that shrinks a bracket; its successes are proved where they are no more than claims."""
+    return Method(name, VALUE, init, ask, tell, report, root, certificate=zero, rank=NEAREST_ZERO, doubts=_may_be_a_pole)
+
+
+def _may_be_a_pole(fields: dict[str, Array], best: Answer, iterations: Array) -> Array:
+    """() bool: has the end that is returned a larger |f| than another point of the run, or did no iteration lead to it?"""
+    grown = jnp.abs(fields["fun"]) > jnp.abs(best.fun)
+    unseen = (iterations == 0) & (fields["fun"] != 0)
+    return grown | unseen

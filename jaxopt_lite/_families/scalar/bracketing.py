@@ -39,9 +39,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core.implicit import valley
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 from jaxopt_lite.core.stopping import value_resolution
 
@@ -120,7 +121,7 @@ def search(name: str, inside: Inside) -> Method:
         status = jnp.where(good, status, BAD_INPUT)
         return Told(s._replace(u=u, e=e), status, ~was_open)  # as in SciPy, turns of the walk are no iterations
 
-    return Method(name, Need.VALUE, _init, _ask, tell, _report, valley)
+    return Method(name, VALUE, _init, _ask, tell, _report, valley)
 
 
 def _init(x0: Array, data: BracketData) -> BracketState:

@@ -30,10 +30,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, outcome, tolerance
-from jaxopt_lite.core.certificate import zero
-from jaxopt_lite.core.implicit import root
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, in_bracket, outcome, tolerance
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 
 
 class BrentState(NamedTuple):
@@ -99,7 +97,7 @@ def _report(s: BrentState, data: BracketData) -> dict[str, Array]:
 
 def _build(name: str, hyperbolic: bool) -> Method:
     tell = functools.partial(_tell, hyperbolic=hyperbolic)
-    return Method(name, Need.VALUE, _init, _ask, tell, _report, root, certificate=zero, zero=True)
+    return in_bracket(name, _init, _ask, tell, _report)
 
 
 BRENTQ = _build("brentq", False)

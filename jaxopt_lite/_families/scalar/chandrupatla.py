@@ -26,10 +26,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, nearer, outcome, tolerance
-from jaxopt_lite.core.certificate import zero
-from jaxopt_lite.core.implicit import root
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, in_bracket, nearer, outcome, tolerance
+from jaxopt_lite.core.protocol import Answer, Query, Told
 
 
 class ChandrupatlaState(NamedTuple):
@@ -84,4 +82,4 @@ def _report(s: ChandrupatlaState, data: BracketData) -> dict[str, Array]:
     return {"x": x[None], "fun": fun}
 
 
-CHANDRUPATLA = Method("chandrupatla", Need.VALUE, _init, _ask, _tell, _report, root, certificate=zero, zero=True)
+CHANDRUPATLA = in_bracket("chandrupatla", _init, _ask, _tell, _report)

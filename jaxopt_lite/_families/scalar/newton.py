@@ -31,9 +31,11 @@ from jax import Array
 from jaxopt_lite._families.scalar import bracket, secant
 from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, middle, outcome, tolerance
 from jaxopt_lite._families.scalar.secant import contracting
+from jaxopt_lite._needs.residuals import BEND, SLOPE
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.rank import NEAREST_ZERO
 from jaxopt_lite.core.status import CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, RUNNING, is_success
 from jaxopt_lite.core.stopping import OPEN_XTOL, value_resolution
 
@@ -169,15 +171,15 @@ def _safe_report(s: SafeState, data: SafeData) -> dict[str, Array]:
 @kept()
 def _method(name: str, needs: Need, bracketed: bool) -> Method:
     if bracketed:
-        return Method(name, needs, _safe_init, _ask, _safe_tell, _safe_report, root, zero=True)
-    return Method(name, needs, _open_init, _ask, _open_tell, _open_report, root, zero=True)
+        return Method(name, needs, _safe_init, _ask, _safe_tell, _safe_report, root, rank=NEAREST_ZERO)
+    return Method(name, needs, _open_init, _ask, _open_tell, _open_report, root, rank=NEAREST_ZERO)
 
 
 def newton(options: dict[str, Any]) -> Method:
     """Newton's method."""
-    return _method("newton", Need.JACOBIAN, options["bounded"])
+    return _method("newton", SLOPE, options["bounded"])
 
 
 def halley(options: dict[str, Any]) -> Method:
     """Halley's method."""
-    return _method("halley", Need.CURVATURE, options["bounded"])
+    return _method("halley", BEND, options["bounded"])

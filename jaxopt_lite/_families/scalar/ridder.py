@@ -17,10 +17,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, middle, nearer, outcome, tolerance
-from jaxopt_lite.core.certificate import zero
-from jaxopt_lite.core.implicit import root
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, in_bracket, middle, nearer, outcome, tolerance
+from jaxopt_lite.core.protocol import Answer, Query, Told
 
 
 class RidderState(NamedTuple):
@@ -79,4 +77,4 @@ def _report(s: RidderState, data: BracketData) -> dict[str, Array]:
     return {"x": x[None], "fun": fun}
 
 
-RIDDER = Method("ridder", Need.VALUE, _init, _ask, _tell, _report, root, certificate=zero, zero=True)
+RIDDER = in_bracket("ridder", _init, _ask, _tell, _report)

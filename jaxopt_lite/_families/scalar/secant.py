@@ -30,9 +30,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.scalar.bracket import resolution, success, tolerance
+from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core.implicit import root
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
+from jaxopt_lite.core.rank import NEAREST_ZERO
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NOT_FINITE, NUMERICAL, RUNNING
 from jaxopt_lite.core.stopping import OPEN_XTOL
 
@@ -108,4 +110,4 @@ def _report(s: SecantState, data: SecantData) -> dict[str, Array]:
     return {"x": s.pre[None], "fun": s.f_pre}
 
 
-SECANT = Method("secant", Need.VALUE, _init, _ask, _tell, _report, root, zero=True)
+SECANT = Method("secant", VALUE, _init, _ask, _tell, _report, root, rank=NEAREST_ZERO)

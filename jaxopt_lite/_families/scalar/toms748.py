@@ -27,12 +27,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.scalar import bracket
-from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, middle, nearer, outcome, tolerance
-from jaxopt_lite.core.certificate import zero
-from jaxopt_lite.core.implicit import root
+from jaxopt_lite._families.scalar.bracket import BracketData, differ, half, in_bracket, middle, nearer, outcome, tolerance
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import STATIC, Option
-from jaxopt_lite.core.protocol import Answer, Method, Need, Query, Told
+from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import RUNNING
 
 END_A, END_B, SECANT, INTERPOLATE = -2, -1, 0, 1  # phases; then k - 1 more interpolations, the double step, the middle
@@ -149,6 +147,4 @@ def toms748(k: int) -> Method:
     """One method for each k."""
     if not isinstance(k, int) or isinstance(k, bool) or k < 1:
         raise ValueError(f"option 'k' is {k!r}; give an integer >= 1.")
-    return Method(
-        "toms748", Need.VALUE, _init, _ask, functools.partial(_tell, k=k), _report, root, certificate=zero, zero=True
-    )
+    return in_bracket("toms748", _init, _ask, functools.partial(_tell, k=k), _report)

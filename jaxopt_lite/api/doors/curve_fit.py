@@ -11,7 +11,7 @@ import numpy as np
 from jaxopt_lite._families.lsq.uncertainty import fitted
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.drive import fields_of
-from jaxopt_lite.api.fit import Asked, pose_fit
+from jaxopt_lite.api.fit import FitKeywords, pose_fit
 from jaxopt_lite.api.reading.bounds import read_box
 from jaxopt_lite.api.reading.fit_data import (
     array,
@@ -30,7 +30,7 @@ from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, t
 from jaxopt_lite.core.layout import parse
 from jaxopt_lite.core.status import BUDGET, PRECISION
 
-KEYWORDS = (*Asked._fields, "maxfev")
+KEYWORDS = (*FitKeywords._fields, "maxfev")
 
 
 @jax.tree_util.register_dataclass
@@ -196,7 +196,7 @@ def curve_fit(
         args,
         jac,
         box,
-        Asked(**kwargs),
+        FitKeywords(**kwargs),
         how=residuals(deviations is not None, masked),
         derived=fitted(bool(absolute_sigma), masked, full_output),
         too_few=TypeError,

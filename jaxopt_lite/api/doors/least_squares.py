@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.drive import solve, with_lines
-from jaxopt_lite.api.fit import Asked, pose_fit
+from jaxopt_lite.api.fit import FitKeywords, pose_fit
 from jaxopt_lite.api.reading.bounds import read_box
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import failed, told_of_narrowing
@@ -158,9 +158,9 @@ def least_squares(
     row = methods.find(methods.LEAST_SQUARES, method, "least_squares")
     leaves, layout = parse(x0)
     box = read_box(bounds, leaves, layout)
-    asked = Asked(ftol, xtol, gtol, x_scale, max_nfev, diff_step, loss, f_scale, options)
+    keywords = FitKeywords(ftol, xtol, gtol, x_scale, max_nfev, diff_step, loss, f_scale, options)
     told_of_narrowing(x0=x0, args=args, kwargs=kwargs, bounds=bounds)
-    posed = pose_fit(row, fun, leaves, layout, args, jac, box, asked, kwargs)
+    posed = pose_fit(row, fun, leaves, layout, args, jac, box, keywords, kwargs)
     if verbose == 2 and is_alone(posed.call):
         callback = with_lines(callback)
     result = solve(posed._replace(disp=verbose or posed.disp), callback)

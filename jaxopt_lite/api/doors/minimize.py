@@ -14,7 +14,7 @@ def minimize(
     fun: Callable,
     x0: Any,
     args: Any = (),
-    method: str | Callable | None = None,
+    method: str | methods.Row | Callable | None = None,
     jac: Callable | str | bool | None = None,
     hess: Callable | None = None,
     hessp: Callable | None = None,
@@ -39,11 +39,11 @@ def minimize(
     args : tuple
         More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
         recompile; bools, strings and other objects are static.
-    method : str, callable or None
+    method : str, Row, callable or None
         'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'CG', nonlinear conjugate
-        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A callable is called as
-        ``method(fun, x0, args, **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and
-        callback.
+        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A `Row` is a method of
+        your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args, **kwargs,
+        **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
@@ -53,8 +53,10 @@ def minimize(
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
         For 'L-BFGS-B' and 'TNC': `Bounds`, or one (min, max) for each variable, None where there is no bound. Traced. The
         function is never evaluated outside of them. Equal bounds fix a variable. A start outside is clipped.
-    constraints : None
-        No method of this version takes them.
+    constraints : LinearConstraint, NonlinearConstraint, dict, or a list of them
+        For methods of your own that take them (`jaxopt_lite.method`); no method of this version does. A dict is
+        ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives are by
+        autodiff where none are given. What the sides are is traced.
     tol : float, optional
         Sets the method's own tolerance, gtol. Traced.
     callback : callable or None
@@ -127,7 +129,8 @@ def minimize(
     given |= {"hess": hess is not None, "hessp": hessp is not None}
     methods.refuse(row, _REFUSED, methods.MINIMIZE, **given)
     told_of_narrowing(x0=x0, args=args, bounds=bounds)
-    return solve(pose_minimum(row, fun, x0, args, options, tol, bounds, jac=jac, hess=hess, hessp=hessp), callback)
+    given_functions = {"jac": jac, "hess": hess, "hessp": hessp, "constraints": constraints}
+    return solve(pose_minimum(row, fun, x0, args, options, tol, bounds, **given_functions), callback)
 
 
 _REFUSED = dict.fromkeys(
@@ -139,7 +142,7 @@ _REFUSED = dict.fromkeys(
 )
 
 
-def _choose(method: str | None, bounded: bool, constrained: bool) -> methods.Row:
+def _choose(method: str | methods.Row | None, bounded: bool, constrained: bool) -> methods.Row:
     """The row of the method; SciPy's choice where none is named."""
     if method is None and constrained:
         raise ValueError(

@@ -14,7 +14,7 @@ from jaxopt_lite.api.reading.points import read_points, stand_in
 from jaxopt_lite.api.result import RootResults, as_root, make_result
 from jaxopt_lite.api.telling import check_on_failure, explained, failed, show, told_of_narrowing
 from jaxopt_lite.core.layout import parse
-from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO, number
+from jaxopt_lite.core.options import COUNT, POSITIVE_OR_ZERO
 
 
 def root_scalar(
@@ -135,8 +135,8 @@ def root_scalar(
     points = read_points(**points)
     leaves, layout = parse(stand_in(points))
     asked = {"xtol": xtol, "rtol": rtol, "maxiter": maxiter}
-    kinds = {"maxiter": COUNT}
-    asked = {n: number(v, n, kinds.get(n, POSITIVE_OR_ZERO)) for n, v in asked.items() if v is not None}
+    checks = {"maxiter": COUNT}
+    asked = {n: checks.get(n, POSITIVE_OR_ZERO)(v, n) for n, v in asked.items() if v is not None}
     settings = read_settings(row, 1, options, asked)
     built = settings.build(bounded=points["bracket"] is not None)
     wanted = {name: given for name, given in (("fprime", fprime), ("fprime2", fprime2)) if name in row.takes}

@@ -17,7 +17,7 @@ from jaxopt_lite.api.result import OptimizeResult, as_root, make_result
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.program import Call, Plan, present, public
-from jaxopt_lite.core.protocol import Answer, Method, Need
+from jaxopt_lite.core.protocol import Method
 from jaxopt_lite.core.status import RUNNING, decided
 
 
@@ -47,10 +47,13 @@ class Stepper(NamedTuple):
         ``init(x0) -> state``; evaluates nothing. For a method of `minimize_scalar`: ``init()``.
     ask : callable
         ``ask(state) -> x``: the point to evaluate next, in the structure of x0. For a method with Hessian-vector products
-        ``ask(state) -> (x, p)``, both in that structure.
+        ``ask(state) -> (x, p)``, both in that structure. Of a method that asks for k points, each leaf has an axis of k in
+        front.
     tell : callable
-        ``tell(state, fun, grad=None, hvp=None) -> state``: the value there, and in the structure of x the gradient and the
-        Hessian times p where the method needs them. A state that has ended is returned as it is.
+        ``tell(state, fun) -> state``, and what else the method needs there: ``tell(state, fun, grad)`` with the gradient in
+        the structure of x; ``tell(state, fun, grad, hvp)`` with the Hessian times p in that structure; for 'halley'
+        ``tell(state, fun, grad, curvature)`` with the second derivative (). Each can be given by its name. Of k points each
+        has an axis of k in front. A state that has ended is returned as it is.
     result : callable
         ``result(state) -> OptimizeResult``, at any time; status -1 while running.
     done : callable
@@ -64,15 +67,15 @@ class Stepper(NamedTuple):
     done: Callable[[StepState], Array]
 
 
-def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None, bracket: Any = None) -> Stepper:
-    """A method of `minimize`, `minimize_scalar` or `root_scalar` to be asked for points and told values.
+def stepper(method: Any = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None, bracket: Any = None) -> Stepper:
+    """A method of `minimize`, `minimize_scalar` or `root_scalar`, to be asked for points and told values.
 
     The same machine as behind `minimize`: counters, budgets, statuses and the best point are kept alike.
 
     Parameters
     ----------
-    method : str
-        A method of `minimize`, `minimize_scalar` or, but for 'halley', `root_scalar`.
+    method : str or Row
+        A method of `minimize`, `minimize_scalar` or `root_scalar`; or one of your own (`jaxopt_lite.method`).
     bounds : optional
         As for `minimize`, for its methods that take bounds; the interval, a pair of floats, for 'bounded'; the bracket for
         a root finder in one.
@@ -106,8 +109,8 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     >>> print(res.x.round(3), bool(res.success))
     [1. 1.] True
     """
-    row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *_ROOTS), method, "stepper")
-    if row in _ROOTS:
+    row = methods.find((*methods.MINIMIZE, *methods.MINIMIZE_SCALAR, *methods.ROOT_SCALAR), method, "stepper")
+    if row in methods.ROOT_SCALAR:
         return _root_stepper(row, bounds if bracket is None else bracket, options)
     points = interval_or_bracket(row, bounds, bracket) if row in methods.MINIMIZE_SCALAR else None
     if points is None:
@@ -125,7 +128,6 @@ def stepper(method: str = "BFGS", bounds: Any = None, options: dict[str, Any] | 
     return Stepper(init, _ask, _tell, _result, lambda state: state.status != RUNNING)
 
 
-_ROOTS = tuple(row for row in methods.ROOT_SCALAR if row.name != "halley")  # tell has no place for a second derivative
 _REFUSED = {
     "bracket": "bracket is given, but method {method!r} takes none; leave it out.",
     "bounds": "bounds are given, but method {method!r} cannot handle bounds; leave them out.",
@@ -166,40 +168,33 @@ def _init(plan: Plan, call: Call) -> StepState:
 
 @jax.jit
 def _ask(state: StepState) -> Any:
-    query = state.method.ask(state.run.state, state.data)
-    point = state.layout.unravel(query.x)
-    if state.method.needs is not Need.HVP:
-        return point
-    assert query.vector is not None
-    return point, state.layout.unravel(query.vector)
+    return state.method.needs.asked(state.layout, state.method.ask(state.run.state, state.data))
 
 
-_TOLD = {Need.VALUE: (), Need.GRADIENT: ("grad",), Need.JACOBIAN: ("grad",), Need.HVP: ("grad", "hvp")}  # besides fun
-
-
-def _tell(state: StepState, fun: Any, grad: Any = None, hvp: Any = None) -> StepState:
-    name, wanted = state.method.name, _TOLD[state.method.needs]
-    call = f"call tell({', '.join(('state', 'fun', *wanted))})."
-    for part, given in (("grad", grad), ("hvp", hvp)):
-        if part in wanted and given is None:
+def _tell(state: StepState, *parts: Any, **named: Any) -> StepState:
+    name, wanted = state.method.name, state.method.needs.parts
+    call = f"call tell({', '.join(('state', *wanted))})."
+    if len(parts) > len(wanted):
+        raise ValueError(f"a value after {wanted[-1]} is given, but method {name!r} does not use it; {call}")
+    for part in wanted[: len(parts)]:
+        if part in named:
+            raise TypeError(f"{part} is told twice; {call}")
+    given = dict(zip(wanted, parts, strict=False)) | named
+    told = {part: value for part, value in given.items() if value is not None}
+    for part in wanted:
+        if part not in told:
             raise ValueError(f"{part} is not given, and method {name!r} needs it; {call}")
-        if part not in wanted and given is not None:
+    for part in told:
+        if part not in wanted:
             raise ValueError(f"{part} is given, but method {name!r} does not use it; {call}")
-    if jnp.size(fun) != 1:
-        raise ValueError(f"fun has shape {jnp.shape(fun)}; tell a scalar.")
-    return _told(state, fun, grad, hvp)
+    return _told(state, told)
 
 
 @jax.jit
-def _told(state: StepState, fun: Any, grad: Any, hvp: Any) -> StepState:
-    layout = state.layout
-    value = jnp.asarray(fun).reshape(()).astype(layout.dtype)
-    vector = lambda given, name: None if given is None else layout.ravel_like(given, name)
-    slope = vector(grad, "grad")
-    answer = Answer(fun=value, grad=slope, hvp=vector(hvp, "hvp"))
-    if state.method.needs is Need.JACOBIAN:  # of a root finder: one row
-        answer = Answer(fun=value, jacobian=None if slope is None else slope[None])
+def _told(state: StepState, parts: dict[str, Any]) -> StepState:
     query = state.method.ask(state.run.state, state.data)
+    read = functools.partial(state.method.needs.told, state.layout)
+    answer = read(parts) if query.x.ndim == 1 else jax.vmap(read)(parts)
     run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
     status = decided(loop.finish(state.method, run, state.data)["status"])  # there is no function to prove a claim with
     return dataclasses.replace(state, run=run._replace(status=status))

@@ -12,7 +12,6 @@ _FIT = functools.partial(
     Row,
     prepare=lm.prepare,
     options=lm.OPTIONS,
-    tol=("ftol", "xtol", "gtol"),
     takes=frozenset({"jac", "bounds", "loss"}),
     maxiter=lambda n: UNLIMITED,
     # a fit takes some five turns; with refills every 8 turns half of the lanes would wait

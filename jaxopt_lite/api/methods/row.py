@@ -10,21 +10,49 @@ from jaxopt_lite.core.protocol import Method
 
 
 class Row(NamedTuple):
-    """A method as a front door knows it."""
+    """A method as a front door knows it.
 
-    name: str  # as SciPy spells it
-    build: Callable[[dict[str, Any]], Method]  # from the static options; equal options, the same object
-    prepare: Callable[..., Any]  # (options, x0) -> data, inside the program
-    options: dict[str, Option]
-    tol: tuple[str, ...]  # options that `tol` sets
-    takes: frozenset[str]  # of jac, hess, hessp, bounds, bracket, constraints, loss, x0, x1, fprime, fprime2
-    maxiter: Callable[[int], int]  # default, from n
-    schedule: Schedule = Schedule()  # how a batch is driven, where the options of a call leave it open
+    Attributes
+    ----------
+    name : str
+        As SciPy spells it.
+    build : callable
+        ``build(options) -> Method``, from the static options; `bounded` among them says whether there are bounds or a
+        bracket. For equal options it returns the same object.
+    prepare : callable
+        ``prepare(options, x0) -> data``, the method's record of traced numbers; called inside the program. Default: the
+        traced options themselves, by name.
+    options : dict
+        The method's own options, `Option` by name.
+    takes : frozenset of str
+        Of the door's keywords those that this method takes: jac, hess, hessp, bounds, bracket, constraints, equalities (that
+        is constraints of equality), loss, x0, x1, fprime, fprime2.
+    maxiter : callable
+        ``maxiter(n)``, the default of the option.
+    tol : tuple of str
+        The options that the keyword `tol` of the door sets, if it has one.
+    schedule : Schedule
+        How a batch is driven, where the options of a call leave it open.
+    """
+
+    name: str
+    build: Callable[[dict[str, Any]], Method]
+    prepare: Callable[..., Any] = lambda options, x0: options
+    options: dict[str, Option] = {}  # noqa: RUF012  (never changed)
+    takes: frozenset[str] = frozenset({"jac"})
+    maxiter: Callable[[int], int] = lambda n: 200 * n
+    tol: tuple[str, ...] = ()
+    schedule: Schedule = Schedule()
 
 
 def find(table: tuple[Row, ...], method: Any, door: str, others: tuple[str, ...] = ()) -> Row:
-    """The row of a method by its name, in any case; raises ValueError listing the known ones, and `others` of the door."""
+    """The row of a method by its name, in any case, or the row that is given itself.
+
+    Raises ValueError listing the known names, and `others` of the door.
+    """
     names = [*(row.name for row in table), *others]
+    if isinstance(method, Row):
+        return method
     if isinstance(method, str):
         for row in table:
             if row.name.lower() == method.lower():
@@ -32,7 +60,7 @@ def find(table: tuple[Row, ...], method: Any, door: str, others: tuple[str, ...]
         near = difflib.get_close_matches(method.lower(), [n.lower() for n in names], 1)
         hint = f" Did you mean {names[[n.lower() for n in names].index(near[0])]!r}?" if near else ""
         raise ValueError(f"unknown method {method!r} for {door}.{hint} Known methods: {', '.join(names)}.")
-    raise TypeError(f"method is {method!r}; give the name of a method ({', '.join(names)}) or a callable.")
+    raise TypeError(f"method is {method!r}; give the name of a method ({', '.join(names)}), a callable, or a Row.")
 
 
 def refuse(row: Row, sentences: dict[str, str], table: tuple[Row, ...] = (), **given: bool) -> None:

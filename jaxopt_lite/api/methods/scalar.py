@@ -53,7 +53,6 @@ _BRACKETED = functools.partial(
     schedule=_WIDE._replace(turns_per_refill=6),
     prepare=bracket.prepare,
     options=bracket.OPTIONS,
-    tol=("xtol",),
     takes=frozenset({"bracket"}),
     maxiter=lambda n: 100,
 )

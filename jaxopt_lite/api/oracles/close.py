@@ -35,12 +35,17 @@ def close_function(
     arguments: Arguments,
     mode: Any,
     how: Callable = plainly,
+    others: int = 0,
 ) -> tuple[Any, list[Array]]:
-    """The closed function of a user's, and what it captured; `read` turns what it returns into the oracle's arrays."""
+    """The closed function of a user's, and what it captured; `read` turns what it returns into the oracle's arrays.
+
+    The inputs are vectors (n,), which the function takes in the structure of x; the last `others` it takes as they are.
+    """
 
     def flat(*traced: Any) -> Any:
         *vectors, args = traced
-        points = [layout.unravel(v) for v in vectors]
+        laid_out = len(vectors) - others
+        points = [*(layout.unravel(v) for v in vectors[:laid_out]), *vectors[laid_out:]]
         try:
             out = how(fun, *points, args)
         except _NOT_TRACEABLE as error:

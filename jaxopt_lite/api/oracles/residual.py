@@ -33,27 +33,30 @@ def residual_oracle(
     how: tuple[Callable, Callable] | None = None,
     rel_step: Any = None,
 ) -> tuple[Oracle, Traced, int]:
-    """The oracle of a residual of x, its traced part, and m.
+    """The oracle of a residual of x, its traced part, and m; with jac=True fun returns (residuals, Jacobian).
 
     `how` holds two functions `(user's function, x, args) -> array`, for fun and for jac, where they are not called plainly.
     """
     of_fun, of_jac = how or ((_with_keywords,) * 2 if kwargs else (plainly,) * 2)
     arguments = Arguments((*args, dict(kwargs)) if kwargs else args)
-    scheme = scheme_of(jac, "a callable, None")
-    check_callable(fun=fun, jac=None if scheme else jac)
+    scheme, paired = scheme_of(jac, "a callable, True, None"), jac is True
+    check_callable(fun=fun, jac=None if scheme or paired else jac)
     n, (point, at) = layout.size, points_of(layout, scheme)
-    read = (lambda out: jnp.ravel(jnp.asarray(out))) if scheme == "cs" else (lambda out: _residual(out, layout))
-    function, captured = close_function(fun, "fun", read, layout, (at,), arguments, ("residual", scheme, of_fun), of_fun)
+    complex_values = lambda out: jnp.ravel(jnp.asarray(out))
+    plain: Callable[..., Any] = _pair if paired else _residual
+    read: Callable[[Any], Any] = complex_values if scheme == "cs" else (lambda out: plain(out, layout))
+    mode = ("residual", paired or scheme, of_fun)
+    function, captured = close_function(fun, "fun", read, layout, (at,), arguments, mode, of_fun)
     m = function.shapes[0][0]
     if m == 0:
         raise ValueError("fun returned no residuals; return at least one.")
     derivative, of_derivative = None, list[Array]()
-    if jac is not None and scheme is None:
+    if jac is not None and scheme is None and not paired:
         square = lambda out: _jacobian(out, m, n, layout)
         derivative, of_derivative = close_function(
             jac, "jac", square, layout, (point,), arguments, ("jacobian", m, of_jac), of_jac
         )
-    oracle = Oracle(needs, function, derivative, scheme=scheme)
+    oracle = Oracle(needs, function, derivative, paired=paired, scheme=scheme)
     return oracle, Traced(captured, of_derivative, [], [], [], arguments.dynamic, rel_step, None), m
 
 
@@ -91,7 +94,14 @@ def _residual(out: Any, layout: Layout) -> Array:
     return jnp.concatenate([jnp.ravel(jnp.asarray(leaf)).astype(layout.dtype) for leaf in leaves])
 
 
-def _jacobian(out: Any, m: int, n: int, layout: Layout) -> Array:
+def _pair(out: Any, layout: Layout) -> tuple[Array, Array]:
+    if not isinstance(out, tuple | list) or len(out) != 2:
+        raise ValueError(f"fun returned a {type(out).__name__}; with jac=True it must return (residuals, Jacobian).")
+    residual = _residual(out[0], layout)
+    return residual, _jacobian(out[1], residual.shape[0], layout.size, layout, "fun (its second value, the Jacobian)")
+
+
+def _jacobian(out: Any, m: int, n: int, layout: Layout, name: str = "jac") -> Array:
     """(m, n), from that, from (m, *shape of x), or from a pytree of these in the structure of x."""
     leaves, structure = jax.tree.flatten(out)
     fits = structure == layout.structure and all(
@@ -99,5 +109,7 @@ def _jacobian(out: Any, m: int, n: int, layout: Layout) -> Array:
     )
     if not fits and not (len(leaves) == 1 and jnp.size(leaves[0]) == m * n):
         shapes = [tuple(jnp.shape(leaf)) for leaf in leaves]
-        raise ValueError(f"jac returned {shapes} for {m} residuals and {n} parameters; return an array of shape {(m, n)}.")
+        raise ValueError(
+            f"{name} returned {shapes} for {m} residuals and {n} parameters; return an array of shape {(m, n)}."
+        )
     return jnp.concatenate([jnp.reshape(jnp.asarray(leaf), (m, -1)).astype(layout.dtype) for leaf in leaves], axis=1)

@@ -39,7 +39,7 @@ def root_oracle(
     def closed(function: Callable, name: str, read: Callable, mode: str) -> tuple[Any, list[Array]]:
         return close_function(function, name, read, layout, (point,), arguments, (mode, parts))
 
-    if needs is Need.VALUE:
+    if needs.order == 0:
         fun, captured = closed(f, "f", lambda out: part(out, 0), "value")
         return Oracle(needs, fun), Traced(captured, [], [], [], [], arguments.dynamic, None, None)
     paired = parts > 1

@@ -1,0 +1,65 @@
+"""A scalar function and its derivatives: what minimizers need, and what finds a zero by values alone."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite._needs import by_hand
+from jaxopt_lite.core.implicit import value_alone, value_and_slope
+from jaxopt_lite.core.layout import Layout
+from jaxopt_lite.core.oracle import Oracle, Traced
+from jaxopt_lite.core.protocol import Answer, Need, Query, least_value
+
+
+def _value(oracle: Oracle, query: Query, t: Traced) -> Answer:
+    return Answer(fun=oracle.value(query.x, t))
+
+
+def _gradient(oracle: Oracle, query: Query, t: Traced) -> Answer:
+    return Answer(*oracle.with_derivative(query.x, t))
+
+
+def _hessian(oracle: Oracle, query: Query, t: Traced) -> Answer:
+    x = query.x
+    fun, grad, times = oracle.second_order(x, t)
+    hess = times(jnp.eye(x.shape[0], dtype=x.dtype))
+    return Answer(fun, grad, hess=0.5 * (hess + hess.T))
+
+
+def _hvp(oracle: Oracle, query: Query, t: Traced) -> Answer:
+    x = query.x
+    if oracle.hessp is None and oracle.hess is None:
+        (fun, grad), (_, hvp) = jax.jvp(lambda x: oracle.with_derivative(x, t), (x,), (query.vector,))
+        return Answer(fun, grad, hvp=hvp)
+    return Answer(*oracle.with_derivative(x, t), hvp=oracle.hessian_product(x, query.vector, t))
+
+
+def _told(layout: Layout, parts: dict[str, Any]) -> Answer:
+    read = {name: by_hand.vector(layout, value, name) for name, value in parts.items() if name in ("grad", "hvp")}
+    if "hess" in parts:
+        read["hess"] = by_hand.array(layout, parts["hess"], "hess", (layout.size, layout.size))
+    return Answer(by_hand.scalar(layout, parts["fun"], "fun"), **read)
+
+
+def _with_gradient(x0: Array, data: Any) -> Answer:
+    return least_value(x0, data)._replace(grad=jnp.full_like(x0, jnp.nan))
+
+
+VALUE = Need("value", _value, _told, ("fun",), order=0, follow=value_alone)
+GRADIENT = Need(
+    "gradient",
+    _gradient,
+    _told,
+    ("fun", "grad"),
+    order=1,
+    follow=value_and_slope,
+    keep=_with_gradient,
+    shown=(("fun", "fun"), ("grad", "jac")),
+)
+_SECOND = GRADIENT._replace(order=2, counts=("nhev",), remedy="give hess or hessp")
+HESSIAN = _SECOND._replace(name="hessian", answer=_hessian, parts=("fun", "grad", "hess"))
+HVP = _SECOND._replace(  # the product with the vector that is asked for
+    name="hvp", answer=_hvp, parts=("fun", "grad", "hvp"), asked=by_hand.point_and_vector
+)
