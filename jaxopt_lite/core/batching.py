@@ -41,9 +41,7 @@ class Schedule(NamedTuple):
 
     lanes: int | None = None
     turns_per_refill: int | None = None
-    most: int | None = (
-        None  # greatest width that this module chooses on a CPU, for methods with cheap turns; None: CPU_LANES
-    )
+    most: int | None = None  # greatest width chosen on a CPU, for methods with cheap turns; None: that of CPU_LANES
 
 
 def lane_width(problems: int, lane_bytes: int, schedule: Schedule) -> int:

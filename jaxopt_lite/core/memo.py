@@ -20,7 +20,7 @@ class Memo:
         self._lock = threading.RLock()  # entered again where garbage collection inside of it ends a function
 
     def get(self, fun: Callable, key: Any) -> Any:
-        """The value stored for this function and key; None where there is none, or the function now reads something else."""
+        """The value stored for this function and key; None if there is none, or if the function now reads something else."""
         owner, part = _owner(fun)
         with self._lock:
             entry = self._of.get(id(owner))

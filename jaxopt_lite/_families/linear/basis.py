@@ -1,4 +1,4 @@
-"""A basis at work: its state, and what is done to it from time to time.
+"""A basis at work: its state, and three things that are done to it from time to time.
 
 *Refreshed*: B^{-1} is made anew by elimination, after `PERIOD` exchanges or where it is not trusted. A singular basis is
 replaced by that of the logical variables.

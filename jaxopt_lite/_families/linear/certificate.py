@@ -4,7 +4,7 @@ All errors are measured on the program as it was given (`Ranged`). An error of a
 tolerance; inf proves nothing. Multipliers have SciPy's signs, y = d fun / d (row bound), and z = c - A'y are the reduced
 costs. y_i and z_j may be positive only at a finite lower bound, and negative only at a finite upper one (there z_j itself is
 the multiplier of the upper bound). A multiplier of an infinite row bound is set to zero, and x is clipped to its bounds.
-These conditions then hold exactly, and all error shows in what is measured.
+These conditions then hold exactly, and all error shows in the measured errors.
 
 *Units.* A program says the same in other units of its rows, columns, costs and right sides, and its certificate must say the
 same too. So an error is measured in units that follow from the data. With |b_i| and |c_j| the sizes of a row's bound and of

@@ -119,7 +119,7 @@ def vertex(oracle: Oracle, solved: dict[str, Array], operands: Operands, d_opera
         jnp.concatenate(pair) for pair in ((x, matvec(lp.A, x)), (lp.lower, lp.row_lower), (lp.upper, lp.row_upper))
     )
     d_low, d_high = (jnp.concatenate(pair) for pair in ((d.lower, d.row_lower), (d.upper, d.row_upper)))
-    at_low = jnp.abs(value - low) <= jnp.abs(value - high)  # inf where there is none
+    at_low = jnp.abs(value - low) <= jnp.abs(value - high)  # the distance to an infinite bound is inf
     held = jnp.where(basic, 0.0, jnp.where(at_low, d_low, d_high))
     force = -matvec(d.A, x) - matvec(joined, held)
     known = jnp.where(clear & (jnp.sum(basic) == m), 1.0, jnp.nan).astype(x.dtype)

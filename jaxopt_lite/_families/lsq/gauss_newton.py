@@ -75,7 +75,7 @@ BEND = 0.75  # geodesic acceleration is trusted up to this ratio of second to fi
 
 
 class Proposal(NamedTuple):
-    """A step and what is known about it."""
+    """A step, what the model promises for it, and what the full step would do."""
 
     y: Array  # (n,) the step in the model's variables, inside of the bounds
     gain: Array  # () reduction of the cost that the model promises for y, relative to the cost

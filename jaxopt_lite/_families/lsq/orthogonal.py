@@ -3,9 +3,11 @@
 The columns of J are scaled to unit length. The modified Gram-Schmidt process makes them orthogonal, J S = Q R; its R is as
 good as Householder's (Björck & Paige 1992). Each column loses its parts along the columns before it. Where less than
 max(m, 16) eps is left, the column depends on those before it and is left out. R^{-1} then holds, in its column, the
-combination of parameters that the data do not determine. The length of a column decides that. Its
-direction is known sooner, from 16 eps on. So |Q'r| counts such a column, though no step goes along it: a point from which
-the residuals still fall along it is no minimum (met in float32, with two peaks of heights -180 and +180 that cancel).
+combination of parameters that the data do not determine.
+
+A column that is left out as too short may still have a direction: what is left of it is more than rounding from 16 eps on.
+Then |Q'r| counts this direction too, though no step goes along it. For a point is no minimum where the residuals still fall
+along it (two float32 peaks with heights of -180 and +180 that cancel).
 
     covariance   S R^{-1} R^{-T} S over the columns that are kept, times the variance of the residuals     (1)
     offset       |Q'r|^2 / |r|^2, what a full Gauss-Newton step would promise                              (2)
@@ -24,7 +26,7 @@ from jax import Array, lax
 
 from jaxopt_lite.core.dense import dot, matvec
 
-ROUNDINGS = 16  # of a unit column: what is left of it beyond them has a direction that is not rounding
+ROUNDINGS = 16  # times eps: where more than this is left of a unit column, its direction is not rounding
 UNROLLED = 12  # columns; a loop is as fast from there on, and compiles sooner
 INVOLVED = 1e-6  # least share of a unit column by which a parameter takes part in a combination (eps^(1/2) in float32)
 
@@ -34,7 +36,7 @@ class Factor(NamedTuple):
 
     R: Array  # (n, n) upper triangular, with 1 on the diagonal of columns that are left out
     kept: Array  # (n,) 1.0, or 0.0 for a column that depends on those before it
-    seen: Array  # (n,) 1.0, or 0.0 for a column of which only rounding is left: it has no direction either
+    seen: Array  # (n,) 1.0, or 0.0 for a column of which only rounding is left, so that it has no direction either
     size: Array  # (n,) lengths of the columns, 1 / S; 1 for a column of length 0
     projected: Array  # (n,) Q'r
     inverse: Array  # (n, n) R^{-1}; the column of a parameter left out is a null vector of J S

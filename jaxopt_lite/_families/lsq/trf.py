@@ -1,7 +1,7 @@
 """Trust region reflective in its interior form: Levenberg-Marquardt in variables that shrink toward the bounds.
 
-Let h_j be the distance to the bound that steepest descent would push variable j to, in the units in which the variable could
-annul the residual (y of `normal.py`). Let v_j be h_j over the radius of the trust region, or over 1 where the radius is
+Let h_j be the distance to the bound that steepest descent would push variable j to, in the units of y (`normal.py`): a move
+of 1 changes the residual by its own size. Let v_j be h_j over the radius of the trust region, or over 1 where the radius is
 larger, and at most 1: a bound that is out of reach has no part in a step. With d = v^(1/2) and y = d z the model becomes
 
     z'(d A d + C) z / 2 + d c.z,   C_j = |c_j| dv_j/dy_j where v_j < 1, else 0                  (1)

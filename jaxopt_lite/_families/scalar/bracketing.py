@@ -119,7 +119,7 @@ def search(name: str, inside: Inside) -> Method:
         if data.xc is not None:  # the middle one, evaluated first, is lower than both
             good &= ~was_open | first | (answer.fun > old.fx)
         status = jnp.where(good, status, BAD_INPUT)
-        return Told(s._replace(u=u, e=e), status, ~was_open)  # as in SciPy, what makes the bracket is no iteration
+        return Told(s._replace(u=u, e=e), status, ~was_open)  # as in SciPy, turns of the walk are no iterations
 
     return Method(name, VALUE, _init, _ask, tell, _report, valley)
 

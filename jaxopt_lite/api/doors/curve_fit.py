@@ -64,7 +64,8 @@ def curve_fit(
 ) -> Any:
     """Fit a model to data by least squares, and estimate the covariance of its parameters.
 
-    One call is one fit; `jax.vmap` over ydata, p0, sigma or mask makes a batch of fits that share what is not mapped.
+    One call is one fit; `jax.vmap` over ydata, p0, sigma or mask makes a batch of fits that share the arguments that are not
+    mapped.
 
     Parameters
     ----------
@@ -128,8 +129,8 @@ def curve_fit(
     ------
     ValueError
         Data, sigma, p0, mask or bounds that do not fit one another; concrete sigma that is not positive (definite);
-        p0 outside of the bounds; unknown method, nan_policy or loss; bounds with 'lm'; NaN where nan_policy
-        is 'raise'; no data, or a concrete mask under which none count.
+        p0 outside of the bounds; unknown method, nan_policy or loss; bounds with 'lm'; NaN where
+        nan_policy is 'raise'; no data, or a concrete mask under which none count.
     TypeError
         More parameters than data that count, for 'lm'; an unknown keyword; a model that JAX cannot trace.
 

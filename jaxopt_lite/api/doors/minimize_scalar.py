@@ -70,8 +70,8 @@ def minimize_scalar(
     - 3 (UNBOUNDED): a value of minus infinity, or a function that still falls at the largest number;
     - 4 (NUMERICAL): no rise was seen, because values are level out to the largest number, or in all of the interval;
     - 5 (NOT_FINITE): no value was finite;
-    - 7 (BAD_INPUT): traced bounds that are no interval, or a traced bracket that is none; or a bracket of three points whose
-      middle value is not the lowest (SciPy raises ValueError);
+    - 7 (BAD_INPUT): traced bounds that are not an interval; traced points that are not a bracket; or a bracket of
+      three points whose middle value is not the lowest (SciPy raises ValueError);
     - 8 (PRECISION): the interval is as narrow as the dtype resolves; the accuracy asked for is less than sqrt(eps) |x|.
 
     A success (0 or 8) also means that higher values were seen: on both sides of x, or somewhere between the bounds. Values

@@ -164,7 +164,7 @@ _REFUSED = {"bracket": "bracket is given, but method {method!r} would leave it; 
 
 
 def _choose(method: Any, bracket: Any, fprime: Any, fprime2: Any, x0: Any, x1: Any) -> methods.Row:
-    """The row of the method, SciPy's choice where none is named; raises where it lacks what it needs."""
+    """The row of the method; SciPy's choice where `method` is None. Raises where an argument that it needs is missing."""
     if method is None:
         if bracket is None and x0 is None:
             raise ValueError("neither bracket nor x0 is given; give bracket=(a, b) with a change of sign, or a start x0.")
