@@ -147,7 +147,7 @@ def test_highs_is_held_to_the_certificate():
         programs = [
             LinearProgram(c[k], A_ub[k], b_ub[k], A_eq[k], b_eq[k], bounds[k, :, 0], bounds[k, :, 1]) for k in range(20)
         ]
-        found = [highs.run(lp, highs.Asked("choose", (), None)) for lp in programs]
+        found = [highs.run(lp, highs.HighsRequest("choose", (), None)) for lp in programs]
         status, x = (np.array([f[name] for f in found]) for name in ("status", "x"))
         with np.errstate(invalid="ignore"):
             verdict = audit.judge(family, status, x, np.einsum("ln,ln->l", c, x), 1e-8, np.float64)

@@ -102,7 +102,7 @@ def test_interior_point_takes_few_iterations(name, request):
     given, res = solve(name, np.float64)
     alone = (("presolve", "off"), ("run_crossover", "off"))
     rows = (given[key] for key in ("A_ub", "b_ub", "A_eq", "b_eq"))
-    theirs = highs.run(LinearProgram(given["c"], *rows, *given["bounds"].T), highs.Asked("ipm", alone, None))
+    theirs = highs.run(LinearProgram(given["c"], *rows, *given["bounds"].T), highs.HighsRequest("ipm", alone, None))
     unproved = ("lotfi",)  # without a crossover it ends at a gap of 1e-5, which its own test lets pass
     assert theirs["status"] == (4 if name in unproved else PROBLEMS[name]["ref_status"])
     assert int(res.nit) <= ITERATIONS * theirs["nit"]

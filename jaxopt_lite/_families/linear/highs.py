@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
-from jaxopt_lite._families.linear.host import Asked, library, run, solver_of
+from jaxopt_lite._families.linear.host import HighsRequest, library, run, solver_of
 from jaxopt_lite._families.linear.program import LinearProgram, Ranged, ranged
 from jaxopt_lite._families.linear.solution import following, vertex
 from jaxopt_lite._needs.nothing import NO_FUNCTIONS
@@ -30,7 +30,7 @@ class HostData(NamedTuple):
     lp: Ranged
 
 
-def solve(program: LinearProgram, asked: Asked) -> dict[str, Any]:
+def solve(program: LinearProgram, asked: HighsRequest) -> dict[str, Any]:
     """The fields of the result. Traced programs go to the host one by one. Derivatives are those of the other methods.
 
     A program with matrices of scipy.sparse must be concrete (not traced). Where the library is missing or refuses an option,
@@ -67,7 +67,7 @@ def solve(program: LinearProgram, asked: Asked) -> dict[str, Any]:
     return on_host(jax.tree.map(jnp.asarray, program))
 
 
-def _solve_concrete(program: LinearProgram, asked: Asked) -> dict[str, Any]:
+def _solve_concrete(program: LinearProgram, asked: HighsRequest) -> dict[str, Any]:
     """The same fields from a concrete program, whose matrices may be sparse."""
     dtype = program.c.dtype
     program = LinearProgram._make(A if hasattr(A, "tocsr") else np.asarray(A, float) for A in program)

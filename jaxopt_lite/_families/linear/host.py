@@ -38,7 +38,7 @@ TOLERANCE = 1e-7  # their defaults in HiGHS. They are absolute, and hold for the
 LEEWAY = 10.0  # certificate allows this many times as much, in units of the program
 
 
-class Asked(NamedTuple):
+class HighsRequest(NamedTuple):
     """How HiGHS is to be called; static."""
 
     solver: str
@@ -46,7 +46,7 @@ class Asked(NamedTuple):
     integrality: tuple[int, ...] | None  # 0 continuous, 1 integer, 2 semicontinuous, 3 semi-integer
 
 
-def run(program: Any, asked: Asked) -> dict[str, Any]:
+def run(program: Any, asked: HighsRequest) -> dict[str, Any]:
     """One program of NumPy arrays, or of matrices of scipy.sparse, by HiGHS; the raw fields, of float64."""
     n, m = program.c.shape[0], program.b_ub.shape[0] + program.b_eq.shape[0]
     found = {"x": np.full(n, np.nan), "y": np.zeros(m), "nit": 0, "mip_gap": np.nan}
@@ -72,7 +72,7 @@ class _Answer(NamedTuple):
     y: Numbers | None  # (m,)
 
 
-def _answered(lp: Ranged, asked: Asked) -> _Answer:
+def _answered(lp: Ranged, asked: HighsRequest) -> _Answer:
     highspy = library()
     solver = solver_of(highspy, asked)
     solver.passModel(_model(highspy, lp, asked.integrality))
@@ -88,7 +88,7 @@ def _answered(lp: Ranged, asked: Asked) -> _Answer:
     )
 
 
-def _proved(lp: Ranged, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
+def _proved(lp: Ranged, asked: HighsRequest, found: dict[str, Any]) -> dict[str, Any]:
     """The fields, with the status that the certificate proves, and the ray."""
     tol, unit, status = _tolerance(asked), certificate.units(lp), found["status"]
     if status == CONVERGED:
@@ -111,7 +111,7 @@ def _proved(lp: Ranged, asked: Asked, found: dict[str, Any]) -> dict[str, Any]:
     return found | {"status": NUMERICAL}
 
 
-def _tested(lp: Ranged, asked: Asked, found: dict[str, Any], answer: _Answer) -> dict[str, Any]:
+def _tested(lp: Ranged, asked: HighsRequest, found: dict[str, Any], answer: _Answer) -> dict[str, Any]:
     """The fields of a program with integers: only its point is tested, against rows and bounds."""
     if answer.status == EITHER:
         relaxed = _proved(lp, asked._replace(integrality=None), found)
@@ -133,7 +133,7 @@ def _in_units(lp: Ranged, unit: certificate.Units) -> Ranged:
     return Ranged(lp.c * unit.x, A, lp.row_lower * R, lp.row_upper * R, lp.lower / unit.x, lp.upper / unit.x)
 
 
-def _nearest(lp: Ranged, unit: certificate.Units, asked: Asked) -> tuple[Numbers, Numbers]:
+def _nearest(lp: Ranged, unit: certificate.Units, asked: HighsRequest) -> tuple[Numbers, Numbers]:
     """x (n,) and multipliers (m,) of (1)."""
     (m, n), scaled = lp.A.shape, _in_units(lp, unit)
     A: Any = scaled.A
@@ -152,7 +152,7 @@ def _nearest(lp: Ranged, unit: certificate.Units, asked: Asked) -> tuple[Numbers
     return x, np.zeros(m) if answer.y is None else answer.y / np.where(unit.row > 0, unit.row, 1.0)
 
 
-def _steepest(lp: Ranged, unit: certificate.Units, asked: Asked) -> Numbers:
+def _steepest(lp: Ranged, unit: certificate.Units, asked: HighsRequest) -> Numbers:
     """d (n,) of (2)."""
     scaled = _in_units(lp, unit)
     cone = lambda low, high, most: (np.where(low > -np.inf, 0.0, -most), np.where(high < np.inf, 0.0, most))
@@ -161,7 +161,7 @@ def _steepest(lp: Ranged, unit: certificate.Units, asked: Asked) -> Numbers:
     return np.zeros_like(lp.c) if answer.x is None else answer.x * unit.x
 
 
-def _tolerance(asked: Asked) -> float:
+def _tolerance(asked: HighsRequest) -> float:
     """The tolerance at which the certificate has to hold."""
     return LEEWAY * max([TOLERANCE, *(float(value) for name, value in asked.options if name in TOLERANCES)])
 
@@ -175,7 +175,7 @@ def library() -> Any:
     return highspy
 
 
-def solver_of(highspy: Any, asked: Asked) -> Any:
+def solver_of(highspy: Any, asked: HighsRequest) -> Any:
     """A HiGHS object with the user's options set."""
     solver = highspy.Highs()
     for name, value in (("output_flag", False), ("solver", asked.solver), *asked.options):
