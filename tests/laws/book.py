@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 
@@ -282,13 +283,16 @@ class Book:
 
     @functools.cached_property
     def derivatives(self) -> dict[str, Any]:
-        """Of x and of the value with respect to theta in every mode; second ones in float64. A lane each."""
+        """Of x and of the value with respect to theta in every mode; second ones in float64. A lane each.
+
+        One solve serves all modes: it is linearized, and the linear map is applied (forward) and transposed (reverse), which
+        is what `jax.jacfwd` and `jax.jacrev` do one by one (`test_derivatives.py`).
+        """
 
         def one(k: Knobs) -> dict[str, Any]:
-            def both(theta: Any, start: Any, tol: Any) -> tuple[Any, Any]:
+            def both(theta: Any, start: Any, tol: Any) -> dict[str, Any]:
                 res = self.run(k._replace(theta=theta, start=start, tol=tol, offset=self.lifted(theta)))
-                found = {"x": res.x, "value": self.case.value(res)}
-                return found, found["x"]
+                return {"x": res.x, "value": self.case.value(res)}
 
             def total(first: Any, x: Any) -> Any:
                 """The gradient of sum(weights sin x) + value, from first derivatives."""
@@ -296,21 +300,37 @@ class Book:
                 outer = weights * jnp.cos(jnp.atleast_1d(x))
                 return jnp.sum(outer[:, None] * first["x"].reshape(outer.size, -1), 0) + first["value"]
 
-            def forward(theta: Any) -> Any:
-                first, x = jax.jacfwd(both, has_aux=True)(theta, k.start, k.tol)
-                return total(first, x), first
-
-            def reverse(theta: Any) -> Any:
-                first, x = jax.jacrev(both, (0, 1, 2), has_aux=True)(theta, k.start, k.tol)
-                return total({name: of[0] for name, of in first.items()}, x), first
+            def first(theta: Any) -> tuple[Any, Any]:
+                inputs = theta, k.start, k.tol
+                found, tangent = jax.linearize(both, *inputs)
+                forward = _columns(lambda e: tangent(e, jnp.zeros_like(k.start), jnp.zeros_like(k.tol)), theta)
+                reverse = _rows(jax.linear_transpose(tangent, *inputs), found)
+                totals = total(forward, found["x"]), total(reverse[0], found["x"])
+                return totals, {"forward": forward, "reverse": {name: [r[name] for r in reverse] for name in found}}
 
             if self.dtype != np.float64:
-                return {"forward": forward(k.theta)[1], "reverse": reverse(k.theta)[1]}
-            backward, of_forward = jax.jacrev(forward, has_aux=True)(k.theta)
-            hessian, of_reverse = jax.jacfwd(reverse, has_aux=True)(k.theta)
-            return {"forward": of_forward, "reverse": of_reverse, "hessian": hessian, "backward": backward}
+                return first(k.theta)[1]
+            (of_forward, _), tangent, made = jax.linearize(first, k.theta, has_aux=True)
+            backward = _rows(jax.linear_transpose(lambda d: tangent(d)[0], k.theta), of_forward)[0]
+            return made | {"hessian": _columns(lambda d: tangent(d)[1], k.theta), "backward": backward}
 
         return host(jax.jit(jax.vmap(one))(self.derivative_lanes))
+
+
+def _columns(tangent: Callable[[Any], Any], x: Any) -> Any:
+    """The derivative that a linear map of x (n,) is, with an axis of n behind."""
+    return jax.vmap(tangent, out_axes=-1)(jnp.eye(x.size, dtype=x.dtype))
+
+
+def _rows(pullback: Callable[[Any], Any], found: Any) -> tuple[Any, ...]:
+    """The derivatives of what was found, an array or a dict of them, with respect to each input of a linear map."""
+    leaves, structure = jax.tree.flatten(found)
+    flat, unravel = jax.flatten_util.ravel_pytree(found)
+    each = jax.vmap(lambda e: pullback(unravel(e)))(jnp.eye(flat.size, dtype=flat.dtype))
+    ends = np.cumsum([leaf.size for leaf in leaves])
+    part = lambda d, end, leaf: d[end - leaf.size : end].reshape(leaf.shape + d.shape[1:])
+    split = lambda d: jax.tree.unflatten(structure, [part(d, e, leaf) for e, leaf in zip(ends, leaves, strict=True)])
+    return tuple(split(d) for d in each)
 
 
 @functools.lru_cache(maxsize=2)
