@@ -38,8 +38,9 @@ and of the parameters, and no decrement better than
     noise = ROUNDINGS eps (|r| + (sum_j |J_j|^2 x_j^2)^(1/2))                                      (4)
 
 where the second term is how far x, rounded to its dtype, moves the residuals; for a linear model it is the size of its
-values. Where no freedom is left (m <= n) s^2 is taken as |r|^2: the step must change next to nothing of a residual that
-stays.
+values. Where it is no smaller than what there was to fit it excuses nothing: at such a point the model cannot be evaluated
+(a resonance that is narrower than a rounding of its center). Where no freedom is left (m <= n) s^2 is taken as |r|^2: the
+step must change next to nothing of a residual that stays.
 
 **A zero of one variable.** A bracket [a, b] with a change of sign shrinks to a pole as well as to a zero. At a pole f / f'
 is as small as at a zero, but f' has the other sign: Newton's step leads out of the bracket. So the method's own point x, an
@@ -211,6 +212,7 @@ class Promise(NamedTuple):
     size: Array  # () |r|, the square root of twice the cost
     slope: Array  # () largest cosine between the residual and the column of a free parameter
     freedom: Array | int  # () data that count, less parameters
+    known: Array  # () bool: is the rounding (4) small beside what there was to fit?
 
 
 class FitTolerances(NamedTuple):
@@ -234,8 +236,8 @@ def fit(status: Array, p: Promise, wanted: FitTolerances) -> Array:
     reduced = (p.decrement <= jnp.sqrt(wanted.ftol) * p.size) & (wanted.ftol > 0)
     short = jnp.all(jnp.abs(p.step) <= wanted.xtol * jnp.abs(p.x)) & (wanted.xtol > 0)
     flat = (p.slope <= wanted.gtol) & (wanted.gtol > 0)
-    exact = p.size <= noise  # nothing is left to fit
+    exact = (p.size <= noise) & p.known  # nothing is left to fit
     held = jnp.where(near | reduced | short | flat | exact, CONVERGED, PRECISION)
-    judged = jnp.where((held == CONVERGED) | (p.decrement <= noise), held, NUMERICAL)
+    judged = jnp.where((held == CONVERGED) | ((p.decrement <= noise) & p.known), held, NUMERICAL)
     judged = jnp.where(jnp.isfinite(p.decrement) & jnp.isfinite(p.size), judged, NUMERICAL)
     return jnp.where(is_success(status) | (status == NUMERICAL), judged, status).astype(jnp.int32)

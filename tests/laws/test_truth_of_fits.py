@@ -80,6 +80,17 @@ Y = 2.5 * np.exp(-1.3 * T) + 0.05 * np.sin(17.0 * T)
 decay = lambda t, a, k: a * jnp.exp(-k * t)
 
 
+@pytest.mark.parametrize("method", ["lm", "trf", "dogbox"])
+def test_rounding_that_hides_all_there_was_to_fit_excuses_nothing(method):
+    """A wave of 1e6 radians in float32: rounding its rate moves the values by more than the data; status 8 was claimed."""
+    t = np.linspace(0, 10, 40, dtype=np.float32)
+    y = np.random.default_rng(0).normal(size=40).astype(np.float32)
+    wave = lambda t, a, rate, c: a * jnp.sin(rate * t) + c
+    one = lambda p0: curve_fit(wave, t, y, p0, method=method, full_output=True)[2]
+    info = quick(jax.vmap(one))(np.array([[1, 1e6, 0], [1, 3, 0]], np.float32))
+    np.testing.assert_array_equal(info["success"], [False, True])
+
+
 @pytest.mark.parametrize("method", ["lm", "dogbox"])
 def test_a_fit_without_data_is_no_success(method):
     """Lanes: all data; all masked; one counts; all are NaN; two count, as many as there are parameters."""

@@ -12,6 +12,7 @@ from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Measured, Oracle
 from jaxopt_lite.core.status import NUMERICAL, is_success
 
+SMALL = 0.1  # of the residuals at the start: rounding that moves them by more hides what there was to fit
 RAN_AWAY = 100.0  # a parameter this many times |x0| away from its start, without an effect, is on a plateau
 
 
@@ -25,6 +26,7 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         scaled, mask = grad * distance(x, grad, data.lower, data.upper), active(x, data.lower, data.upper)
     pushed = bounds_that_hold(x, at, grad, data)
     f = factor(at.jacobian * jnp.where(pushed.held, 0.0, 1.0)[None, :], at.weighed)
+    m, felt, start = at.residual.shape[0], jnp.ones_like(x), solved.get("_start", at.cost)
     return {
         "cost": at.cost,
         "fun": at.residual,
@@ -32,9 +34,7 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         "grad": grad,
         "optimality": norm(scaled),
         "active_mask": mask,
-        "status": certified(
-            solved["status"], x, at, grad, data, at.residual.shape[0], f, pushed, jnp.ones_like(x), operands.x0
-        ),
+        "status": certified(solved["status"], x, at, grad, data, m, f, pushed, felt, operands.x0, start),
     }
 
 
@@ -72,6 +72,7 @@ def certified(
     pushed: Pushed,
     felt: Array,
     x0: Array,
+    start: Array,
 ) -> Array:
     """The status that the certificate gives to the point.
 
@@ -80,24 +81,31 @@ def certified(
     slope on a plateau need not be at its best value. A parameter may also run away from its start until it has no effect on
     the residuals. The fit then fails, unless nothing is left to fit: where an exponential has decayed before the first
     datum, every parameter of it looks stationary.
+
+    Rounding excuses nothing where a parameter, rounded to its dtype, moves the residuals by as much as there was to fit at
+    the start (of cost `start`): there the model cannot be evaluated, and any point looks as good as any other. A fit that
+    has not left its start is excused, for it may have started at the solution.
     """
     J = at.jacobian
     sizes = lengths(J)
     cosines = jnp.where(pushed.held | (sizes == 0), 0.0, grad / jnp.where(sizes > 0, sizes, 1.0))
     out = jnp.where(felt > 0, 0.0, cosines)
-    size = jnp.sqrt(2.0 * at.cost)
+    size, eps = jnp.sqrt(2.0 * at.cost), jnp.finfo(x.dtype).eps
+    effect = sizes * x
+    noise = certificate.ROUNDINGS * eps * (size + norm(effect, 2))
+    stayed = jnp.all(jnp.abs(x - x0) <= jnp.sqrt(eps) * jnp.abs(x0))
     promise = certificate.Promise(
         decrement=jnp.sqrt(jnp.sum((f.projected * f.seen) ** 2) + jnp.sum(out**2) + pushed.worth),
         step=f.kept * matvec(f.inverse, f.projected * f.kept) / f.size,
         x=x,
-        moved=sizes * x,
+        moved=effect,
         size=size,
         slope=norm(cosines) / jnp.where(size > 0, size, 1.0),
         freedom=m - unknowns(x, data),
+        known=(noise <= SMALL * jnp.sqrt(2.0 * start)) | stayed,
     )
-    noise = certificate.ROUNDINGS * jnp.finfo(x.dtype).eps * (size + norm(promise.moved, 2))
     away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
-    plateau = jnp.any(away & (jnp.abs(promise.moved) <= noise)) & (size > noise)
+    plateau = jnp.any(away & (jnp.abs(effect) <= noise)) & (size > noise)
     judged = certificate.fit(status, promise, certificate.FitTolerances(data.errors, data.ftol, data.xtol, data.gtol))
     return jnp.where(plateau & is_success(judged), NUMERICAL, judged).astype(jnp.int32)
 

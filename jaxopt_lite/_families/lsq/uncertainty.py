@@ -39,7 +39,8 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         at = oracle.measured(x, operands.function)
         grad = matvec(at.jacobian.T, at.weighed)
         pushed = bounds_that_hold(x, at, grad, data)
-        feels = felt(x, at, operands.x0, solved.get("_start", at.cost))
+        start = solved.get("_start", at.cost)
+        feels = felt(x, at, operands.x0, start)
         n, fixed, held = unknowns(x, data), jnp.zeros(x.shape, bool), jnp.zeros((), bool)
         if data.lower is not None:
             fixed = data.lower == data.upper
@@ -49,7 +50,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         if data.lower is not None:
             judged = factor(at.jacobian * jnp.where(pushed.held, 0.0, feels)[None, :], at.weighed)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
-        status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels, operands.x0)
+        status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels, operands.x0, start)
         status = jnp.where(m < n, BAD_INPUT, status).astype(jnp.int32)  # too few data for a fit, whatever was found
         inverse, rank = covariance(f)
         freedom = (m - n).astype(x.dtype)

@@ -179,7 +179,9 @@ def _on_host(
     program = read_program(c, A_ub, b_ub, A_eq, b_eq, bounds)
     options = dict(options or {})
     disp = options.pop("disp", False)
-    asked = highs.HighsRequest(highs.SOLVERS[method], tuple(sorted(options.items())), _kinds(integrality, program.c.shape[0]))
+    asked = highs.HighsRequest(
+        highs.SOLVERS[method], tuple(sorted(options.items())), _kinds(integrality, program.c.shape[0])
+    )
     program = program._replace(A_ub=program.A_ub if ub is None else ub, A_eq=program.A_eq if eq is None else eq)
     result = _result(highs.solve(program, asked))
     if disp and not isinstance(result.fun, Tracer):
