@@ -1,9 +1,11 @@
 """Strict settings for every test: float64, no implicit promotion of dtypes or ranks, fixed seeds.
 
-XLA's backend does little of its work here, so that programs compile in a quarter of the time. With JAXOPT_LITE_FLAGS=users
-it does what it does for users: `make test` runs the laws so in one dtype.
+XLA's backend does little of its work here, and cuts no program into parts that it compiles side by side, so that programs
+compile in a fifth of the time. With JAXOPT_LITE_FLAGS=users it does what it does for users: `make test` runs the laws so in
+one dtype. Tracing makes millions of Python's objects, which live long: its garbage collector looks at them seldom.
 """
 
+import gc
 import os
 import re
 from pathlib import Path
@@ -16,8 +18,9 @@ from xdist.scheduler import LoadScopeScheduling
 MAPS = Path("/proc/self/maps")  # Linux alone
 MOST = 40_000  # of the 65,530 memory maps that a process may have; a compiled program takes some 130
 EVERY = 20  # tests between two looks
-FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-SHARED = ("test_laws", "test_laws_can_fail", "test_success_is_true", "test_audit")  # files with dear things in common
+FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+SELDOM = (50_000, 20, 50)  # allocations, and collections of the younger generation, between two collections: 700, 10, 10
+BY_ROW = ("test_laws", "test_laws_can_fail", "test_audit")  # minutes each: a row shares one book, or one program
 _count = pytest.StashKey[int]()
 
 if os.environ.get("JAXOPT_LITE_FLAGS") != "users":
@@ -34,6 +37,13 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20261121)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is imported and collected stays to the end: the garbage collector need not look at it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*SELDOM)
+
+
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Drop compiled programs before the process has too many memory maps, which kills it in the middle of a compilation."""
     stash = item.session.stash
@@ -43,17 +53,22 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
 
 
 class TogetherByWhatTheyShare(LoadScopeScheduling):
-    """Tests that read one book, or solve one group of problems, run in one process: else each would compile it again."""
+    """A file's tests run in one process, which compiles once what they share; of the largest files, the tests of a row."""
 
     def _split_scope(self, nodeid: str) -> str:
         shared = re.search(r"(test_\w+)\.py::test_\w+\[(.+?-float\d\d|[^\]]*)", nodeid)
-        name = nodeid if shared is None else shared.group(1)
-        if "test_sharding.py" in nodeid:
-            return "test_sharding"  # one process of four devices for all of them
-        return f"{name} {shared.group(2)}" if shared is not None and name in SHARED else nodeid
+        if shared is None or shared.group(1) not in BY_ROW:
+            return nodeid.split("::")[0]
+        return " ".join(shared.groups())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What falls into small groups comes last, so that all processes end together."""
+    items.sort(key=lambda item: item.path.stem in BY_ROW)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TogetherByWhatTheyShare:
     """(xdist's own groups are not seen under pytest 9.2.)"""
+    config.option.loadscopereorder = False
     return TogetherByWhatTheyShare(config, log)
