@@ -276,3 +276,15 @@ def test_tolerances_change_the_answer_and_jit_does_not(method):
     assert loose.nfev < tight.nfev
     compiled = host(jax.jit(lambda s, t: solve(method, s, t, ftol=1e-12, xtol=0.0, gtol=0.0))(start, theta))
     np.testing.assert_allclose(compiled.x, tight.x, rtol=tolerances.same_run(np.float64))
+
+
+@pytest.mark.parametrize("method", ["lm", "trf", "dogbox"])
+def test_fun_may_return_its_jacobian_too(method):
+    plain = lambda x: jnp.stack([10 * (x[1] - x[0] ** 2), 1 - x[0]])
+    both = lambda x: (plain(x), jnp.stack([jnp.stack([-20 * x[0], 10.0]), jnp.array([-1.0, 0.0])]))
+    start = np.array([-1.2, 1.0])
+    wanted, got = least_squares(plain, start, method=method), least_squares(both, start, jac=True, method=method)
+    assert (got.status, got.nfev) == (wanted.status, wanted.nfev)
+    np.testing.assert_allclose(got.x, wanted.x, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"with jac=True it must return \(residuals, Jacobian\)"):
+        least_squares(plain, start, jac=True, method=method)

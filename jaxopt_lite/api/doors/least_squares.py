@@ -18,7 +18,7 @@ from jaxopt_lite.core.program import is_alone
 def least_squares(
     fun: Callable,
     x0: Any,
-    jac: Callable | str | None = None,
+    jac: Callable | str | bool | None = None,
     bounds: Any = (-np.inf, np.inf),
     method: str = "trf",
     ftol: Any = "auto",
@@ -51,9 +51,9 @@ def least_squares(
         with JAX. Traced once a compile.
     x0 : array or pytree of floats
         The start, inside of the bounds. Traced.
-    jac : callable, str or None
-        None: autodiff. A callable ``jac(x, *args, **kwargs)`` returning (m, n) or a pytree as `jax.jacobian` gives;
-        '2-point', '3-point', 'cs': finite differences, which stay inside of the bounds.
+    jac : callable, True, str or None
+        None: autodiff. True: `fun` returns (residuals, Jacobian). A callable ``jac(x, *args, **kwargs)`` returning (m, n) or
+        a pytree as `jax.jacobian` gives; '2-point', '3-point', 'cs': finite differences, which stay inside of the bounds.
     bounds : pair
         (lower, upper): each a number or an array of the shape of x (or a pytree like x); -inf and inf where there is
         none, equal ones to freeze a parameter. Traced. The function is never evaluated outside.
