@@ -1,8 +1,8 @@
 """Strict settings for every test: float64, no implicit promotion of dtypes or ranks, fixed seeds.
 
-XLA's backend does little of its work here, and cuts no program into parts that it compiles side by side, so that programs
-compile in a fifth of the time. With JAXOPT_LITE_FLAGS=users it does what it does for users: `make test` runs the laws so in
-one dtype. Tracing makes millions of Python's objects, which live long: its garbage collector looks at them seldom.
+XLA's backend does little of its work here, so that programs compile in a quarter of the time. With JAXOPT_LITE_FLAGS=users
+it does what it does for users: `make test` runs the laws so in one dtype. Tracing makes millions of Python's objects, which
+live long: its garbage collector looks at them seldom.
 """
 
 import gc
@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 MAPS = Path("/proc/self/maps")  # Linux alone
 MOST = 40_000  # of the 65,530 memory maps that a process may have; a compiled program takes some 130
 EVERY = 20  # tests between two looks
-FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 SELDOM = (50_000, 20, 50)  # allocations, and collections of the younger generation, between two collections: 700, 10, 10
 BY_ROW = ("test_laws", "test_laws_can_fail", "test_audit")  # minutes each: a row shares one book, or one program
 _count = pytest.StashKey[int]()
