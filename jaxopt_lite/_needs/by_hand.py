@@ -21,11 +21,6 @@ def scalar(layout: Layout, value: Any, name: str) -> Array:
     return jnp.asarray(value).reshape(()).astype(layout.dtype)
 
 
-def vector(layout: Layout, value: Any, name: str) -> Array:
-    """What looks like x, (n,)."""
-    return layout.ravel_like(value, name)
-
-
 def array(layout: Layout, value: Any, name: str, shape: tuple[int | None, ...]) -> Array:
     """An array of this shape, in which None stands for any length."""
     given = jnp.shape(value)

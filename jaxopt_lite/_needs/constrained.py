@@ -54,18 +54,21 @@ def _value(oracle: Oracle, query: Query, t: Traced) -> Constrained:
 def _gradient(oracle: Oracle, query: Query, t: Traced) -> Constrained:
     fun, grad = oracle.with_derivative(query.x, t)
     if oracle.more is None:
-        none = jnp.zeros((0, *grad.shape), grad.dtype)
-        return Constrained(fun, grad, none[:, 0], none, jnp.zeros_like(fun))
+        return _without_rows(fun, grad)
     c, A = constraints.values_and_jacobian(oracle.more, t.more, query.x, t.box)
     return Constrained(fun, grad, c, A, constraints.violation(c, t.more.lower, t.more.upper))
+
+
+def _without_rows(fun: Array, grad: Array) -> Constrained:
+    none = jnp.zeros((0, *grad.shape), grad.dtype)
+    return Constrained(fun, grad, none[:, 0], none, jnp.zeros_like(fun))
 
 
 def _second_order(oracle: Oracle, x: Array, y: Array, t: Traced) -> tuple[Constrained, Callable[[Array], Array]]:
     """The answer without second derivatives, and the product of the Hessian of (1) with columns (n, k)."""
     fun, grad, times = oracle.second_order(x, t)
     if oracle.more is None:
-        none = jnp.zeros((0, *grad.shape), grad.dtype)
-        return Constrained(fun, grad, none[:, 0], none, jnp.zeros_like(fun)), times
+        return _without_rows(fun, grad), times
     c, A, bends = constraints.second_order(oracle.more, t.more, x, y, t.box)
     answer = Constrained(fun, grad, c, A, constraints.violation(c, t.more.lower, t.more.upper))
     return answer, lambda V: times(V) + bends(V)
@@ -86,7 +89,7 @@ def _told(layout: Layout, parts: dict[str, Any]) -> Constrained:
     n, c = layout.size, by_hand.array(layout, parts["constraints"], "constraints", (None,))
     shapes = {"jacobian": (c.shape[0], n), "hess": (n, n)}
     read = {name: by_hand.array(layout, parts[name], name, shape) for name, shape in shapes.items() if name in parts}
-    read |= {name: by_hand.vector(layout, parts[name], name) for name in ("grad", "hvp") if name in parts}
+    read |= {name: layout.ravel_like(parts[name], name) for name in ("grad", "hvp") if name in parts}
     fun = by_hand.scalar(layout, parts["fun"], "fun")
     violation = by_hand.scalar(layout, parts["violation"], "violation")
     return Constrained(fun, constraints=c, violation=violation, **read)

@@ -19,15 +19,13 @@ active if its force is larger than its slack. Where both are less than eps^(1/3)
 derivatives are NaN. So they are where (2) is singular.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core import constraints
 from jaxopt_lite.core.dense import norm
-from jaxopt_lite.core.implicit import silent, solve_regular
+from jaxopt_lite.core.implicit import held_by_bounds, silent, solve_regular
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle, Traced
 
@@ -54,7 +52,9 @@ def kkt(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
         holding, upper, unsure = _active(parts.p, x, rows(x, theta), A, y, oracle.derivative(x, theta), theta.more)
         _, d_rows = jax.jvp(lambda t: rows(x, t), (theta,), (d_theta,))
         moved = jnp.where(upper, d_theta.more.upper, d_theta.more.lower) - d_rows
-    held, d_bound = _held(x, g, operands.data, d_operands.data)
+    held, d_bound = jnp.zeros(n, bool), jnp.zeros_like(x)
+    if getattr(operands.data, "lower", None) is not None:
+        held, d_bound = held_by_bounds(x, g, operands.data, d_operands.data)
     hess = jax.jacfwd(lambda x: slope(x, theta))(x)
     _, force = jax.jvp(lambda t: slope(x, t), (theta,), (d_theta,))
     force = force + silent(x.dtype, d_operands)
@@ -85,12 +85,3 @@ def _active(
     equal = (jnp.arange(c.shape[0]) < p) | (t.lower == t.upper)
     holding = equal | (force > slack)
     return holding, upper, jnp.any(~equal & (force <= tol) & (slack <= tol))
-
-
-def _held(x: Array, g: Array, data: Any, d_data: Any) -> tuple[Array, Array]:
-    """Which variables a bound holds (n,), and how the bound moves that does (n,): as in `implicit.box`."""
-    if getattr(data, "lower", None) is None:
-        return jnp.zeros(x.shape, bool), jnp.zeros_like(x)
-    at_lower = (x <= data.lower) & ((g > 0) | (data.lower == data.upper))
-    held = at_lower | ((x >= data.upper) & (g < 0))
-    return held, jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), 0.0)

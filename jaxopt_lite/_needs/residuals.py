@@ -41,7 +41,7 @@ def _told(layout: Layout, parts: dict[str, Any]) -> Answer:
 
 def _told_of_one(layout: Layout, parts: dict[str, Any]) -> Answer:
     fun = by_hand.scalar(layout, parts["fun"], "fun")
-    slope = by_hand.vector(layout, parts["grad"], "grad")
+    slope = layout.ravel_like(parts["grad"], "grad")
     second = by_hand.scalar(layout, parts["curvature"], "curvature")[None] if "curvature" in parts else None
     return Answer(fun, residual=jnp.reshape(fun, (1,)), jacobian=slope[None], curvature=second)
 

@@ -37,7 +37,7 @@ def _hvp(oracle: Oracle, query: Query, t: Traced) -> Answer:
 
 
 def _told(layout: Layout, parts: dict[str, Any]) -> Answer:
-    read = {name: by_hand.vector(layout, value, name) for name, value in parts.items() if name in ("grad", "hvp")}
+    read = {name: layout.ravel_like(value, name) for name, value in parts.items() if name in ("grad", "hvp")}
     if "hess" in parts:
         read["hess"] = by_hand.array(layout, parts["hess"], "hess", (layout.size, layout.size))
     return Answer(by_hand.scalar(layout, parts["fun"], "fun"), **read)

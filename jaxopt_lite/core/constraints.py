@@ -21,6 +21,7 @@ from jax import Array
 from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.differences import differences
 from jaxopt_lite.core.function import Function
+from jaxopt_lite.core.oracle import value_and_jacobian
 
 
 class Part(NamedTuple):
@@ -99,34 +100,13 @@ def gradient(parts: Parts, traced: Traced, x: Array, y: Array) -> Array:
     return jnp.sum(jnp.stack([_gradient(part, t, x, v) for part, t, v in each]), axis=0)
 
 
-def curvature(parts: Parts, traced: Traced, x: Array, y: Array, p: Array) -> Array:
-    """The Hessian of y'c at x times p, for y (m,) in canonical order and p (n,), or columns (n, k).
-
-    Never by finite differences: a part that has them for its Jacobian is differentiated twice by JAX.
-    """
-    product, curved = jnp.zeros_like(p), []
-    for part, t, v in zip(parts.each, traced.each, _by_part(parts, y), strict=True):
-        if part.hess is not None:
-            product = product + matvec(part.hess(t.hess, x, v, *t.args)[0], p)
-        elif part.fun is not None:
-            curved.append((part, t, v))
-    if not curved:
-        return product
-
-    def gradient(x: Array) -> Array:
-        return jnp.sum(jnp.stack([_gradient(part, t, x, v) for part, t, v in curved]), axis=0)
-
-    if p.ndim == 1:
-        return product + jax.jvp(gradient, (x,), (p,))[1]
-    return product + _each(jax.linearize(gradient, x)[1])(p)
-
-
 def second_order(
     parts: Parts, traced: Traced, x: Array, y: Array, box: Box | None = None
 ) -> tuple[Array, Array, Callable[[Array], Array]]:
     """c(x), (m,), its Jacobian (m, n), and the product of the Hessian of y'c with columns (n, k).
 
-    What `values_and_jacobian` and `curvature` answer, from one call of each function; by finite differences it takes two.
+    From one call of each function; by finite differences it takes two. The Hessian is never by finite differences: a part
+    that has them for its Jacobian is differentiated twice by JAX.
     """
     given = zip(parts.each, traced.each, _by_part(parts, y), strict=True)
     made = [_second_order(part, t, x, v, box) for part, t, v in given]
@@ -156,11 +136,7 @@ def _value_and_jacobian(part: Part, t: TracedPart, x: Array, box: Box | None) ->
         return _value(part, t, x), part.jac(t.jac, x, *t.args)[0]
     if part.scheme is not None:
         return differences(_call(part, t), x, part.scheme, t.rel_step, None, box)
-    if x.shape[0] <= part.rows:
-        c, tangent = jax.linearize(_call(part, t), x)
-        return c, jax.vmap(tangent, out_axes=1)(jnp.eye(x.shape[0], dtype=x.dtype))
-    c, pullback = jax.vjp(_call(part, t), x)
-    return c, jax.vmap(lambda e: pullback(e)[0])(jnp.eye(part.rows, dtype=c.dtype))
+    return value_and_jacobian(_call(part, t), x, part.rows)
 
 
 def _second_order(

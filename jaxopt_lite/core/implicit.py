@@ -109,12 +109,9 @@ def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
     """
     x, theta, data, d_data = fields["x"], operands.function, operands.data, d_operands.data
     gradient = oracle.derivative(x, theta)
-    at_lower = (x <= data.lower) & ((gradient > 0) | (data.lower == data.upper))
-    at_upper = (x >= data.upper) & (gradient < 0) & ~at_lower
-    held = at_lower | at_upper
+    held, moved = held_by_bounds(x, gradient, data, d_data)
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
     force = force + silent(x.dtype, d_operands)
-    moved = jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), 0.0)
     if x.shape[0] > DENSE:
         free = lambda v: jnp.where(held, 0.0, v)
         product = lambda p: oracle.hessian_product(x, p, theta)
@@ -123,6 +120,13 @@ def box(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
     hess = jnp.where(held[:, None], jnp.eye(x.shape[0], dtype=x.dtype), hess)
     return {"x": solve_regular(hess, jnp.where(held, moved, -force))}
+
+
+def held_by_bounds(x: Array, gradient: Array, data: Any, d_data: Any) -> tuple[Array, Array]:
+    """Which variables their bounds hold (n,), and how those bounds move (n,), 0 for what is free."""
+    at_lower = (x <= data.lower) & ((gradient > 0) | (data.lower == data.upper))
+    held = at_lower | ((x >= data.upper) & (gradient < 0))
+    return held, jnp.where(held, jnp.where(at_lower, d_data.lower, d_data.upper), 0.0)
 
 
 def interval(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:

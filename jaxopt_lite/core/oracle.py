@@ -179,12 +179,17 @@ class Oracle(NamedTuple):
         shape = jax.eval_shape(value, x).shape
         if not shape:
             return jax.value_and_grad(value)(x)
-        n, m = x.shape[0], shape[0]
-        if n <= m:
-            residual, tangent = jax.linearize(value, x)
-            return residual, jax.vmap(tangent, out_axes=1)(jnp.eye(n, dtype=x.dtype))
-        residual, pullback = jax.vjp(value, x)
-        return residual, jax.vmap(lambda e: pullback(e)[0])(jnp.eye(m, dtype=residual.dtype))
+        return value_and_jacobian(value, x, shape[0])
+
+
+def value_and_jacobian(fun: Callable[[Array], Array], x: Array, m: int) -> tuple[Array, Array]:
+    """fun(x), (m,), and its Jacobian (m, n), by autodiff: forward or backward, whichever takes fewer passes."""
+    n = x.shape[0]
+    if n <= m:
+        value, tangent = jax.linearize(fun, x)
+        return value, jax.vmap(tangent, out_axes=1)(jnp.eye(n, dtype=x.dtype))
+    value, pullback = jax.vjp(fun, x)
+    return value, jax.vmap(lambda e: pullback(e)[0])(jnp.eye(m, dtype=value.dtype))
 
 
 def complex_like(dtype: jnp.dtype) -> jnp.dtype:

@@ -134,7 +134,7 @@ def a_second_call_traces_and_compiles_nothing(book: Book) -> None:
 @law("2", programs=True)
 def a_lane_is_its_solo_run(book: Book) -> None:
     """Refilled, in lockstep, at the package's width: as one after the other."""
-    lanes = np.setdiff1d(np.arange(len(book.page.twin)), lanes_of(book, "tight", "theta"))
+    lanes = np.setdiff1d(np.arange(len(book.page.twin)), lanes_of(book, "theta"))
     for got in book.batches:
         same(book, take(got, lanes), take(book.loop, lanes), book.page.knobs.scale[lanes])
 
@@ -403,7 +403,7 @@ def derivatives_are_central_differences_of_solves(book: Book) -> None:
 def second_derivatives_are_those_of_the_closed_form(book: Book) -> None:
     """Forward over reverse, and reverse over forward."""
     _, _, second = _closed_form(book)
-    _, tolerance = tolerances.central_difference(book.dtype, book.case.known)
+    tolerance = min(1e-4, tolerances.central_difference(book.dtype, book.case.known)[1])
     for mode in ("hessian", "backward"):
         np.testing.assert_allclose(book.derivatives[mode][:4], second, rtol=tolerance, atol=tolerance, err_msg=mode)
 

@@ -67,7 +67,9 @@ class Stepper(NamedTuple):
     done: Callable[[StepState], Array]
 
 
-def stepper(method: Any = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None, bracket: Any = None) -> Stepper:
+def stepper(
+    method: str | methods.Row = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None, bracket: Any = None
+) -> Stepper:
     """A method of `minimize`, `minimize_scalar` or `root_scalar`, to be asked for points and told values.
 
     The same machine as behind `minimize`: counters, budgets, statuses and the best point are kept alike.

@@ -8,6 +8,8 @@ from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.options import Option
 from jaxopt_lite.core.protocol import Method
 
+NO_OPTIONS: dict[str, Option] = {}  # of its own
+
 
 class Row(NamedTuple):
     """A method as a front door knows it.
@@ -38,7 +40,7 @@ class Row(NamedTuple):
     name: str
     build: Callable[[dict[str, Any]], Method]
     prepare: Callable[..., Any] = lambda options, x0: options
-    options: dict[str, Option] = {}  # noqa: RUF012  (never changed)
+    options: dict[str, Option] = NO_OPTIONS
     takes: frozenset[str] = frozenset({"jac"})
     maxiter: Callable[[int], int] = lambda n: 200 * n
     tol: tuple[str, ...] = ()
