@@ -289,3 +289,8 @@ def test_fun_may_return_its_jacobian_too(method):
     np.testing.assert_allclose(got.x, wanted.x, rtol=1e-10)
     with pytest.raises(ValueError, match=r"with jac=True it must return \(residuals, Jacobian\)"):
         least_squares(plain, start, jac=True, method=method)
+
+
+def test_a_model_returns_its_value_alone():
+    with pytest.raises(TypeError, match="jac is a bool; give a callable"):
+        curve_fit(lambda t, a: a * t, np.arange(3.0), np.arange(3.0), [1.0], jac=True)

@@ -39,7 +39,8 @@ def residual_oracle(
     """
     of_fun, of_jac = how or ((_with_keywords,) * 2 if kwargs else (plainly,) * 2)
     arguments = Arguments((*args, dict(kwargs)) if kwargs else args)
-    scheme, paired = scheme_of(jac, "a callable, True, None"), jac is True
+    paired = jac is True and how is None  # what a model returns is its value alone
+    scheme = scheme_of(jac, "a callable, True, None" if how is None else "a callable, None")
     check_callable(fun=fun, jac=None if scheme or paired else jac)
     n, (point, at) = layout.size, points_of(layout, scheme)
     complex_values = lambda out: jnp.ravel(jnp.asarray(out))
