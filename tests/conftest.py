@@ -20,6 +20,7 @@ MOST = 40_000  # of the 65,530 memory maps that a process may have; a compiled p
 EVERY = 20  # tests between two looks
 FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 SELDOM = (50_000, 20, 50)  # allocations, and collections of the younger generation, between two collections: 700, 10, 10
+LIBRARY = ("test_never_worse_than_start", "test_success_is_true")  # one program each problem group and row
 BY_ROW = ("test_laws", "test_laws_can_fail", "test_audit")  # minutes each: a row shares one book, or one program
 _count = pytest.StashKey[int]()
 
@@ -56,6 +57,8 @@ class TogetherByWhatTheyShare(LoadScopeScheduling):
     """A file's tests run in one process, which compiles once what they share; of the largest files, the tests of a row."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if any(name in nodeid for name in LIBRARY):
+            return "library"
         shared = re.search(r"(test_\w+)\.py::test_\w+\[(.+?-float\d\d|[^\]]*)", nodeid)
         if shared is None or shared.group(1) not in BY_ROW:
             return nodeid.split("::")[0]

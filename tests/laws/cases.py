@@ -27,6 +27,7 @@ from tests.laws.scalar_rows import BOUNDED, BRENT, GOLDEN
 from tests.problems import ALL, CLASSIC, HARD, Problem
 
 DTYPES = (np.float64, np.float32)
+GENEROUS = 5000  # iterations; the slowest of the library takes some 400
 
 
 # --- BFGS -----------------------------------------------------------------------------------------------------------
@@ -149,8 +150,12 @@ DOORS = (BFGS, BRENT, OF_ONE_START[8])  # one row a door, for what is a matter o
 
 @functools.cache
 def group_fun(funs: tuple[Callable, ...]) -> Callable[[Array, Array], Array]:
-    """One function for problems of one shape, chosen by an argument: one program instead of one a problem."""
-    return lambda x, which: lax.switch(which, funs, x)
+    """One function for problems of one shape, chosen by an argument: one program instead of one a problem.
+
+    Each problem is jitted, so that it is traced once for all rows and derivatives.
+    """
+    traced_once = tuple(map(jax.jit, funs))
+    return lambda x, which: lax.switch(which, traced_once, x)
 
 
 @functools.cache
@@ -181,8 +186,9 @@ def of_library(case: Case) -> list[Any]:
     return [] if case in DOORS else [pytest.mark.slow]
 
 
+@functools.cache
 def solve_group(case: Case, group: tuple[Any, ...], dtype: Any, maxiter: int) -> list[OptimizeResult]:
-    """Each problem of a group from its start; one compilation."""
+    """Each problem of a group from its start; one compilation for all budgets."""
     fun = group_fun(tuple(p.fun for p in group))
     numbers = range(len(group))
     results = [
