@@ -36,6 +36,11 @@ def take(tree: Any, index: Any) -> Any:
     return jax.tree.map(lambda a: np.asarray(a)[index], tree)
 
 
+def stacked(results: list[Any]) -> Any:
+    """Solo results as a batch."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *results)
+
+
 class Page(NamedTuple):
     """The lanes, and where each section is."""
 
@@ -192,8 +197,9 @@ class Book:
 
     @functools.cached_property
     def loop(self) -> Any:
-        """One after the other, each a single lane."""
-        return host(jax.jit(lambda page: jax.lax.map(self.run, page))(self.page.knobs))
+        """One after the other, each a single lane, by the program under the user's jit."""
+        lanes = range(len(self.page.twin))
+        return stacked([host(self._jitted(take(self.page.knobs, i))) for i in lanes])
 
     @functools.cached_property
     def alone(self) -> tuple[list[Any], int, tuple[int, int]]:

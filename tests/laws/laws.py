@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from tests import tolerances
-from tests.laws.book import CUT, SOLO, TOUGH_EVALUATIONS, USERS_FLAGS, WEIGHTS, Book, take
+from tests.laws.book import CUT, SOLO, TOUGH_EVALUATIONS, USERS_FLAGS, WEIGHTS, Book, stacked, take
 from tests.laws.case import Case
 from tests.laws.cases import SIDE
 from tests.laws.objective import (
@@ -111,11 +111,6 @@ def _first(differs: np.ndarray, got: Any, wanted: Any) -> str:
     i = int(np.argmax(differs))
     of = lambda r: " ".join(f"{n}={np.asarray(r[n])[i]}" for n in ("status", "nit", "nfev", "x") if r[n] is not None)
     return f"lane {i}: {of(got)}; {of(wanted)}"
-
-
-def stacked(results: list[Any]) -> Any:
-    """Solo results as a batch."""
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *results)
 
 
 # --- 1: trace once; 2: vmap is the loop; 12: jit is eager --------------------------------------------------------------
