@@ -10,6 +10,7 @@ from jaxopt_lite.api.doors.least_squares import least_squares
 from jaxopt_lite.api.doors.linprog import linprog
 from jaxopt_lite.api.doors.minimize import minimize
 from jaxopt_lite.api.doors.minimize_scalar import minimize_scalar
+from jaxopt_lite.api.doors.quadprog import quadprog
 from jaxopt_lite.api.doors.root_scalar import root_scalar
 from jaxopt_lite.api.doors.rosen import rosen, rosen_der, rosen_hess, rosen_hess_prod
 from jaxopt_lite.api.doors.show_options import show_options
@@ -36,6 +37,7 @@ __all__ = [
     "linprog",
     "minimize",
     "minimize_scalar",
+    "quadprog",
     "root_scalar",
     "rosen",
     "rosen_der",

@@ -49,6 +49,10 @@ violations of the rows' recession cone by Ad. The error is that of a Farkas ray,
 r_i |y_i|, v_i for u_j, and the terms sum_j |a_ij d_j|. The tolerance on the costs is counted by their sum along d. Every y
 that passes (4) then has some |y_i| >= v_i / error.
 
+*A convex quadratic program.* x is optimal where it is optimal for the linear program of the cost c + P x, and (4) and (5)
+are those of this program. The directions along which it falls without limit are those of the linear program with the rows
+P d = 0 as well. With u of the rows A x and of P x = -c, and v of the costs |c_j| + mean of |p_jk| u_k, (3) gives the sizes. (8)
+
 Where a pair and a ray both pass, the pair wins, because it is a point that can be looked at.
 
 The functions take arrays of JAX. For programs that are solved on the host they take arrays of NumPy, and matrices of
@@ -86,7 +90,8 @@ class Pair(NamedTuple):
     x: Array  # (n,) within the bounds
     y: Array  # (m,) with signs that have a finite bound
     Ax: Array  # (m,)
-    z: Array  # (n,) c - A'y
+    slope: Array  # (n,) of the objective: c, and P x of a quadratic program
+    z: Array  # (n,) slope - A'y
     row_terms: Array  # (m,) sum_j |a_ij x_j|
     column_terms: Array  # (n,) sum_i |a_ij y_i|
 
@@ -104,7 +109,30 @@ class Errors(NamedTuple):
 
 
 def units(lp: Ranged) -> Units:
-    """The units (1) to (3)."""
+    """The units (1) to (3); of a quadratic program by (8)."""
+    if lp.P is not None:
+        m = lp.A.shape[0]
+        with_slopes = _units(flat(lp, lp.c))
+        cost = _space(lp.c).abs(lp.c) + _mean(lp.P, with_slopes.x)
+        return _units(lp._replace(c=cost))._replace(x=with_slopes.x, row=with_slopes.row[:m])
+    return _units(lp)
+
+
+def flat(lp: Ranged, sides: Array) -> Ranged:
+    """A linear program of the cost c whose rows are those of A and the equations P x = -sides."""
+    xp = _space(lp.c)
+    lower, upper = (xp.concatenate([side, -sides]) for side in (lp.row_lower, lp.row_upper))
+    return Ranged(lp.c, xp.concatenate([lp.A, lp.P]), lower, upper, lp.lower, lp.upper)
+
+
+def _mean(A: Array, x: Array) -> Array:
+    """(m,): the mean of |a_ij| x_j over what is not zero."""
+    size = abs(A)
+    there = (size > 0).astype(size.dtype)
+    return _times(size, x) / _space(x).maximum(_times(there, _ones(there)), 1.0)
+
+
+def _units(lp: Ranged) -> Units:
     xp = _space(lp.c)
     size = abs(lp.A)
     there, logs = _pattern(size)
@@ -174,7 +202,10 @@ def pair(lp: Ranged, x: Array, y: Array) -> Pair:
     """The pair at x (n,) and y (m,), x clipped to the bounds and y to possible signs."""
     xp, size = _space(x), abs(lp.A)
     x, y = xp.clip(x, lp.lower, lp.upper), possible(y, lp.row_lower, lp.row_upper)
-    return Pair(x, y, _times(lp.A, x), lp.c - _times(lp.A.T, y), _times(size, xp.abs(x)), _times(size.T, xp.abs(y)))
+    slope, row_terms, column_terms = lp.slope(x), _times(size, xp.abs(x)), _times(size.T, xp.abs(y))
+    if lp.P is not None:
+        column_terms += _times(abs(lp.P), xp.abs(x))
+    return Pair(x, y, _times(lp.A, x), slope, slope - _times(lp.A.T, y), row_terms, column_terms)
 
 
 def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
@@ -187,7 +218,7 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
     astray = xp.maximum(xp.where(lp.lower == -xp.inf, at.z, -xp.inf), xp.where(lp.upper == xp.inf, -at.z, -xp.inf))
     gap = xp.sum(y_low * xp.abs(at.Ax - finite(lp.row_lower)) + y_high * xp.abs(at.Ax - finite(lp.row_upper)))
     gap += xp.sum(z_low * xp.abs(at.x - finite(lp.lower)) + z_high * xp.abs(at.x - finite(lp.upper)))
-    gap_terms = xp.sum(xp.abs(lp.c * at.x)) + xp.sum(xp.abs(at.y) * at.row_terms)
+    gap_terms = xp.sum(xp.abs(at.slope * at.x)) + xp.sum(xp.abs(at.y) * at.row_terms)
 
     def relative(excess: Array, terms: Array, size: Array) -> Array:
         most = eps**MOST_EXCUSED * size
@@ -199,7 +230,7 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
     return Errors(
         xp.max(relative(outside, at.row_terms, unit.row), initial=0.0),
         xp.max(relative(astray, at.column_terms, unit.column), initial=0.0),
-        relative(gap, gap_terms, xp.abs(xp.sum(lp.c * at.x)) + unit.objective),
+        relative(gap, gap_terms, xp.abs(xp.sum(at.slope * at.x)) + unit.objective),
     )
 
 

@@ -18,6 +18,10 @@ is left after elimination is
     A'dy - Theta^{-1} dx - (c - G_l lower - G_u upper) dtau = f,   G_l = z_l / v, G_u = z_u / w             (4)
     A dx + D dy - b dtau = g,                                      Theta^{-1} = G_l + G_u,  D = s / (-y)    (5)
 
+*A convex quadratic program* has P x + c tau in place of c tau in (1), and -x'P x / tau on the left side of (2), which is
+linearized (Andersen & Ye, Math. Program. 84 (1999) 375; Goulart & Chen, Clarabel, 2024). Theta^{-1} + P stands for
+Theta^{-1}.
+
 Two right-hand sides give dx = x_2 + x_1 dtau, and dy likewise; (2) then gives dtau (Andersen & Andersen, eqs. 8.30-8.31).
 x_1 is solved for once, together with the predictor. To eliminate dx leaves (A Theta A' + D) dy, a system as large as the
 number of rows. Where all rows are inequalities and outnumber the variables, dy is eliminated instead, which leaves
@@ -36,17 +40,21 @@ length for everything, because the residuals of (1) and (2) fall together.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite._families.linear.normal import factor, gram, solve
 from jaxopt_lite._families.linear.program import parted
-from jaxopt_lite.core.dense import dot
+from jaxopt_lite.core.dense import dot, matvec
 
 DAMPING, DAMPING_SINGLE = 0.995, 0.99  # share of the longest step; in float32 pairs must stay farther from zero
 REFINEMENTS, REFINEMENTS_SINGLE = 2, 6
 RHO, DELTA = 1e-6, 1e-8  # for data of size 1: nearly dependent rows with free variables need them so large
 RHO_SINGLE, DELTA_SINGLE = 1e-4, 1e-5  # in float32; ten times more, or two refinements, lost Netlib's kb2 and adlittle
+
+
+Solver = Callable[[Array, Array], tuple[Array, Array]]  # columns f (n, k), g (m, k) -> x (n, k), y (m, k)
 
 
 class Model(NamedTuple):
@@ -59,6 +67,13 @@ class Model(NamedTuple):
     c: Array  # (n,)
     bound: Array  # (2, n) lower, upper; 0 where infinite
     has: Array  # (k,) 1 for each pair that exists, 0 for infinite bounds
+    P: Array | None = None  # (n, n) of a quadratic program; the matrix is weight C P C
+    weight: Array | None = None  # ()
+
+    def curved(self, x: Array) -> Array:
+        """P x for x (n,)."""
+        assert self.P is not None
+        return self.weight * self.C * matvec(self.P, self.C * x)
 
     def times(self, x: Array) -> Array:
         """The matrix times columns (n, k)."""
@@ -104,7 +119,7 @@ def net(z: Array) -> Array:
 
 def step(at: Point, model: Model) -> tuple[Point, Array]:
     """The next iterate, and whether its direction was finite; where not, the iterate stays."""
-    n, c = model.c.shape[0], model.c
+    n, c, quadratic = model.c.shape[0], model.c, model.P is not None
     V, slack, tau = split(at.t, n)
     Z, price, kappa = split(at.q, n)
     has = model.has[: 2 * n].reshape(2, n)
@@ -117,6 +132,9 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
     r_d = c * tau - model.transposed(at.y[:, None])[:, 0] - net(Z)
     r_b = has * (V - distances(at.x, model.bound * tau))
     r_g = kappa - _dual_minus_primal(model, at.x, at.y, Z)
+    if quadratic:
+        Px = model.curved(at.x)
+        r_d, r_g = r_d + Px, r_g + dot(at.x, Px) / tau
 
     def right_side(eta: Array | float, r: Array) -> tuple[Array, Array]:
         B, S, _ = split(r, n)
@@ -126,7 +144,10 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
         B, S, K = split(r, n)
         short = eta * r_b
         z2 = B / V - G * (jnp.stack([x2, -x2]) - short)
-        dtau = (eta * r_g + K / tau - _dual_minus_primal(model, x2, y2, z2)) / (kappa / tau + denominator)
+        change = _dual_minus_primal(model, x2, y2, z2)
+        if quadratic:
+            change -= 2.0 * dot(Px, x2) / tau
+        dtau = (eta * r_g + K / tau - change) / (kappa / tau + denominator)
         dx, dy = x2 + x1 * dtau, y2 + y1 * dtau
         dV = has * (distances(dx, model.bound * dtau) - short)
         dy_ub, _ = parted(dy, S.shape[0])
@@ -140,7 +161,12 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
     x1, y1 = X[:, 0], Y[:, 0]
     away = distances(x1, model.bound)
     squares = dot(D, y1 * y1) + jnp.sum(G * away**2)
-    denominator = jnp.maximum(squares, _dual_minus_primal(model, x1, y1, -G * away))
+    change = _dual_minus_primal(model, x1, y1, -G * away)
+    if quadratic:
+        apart = x1 - at.x / tau
+        squares += dot(apart, model.curved(apart))
+        change += dot(Px, at.x / tau - 2.0 * x1) / tau
+    denominator = jnp.maximum(squares, change)
     affine = complete(X[:, 1], Y[:, 1], 1.0, r)
     length = jnp.minimum(_longest(at, affine), 1.0)
     after = dot(at.t + length * affine.t, at.q + length * affine.q) / pairs
@@ -160,6 +186,8 @@ def _system(model: Model, inverse_theta: Array, D: Array, p: int) -> Callable[[A
     single = D.dtype != jnp.float64
     proximal = inverse_theta + (RHO_SINGLE if single else RHO)
     theta = (1.0 / proximal)[:, None]
+    if model.P is not None:
+        return _refined(model, inverse_theta, D, _quadratic(model, proximal, D, p))
     if m == 0:
         return lambda f, g: (-theta * f, g)
     if m == p and n < m:
@@ -178,14 +206,60 @@ def _system(model: Model, inverse_theta: Array, D: Array, p: int) -> Callable[[A
             y = solve(F, g + model.times(theta * f))
             return theta * (model.transposed(y) - f), y
 
+    return _refined(model, inverse_theta, D, once)
+
+
+def _refined(model: Model, inverse_theta: Array, D: Array, once: Solver) -> Solver:
+    """`once`, and then corrections by what it leaves of (4) and (5)."""
+
     def refined(f: Array, g: Array) -> tuple[Array, Array]:
         x, y = once(f, g)
-        for _ in range(REFINEMENTS_SINGLE if single else REFINEMENTS):
-            dx, dy = once(f - model.transposed(y) + inverse_theta[:, None] * x, g - model.times(x) - D[:, None] * y)
+        for _ in range(REFINEMENTS if D.dtype == jnp.float64 else REFINEMENTS_SINGLE):
+            bent = inverse_theta[:, None] * x
+            if model.P is not None:
+                bent += jax.vmap(model.curved, 1, 1)(x)
+            dx, dy = once(f - model.transposed(y) + bent, g - model.times(x) - D[:, None] * y)
             x, y = x + dx, y + dy
         return x, y
 
     return refined
+
+
+def _quadratic(model: Model, proximal: Array, D: Array, p: int) -> Solver:
+    """The same with P: inequalities are eliminated, then x, and what is left is as large as the number of equations.
+
+    H = P + Theta^{-1} + A_ub' D^{-1} A_ub is positive definite, and so is A_eq H^{-1} A_eq'.
+    """
+    assert model.P is not None
+    single = D.dtype != jnp.float64
+    (A_ub, A_eq), (R_ub, R_eq), (D_ub, _) = (parted(a, p) for a in (model.A, model.R, D))
+    C = model.C
+    H = model.weight * model.P * C[:, None] * C[None, :] + jnp.diag(proximal)
+    if p > 0:
+        H += gram(A_ub.T, R_ub**2 / D_ub) * C[:, None] * C[None, :]
+    F = factor(H)
+    ub = lambda x: R_ub[:, None] * jnp.dot(A_ub, C[:, None] * x, precision=lax.Precision.HIGHEST)
+    ub_back = lambda y: C[:, None] * jnp.dot(A_ub.T, R_ub[:, None] * y, precision=lax.Precision.HIGHEST)
+    E = R_eq[:, None] * A_eq * C[None, :]
+    q = E.shape[0]
+    if q > 0:
+        HE = solve(F, E.T)
+        S = jnp.dot(E, HE, precision=lax.Precision.HIGHEST) + (DELTA_SINGLE if single else DELTA) * jnp.eye(q, dtype=D.dtype)
+        FS = factor(0.5 * (S + S.T))
+
+    def once(f: Array, g: Array) -> tuple[Array, Array]:
+        g_ub, g_eq = parted(g, p)
+        force = ub_back(g_ub / D_ub[:, None]) - f if p > 0 else -f
+        x = solve(F, force)
+        if q > 0:
+            y_eq = solve(FS, g_eq - jnp.dot(E, x, precision=lax.Precision.HIGHEST))
+            x = x + jnp.dot(HE, y_eq, precision=lax.Precision.HIGHEST)
+        else:
+            y_eq = g_eq
+        y_ub = (g_ub - ub(x)) / D_ub[:, None] if p > 0 else g_ub
+        return x, jnp.concatenate([y_ub, y_eq])
+
+    return once
 
 
 def _dual_minus_primal(model: Model, x: Array, y: Array, Z: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Interior point method for linear programs: predictor-corrector steps on the homogeneous self-dual model.
+"""Interior point method for linear and convex quadratic programs: predictor-corrector steps on the self-dual model.
 
 An iteration (`homogeneous.step`) works on scaled data: rows and columns are equilibrated by powers of two, and b and c are
 brought to size 1 by one more power each. After each iteration the iterate is tested on the program as it was given
@@ -39,9 +39,10 @@ from jaxopt_lite._families.linear.homogeneous import Model, Point, distances, jo
 from jaxopt_lite._families.linear.normal import factor, gram, solve
 from jaxopt_lite._families.linear.program import LinearProgram, Ranged, is_flawed, parted, ranged
 from jaxopt_lite._families.linear.scaling import power_of_two, ruiz
-from jaxopt_lite._families.linear.solution import vertex
+from jaxopt_lite._families.linear.solution import active, vertex
 from jaxopt_lite._needs.nothing import NOTHING
 from jaxopt_lite.core.dense import dot, matvec
+from jaxopt_lite.core.implicit import Rule
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
@@ -65,6 +66,7 @@ class InteriorData(NamedTuple):
     tol: Array  # ()
     flawed: Array  # () bool: NaN or crossed bounds
     inequalities: Array  # (p,) ones, whose number says how many rows A_ub has
+    endless: Units | None = None  # of a quadratic program: the units of what proves that it is unbounded
 
 
 class InteriorState(NamedTuple):
@@ -91,7 +93,9 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     tol = options.get("tol")
     tol = (1e-8 if dtype == jnp.float64 else 1e-4) if tol is None else tol
     lp = ranged(program)
-    R, C = ruiz(lp.A)
+    m, P = lp.A.shape[0], lp.P
+    R, C = ruiz(lp.A if P is None else jnp.concatenate([lp.A, P]))
+    R, _ = parted(R, m)
     fixed, present = lp.lower == lp.upper, jnp.isfinite(lp.row_upper)
     origin = jnp.where(fixed, lp.lower, 0.0)
     ends = jnp.stack([lp.lower, lp.upper])
@@ -100,14 +104,22 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     R, C = jnp.where(present, R, 0.0), jnp.where(fixed, 0.0, C)
     b = R * (jnp.where(present, lp.row_upper, 0.0) - matvec(lp.A, origin))
     nearer = jnp.where(has[0] & has[1], jnp.min(jnp.abs(bound), 0), jnp.max(jnp.abs(bound), 0))
-    beta = power_of_two(jnp.maximum(_largest(b), _largest(nearer)))
-    gamma = power_of_two(_largest(C * lp.c))
+    size, cost = jnp.maximum(_largest(b), _largest(nearer)), C * lp.slope(origin)
+    price, weight = _largest(cost), None
+    if P is not None:
+        curvature = _largest(C[:, None] * P * C[None, :])
+        size = jnp.where(size > 0, size, price / jnp.where(curvature > 0, curvature, 1.0))
+        price = jnp.maximum(price, power_of_two(size) * curvature)
+    beta, gamma = power_of_two(size), power_of_two(price)
+    if P is not None:
+        weight = beta / gamma
     pairs = jnp.concatenate([has.reshape(-1), jnp.ones(p + 1, bool)]).astype(dtype)
-    model = Model(lp.A, R, C, jnp.where(present, b / beta, 1.0), C * lp.c / gamma, bound / beta, pairs)
+    model = Model(lp.A, R, C, jnp.where(present, b / beta, 1.0), cost / gamma, bound / beta, pairs, P, weight)
     tol = jnp.asarray(tol).astype(dtype)
     unit = certificate.units(lp)
+    endless = None if P is None else certificate.units(certificate.flat(lp, lp.c))
     asked = jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(certificate.finite(lp.row_upper))))
-    return InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype))
+    return InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype), endless)
 
 
 def _init(x0: Array, data: InteriorData) -> InteriorState:
@@ -122,6 +134,8 @@ def _init(x0: Array, data: InteriorData) -> InteriorState:
         sol = solve(F, rest + jnp.stack([model.b, jnp.zeros_like(model.b)], 1))
         moved = model.transposed(sol)
         x, y, z = anchor + moved[:, 0], sol[:, 1], model.c - moved[:, 1]
+        if model.P is not None:
+            z += model.curved(x)
         (s, _), (y_ub, y_eq), one = parted(sol[:, 0], p), parted(y, p), jnp.ones((), x.dtype)
         share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
         t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
@@ -138,6 +152,8 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     best, best_known, best_ray, idle, phase = s.record
     second = phase > 0
     model = data.model._replace(c=jnp.where(second, 0.0, data.model.c))
+    if model.weight is not None:
+        model = model._replace(weight=jnp.where(second, 0.0, model.weight))
     at, sound = step(s.at, model)
     tau = at.t[-1]
     lp = data.lp._replace(c=jnp.where(second, 0.0, data.lp.c))
@@ -148,7 +164,7 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     error = jnp.where(second, strict.primal, strict.worst())
     known = jnp.where(second, loose.primal, loose.worst())
     _, contradiction = certificate.farkas(lp, data.unit, y, data.tol)
-    ray, descent = certificate.recession(lp, data.unit, model.C * at.x, data.tol)
+    ray, descent = _falls_along(lp, data, model.C * at.x)
     endless = (descent <= data.tol) & ~second
     proof = jnp.minimum(contradiction, descent)
 
@@ -177,6 +193,13 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     anew = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 1.0], best.dtype)
     restart = s._replace(at=_central(data), record=anew)
     return Told(jax.tree.map(lambda new, old: jnp.where(again, new, old), restart, s), status, jnp.ones((), bool))
+
+
+def _falls_along(lp: Ranged, data: InteriorData, d: Array) -> tuple[Array, Array]:
+    """The direction of recession (n,) that d gives, and its error."""
+    if data.endless is None:
+        return certificate.recession(lp, data.unit, d, data.tol)
+    return certificate.recession(certificate.flat(lp, jnp.zeros_like(lp.c)), data.endless, d, data.tol)
 
 
 def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
@@ -216,14 +239,12 @@ def _workspace(data: InteriorData) -> int:
     return COPIES * data.model.b.shape[0] ** 2 * data.model.b.dtype.itemsize
 
 
-METHOD = Method(
-    "interior-point",
-    NOTHING,
-    _init,
-    lambda s, data: Query(s.best_x),
-    _tell,
-    _report,
-    vertex,
-    solution=("x", "y"),
-    workspace=_workspace,
-)
+def _method(rule: Rule) -> Method:
+    ask = lambda s, data: Query(s.best_x)
+    return Method(
+        "interior-point", NOTHING, _init, ask, _tell, _report, rule, solution=("x", "y"), workspace=_workspace
+    )
+
+
+METHOD = _method(vertex)
+QUADRATIC = _method(active)

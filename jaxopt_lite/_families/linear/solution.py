@@ -2,7 +2,7 @@
 
 *The optimal value* is differentiable through its multipliers y and reduced costs z = z_lower + z_upper,
 
-    d fun = dc'x + y'(db - dA x) + z_lower' d lower + z_upper' d upper                              (1)
+    d fun = dc'x + x'dP x / 2 + y'(db - dA x) + z_lower' d lower + z_upper' d upper                              (1)
 
 which needs no derivative of x (Gal 1979; the envelope theorem). *The point and the multipliers* move with their basis: of
 the n variables and m rows r = A x, those strictly between their bounds are basic. With N the rest, which moves with its
@@ -12,6 +12,13 @@ bounds, and B the columns of [A, -I] that belong to the basic ones,
 
 where B is square and regular and no multiplier of N vanishes: a nondegenerate vertex. Elsewhere x (or y) has a kink or
 is not unique, and its derivatives are NaN; (1) is then one of several one-sided derivatives, as far as y is unique.
+
+*Of a quadratic program* x and y move with the active set: variables at a bound and rows at a bound stay there, rows between
+their bounds have no multiplier, and the slope of the other variables stays zero,
+
+    (P dx - A'dy)_j = -(dc + dP x - dA'y)_j,   dx_j = d bound_j;   (A dx)_i = d bound_i - (dA x)_i,   dy_i = 0     (3)
+
+where nothing is both at a bound and without a multiplier, and the system is regular; else they are NaN.
 """
 
 from collections.abc import Callable
@@ -37,15 +44,15 @@ CLEAR = 1e-3  # basic: the multiplier is at most this part of the distance to a 
 
 
 class Reduced(NamedTuple):
-    """Reduced costs c - A'y, positive ones at lower bounds, negative ones at upper bounds; 0 where the bound is infinite."""
+    """Reduced costs c + P x - A'y, positive ones at lower bounds, negative ones at upper bounds; 0 where the bound is infinite."""
 
     lower: Array  # (n,) >= 0
     upper: Array  # (n,) <= 0
 
 
-def reduced(lp: Ranged, y: Array) -> Reduced:
-    """The multipliers of the bounds on x that belong to y (m,)."""
-    z = lp.c - matvec(lp.A.T, y)
+def reduced(lp: Ranged, x: Array, y: Array) -> Reduced:
+    """The multipliers of the bounds on x (n,) that belong to y (m,)."""
+    z = lp.slope(x) - matvec(lp.A.T, y)
     return Reduced(
         jnp.where(lp.lower > -jnp.inf, jnp.maximum(z, 0.0), 0.0), jnp.where(lp.upper < jnp.inf, jnp.minimum(z, 0.0), 0.0)
     )
@@ -53,16 +60,17 @@ def reduced(lp: Ranged, y: Array) -> Reduced:
 
 @jax.custom_jvp
 def optimum(lp: Ranged, x: Array, y: Array) -> Array:
-    """c'x, whose derivative with respect to the program is (1)."""
-    return dot(lp.c, x)
+    """c'x + x'P x / 2, whose derivative with respect to the program is (1)."""
+    return dot(lp.c, x) if lp.P is None else dot(lp.c + 0.5 * matvec(lp.P, x), x)
 
 
 @optimum.defjvp
 def _(primals: tuple[Ranged, Array, Array], tangents: tuple[Ranged, Any, Any]) -> tuple[Array, Array]:
     (lp, x, y), (d, _, _) = primals, tangents
-    z = reduced(lp, y)
+    z = reduced(lp, x, y)
     rows = dot(y, jnp.where(y > 0, d.row_lower, d.row_upper) - matvec(d.A, x))
-    return optimum(lp, x, y), dot(d.c, x) + rows + dot(z.lower, d.lower) + dot(z.upper, d.upper)
+    direct = dot(d.c, x) if lp.P is None else dot(d.c + 0.5 * matvec(d.P, x), x)
+    return optimum(lp, x, y), direct + rows + dot(z.lower, d.lower) + dot(z.upper, d.upper)
 
 
 @kept()
@@ -81,7 +89,7 @@ def following(p: int, cleaned: bool = False) -> Callable[..., dict[str, Array]]:
 
     def plain(solved: dict[str, Array], lp: Ranged) -> dict[str, Array]:
         x, y = solved["x"], solved["y"]
-        left, z = lp.row_upper - matvec(lp.A, x), reduced(lp, y)
+        left, z = lp.row_upper - matvec(lp.A, x), reduced(lp, x, y)
         (slack, con), (y_ub, y_eq) = parted(left, p), parted(y, p)
         outside = norm(jnp.concatenate([jnp.maximum(-slack, 0.0), con]))
         beyond = norm(jnp.maximum(jnp.maximum(lp.lower - x, x - lp.upper), 0.0))
@@ -134,12 +142,33 @@ def _basis(lp: Ranged, x: Array, y: Array) -> tuple[Array, Array]:
     """Which of the n variables and m rows are basic, (n + m,) bool; and () bool: is that clear for all of them?"""
     row = jnp.max(jnp.abs(lp.A), axis=1, initial=0.0)
     unit_x = jnp.maximum(jnp.max(jnp.abs(x)), jnp.finfo(x.dtype).tiny)
-    unit_c = jnp.maximum(jnp.max(jnp.abs(lp.c)), jnp.finfo(x.dtype).tiny)
+    price = jnp.max(jnp.abs(lp.c)) if lp.P is None else jnp.max(jnp.abs(lp.c) + matvec(jnp.abs(lp.P), jnp.abs(x)))
+    unit_c = jnp.maximum(price, jnp.finfo(x.dtype).tiny)
     Ax = matvec(lp.A, x)
     away = lambda value, low, high: jnp.minimum(jnp.abs(value - low), jnp.abs(high - value))
     unit_r = jnp.where(row > 0, row, 1.0) * unit_x
     distance = jnp.concatenate([away(x, lp.lower, lp.upper) / unit_x, away(Ax, lp.row_lower, lp.row_upper) / unit_r])
-    push = jnp.concatenate([jnp.abs(lp.c - matvec(lp.A.T, y)), jnp.abs(y) * jnp.where(row > 0, row, 1.0)]) / unit_c
+    push = jnp.concatenate([jnp.abs(lp.slope(x) - matvec(lp.A.T, y)), jnp.abs(y) * jnp.where(row > 0, row, 1.0)]) / unit_c
     fixed = jnp.concatenate([lp.lower == lp.upper, lp.row_lower == lp.row_upper])
     basic = (push <= CLEAR * distance) & ~fixed
     return basic, jnp.all(basic | fixed | (distance <= CLEAR * push))
+
+
+def active(oracle: Oracle, solved: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
+    """The tangents of x and y of a quadratic program by (3); NaN where the active set is not clear."""
+    lp, d = operands.data.lp, d_operands.data.lp
+    x, y = solved["x"], solved["y"]
+    m, n = lp.A.shape
+    between, clear = _basis(lp, x, y)
+    free, idle = between[:n], between[n:]
+    of_x, of_y = jnp.eye(n, dtype=x.dtype), jnp.eye(m, dtype=x.dtype)
+    nearer = lambda v, low, high, d_low, d_high: jnp.where(jnp.abs(v - low) <= jnp.abs(v - high), d_low, d_high)
+    top = jnp.where(free[:, None], jnp.concatenate([lp.P, -lp.A.T], 1), jnp.concatenate([of_x, jnp.zeros((n, m), x.dtype)], 1))
+    bottom = jnp.where(idle[:, None], jnp.concatenate([jnp.zeros((m, n), x.dtype), of_y], 1), jnp.pad(lp.A, ((0, 0), (0, m))))
+    force = -(d.c + matvec(d.P, x) - matvec(d.A.T, y))
+    force = jnp.where(free, force, nearer(x, lp.lower, lp.upper, d.lower, d.upper))
+    row = nearer(matvec(lp.A, x), lp.row_lower, lp.row_upper, d.row_lower, d.row_upper) - matvec(d.A, x)
+    sides = jnp.concatenate([force, jnp.where(idle, 0.0, row)])
+    known = jnp.where(clear, 1.0, jnp.nan).astype(x.dtype)
+    both = (solve_regular(jnp.concatenate([top, bottom]), sides) + silent(x.dtype, d_operands)) * known
+    return {"x": both[:n], "y": both[n:]}

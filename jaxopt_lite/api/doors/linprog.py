@@ -1,29 +1,18 @@
 """`linprog`: SciPy's front door to linear programs."""
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite._families.linear import highs
-from jaxopt_lite._families.linear.program import LinearProgram
-from jaxopt_lite._families.linear.solution import following
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.drive import fields_of
-from jaxopt_lite.api.pose import Posed, pose, read_settings
+from jaxopt_lite.api.program import pose_program, result_of, show_iteration
 from jaxopt_lite.api.reading.program import read_program, read_sparse
-from jaxopt_lite.api.result import OptimizeResult, make_result
+from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import show, told_of_narrowing
-from jaxopt_lite.core.layout import parse
-
-
-class Constraint(NamedTuple):
-    """One kind of constraint at a solution."""
-
-    residual: Any  # right-hand side less left-hand side, or the distance to the bound
-    marginals: Any  # derivative of fun with respect to the right-hand side, or the bound
 
 
 def linprog(
@@ -132,8 +121,8 @@ def linprog(
     row = methods.find(methods.LINPROG, method, "linprog", (*highs.SOLVERS,))
     whole = integrality is not None and bool(np.any(np.asarray(integrality) != 0))
     methods.refuse(row, _REFUSED, x0=x0 is not None, integrality=whole)
-    posed = _pose(row, read_program(c, A_ub, b_ub, A_eq, b_eq, bounds), options)
-    result = _result(fields_of(posed, callback, _show))
+    posed = pose_program(row, read_program(c, A_ub, b_ub, A_eq, b_eq, bounds), options)
+    result = result_of(fields_of(posed, callback, show_iteration))
     if posed.disp:
         show(result, posed.call)
     return result
@@ -143,17 +132,6 @@ _REFUSED = {
     "x0": "x0 is given, but method {method!r} makes its own start; leave it out.",
     "integrality": "integrality is given, but method {method!r} has continuous variables only; use method='highs'.",
 }
-
-
-def _pose(row: methods.Row, program: LinearProgram, options: Any) -> Posed:
-    """The posed program: it has no function to evaluate, and is data of the method."""
-    (n,), (p,), (q,) = program.c.shape, program.b_ub.shape, program.b_eq.shape
-    settings = read_settings(row, n, options, size=n + p + q)
-    if settings.maxfev is not None:
-        raise ValueError("option 'maxfev' is given, but a linear program has no function to evaluate; use 'maxiter'.")
-    start, layout = parse(np.zeros(n, program.c.dtype))
-    derived = following(p, bool(settings.values.get("vertex")))
-    return pose(settings, settings.build(), layout, start, data={"program": program}, derived=derived)
 
 
 def _on_host(
@@ -183,7 +161,7 @@ def _on_host(
         highs.SOLVERS[method], tuple(sorted(options.items())), _kinds(integrality, program.c.shape[0])
     )
     program = program._replace(A_ub=program.A_ub if ub is None else ub, A_eq=program.A_eq if eq is None else eq)
-    result = _result(highs.solve(program, asked))
+    result = result_of(highs.solve(program, asked))
     if disp and not isinstance(result.fun, Tracer):
         print(result)
     return result
@@ -196,24 +174,3 @@ def _kinds(integrality: Any, n: int) -> tuple[int, ...] | None:
     if kinds.shape not in ((), (n,)) or not np.all(np.isin(kinds, (0, 1, 2, 3))):
         raise ValueError(f"integrality is {integrality!r}; give 0, 1, 2 or 3, or one of them for each of {n} variables.")
     return tuple(np.broadcast_to(kinds, n).astype(int).tolist())
-
-
-def _show(callback: Callable, shown: dict[str, Any]) -> None:
-    """Call ``callback(xk, **kwargs)`` with those keywords that it has parameters for."""
-    parameters = inspect.signature(callback).parameters
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    names = ("nit", "tableau", "phase", "pivot", "basis")
-    callback(shown["x"], **{name: shown[name] for name in names if name in shown and (takes_all or name in parameters)})
-
-
-def _result(fields: dict[str, Any]) -> OptimizeResult:
-    """The result by SciPy's names: each kind of constraint with its residual and its marginals."""
-    fields = dict(fields)
-    del fields["y"]
-    sides = {
-        "ineqlin": Constraint(fields["slack"], fields.pop("y_ub")),
-        "eqlin": Constraint(fields["con"], fields.pop("y_eq")),
-        "lower": Constraint(fields.pop("above"), fields.pop("z_lower")),
-        "upper": Constraint(fields.pop("below"), fields.pop("z_upper")),
-    }
-    return make_result(fields | sides)

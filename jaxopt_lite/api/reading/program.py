@@ -12,28 +12,36 @@ from jaxopt_lite.api.reading.bounds import check_sides, pair_of
 from jaxopt_lite.core.layout import FLOATS
 
 
-def read_program(c: Any, A_ub: Any, b_ub: Any, A_eq: Any, b_eq: Any, bounds: Any) -> LinearProgram:
+def read_program(
+    c: Any, A_ub: Any, b_ub: Any, A_eq: Any, b_eq: Any, bounds: Any, P: Any = None, name: str = "c"
+) -> LinearProgram:
     """The program with operands of one floating dtype: arrays of NumPy where they are concrete, else of JAX.
 
-    Raises ValueError, naming the operand, for shapes that do not fit, numbers that make no sense and crossed bounds.
+    The door calls the linear part of the objective by `name`. Raises ValueError, naming the operand, for shapes that do not
+    fit, numbers that make no sense and crossed bounds.
     """
-    given = {"c": c, "A_ub": A_ub, "b_ub": b_ub, "A_eq": A_eq, "b_eq": b_eq}
-    arrays = {name: _array(value, name) for name, value in given.items() if value is not None}
+    given = {"c": c, "A_ub": A_ub, "b_ub": b_ub, "A_eq": A_eq, "b_eq": b_eq, "P": P}
+    called = lambda key: name if key == "c" else key
+    arrays = {key: _array(value, called(key)) for key, value in given.items() if value is not None}
     if "c" not in arrays:
-        raise ValueError("c is None; give the coefficients of the objective, (n,).")
-    arrays["c"] = _vector(arrays["c"], "c")
+        raise ValueError(f"{name} is None; give the coefficients of the objective, (n,).")
+    arrays["c"] = _vector(arrays["c"], name)
     n = arrays["c"].shape[0]
     if n == 0:
-        raise ValueError("c is empty; give at least one coefficient.")
+        raise ValueError(f"{name} is empty; give at least one coefficient.")
+    if P is not None:
+        if arrays["P"].shape != (n, n):
+            raise ValueError(f"P has shape {arrays['P'].shape}; {name} has {n} coefficients: give a matrix ({n}, {n}).")
+        arrays["P"] = 0.5 * (arrays["P"] + arrays["P"].T)
     for kind in ("ub", "eq"):
         _read_rows(arrays, f"A_{kind}", f"b_{kind}", n)
     lower, upper = _sides(bounds, n)
     dtype = _dtype(list(arrays.values()), [lower, upper])
-    for name, array in arrays.items():
+    for key, array in arrays.items():
         if not isinstance(array, Tracer) and not np.all(np.isfinite(np.asarray(array))):
-            raise ValueError(f"{name} holds NaN or infinity; give finite numbers, and leave out rows that bound nothing.")
+            raise ValueError(f"{called(key)} holds NaN or infinity; give finite numbers, and leave out rows that bound nothing.")
     cast = lambda array: array if array.dtype == dtype else array.astype(dtype)
-    operands = {name: cast(array) for name, array in arrays.items()}
+    operands = {key: cast(array) for key, array in arrays.items()}
     return LinearProgram(**operands, lower=cast(lower), upper=cast(upper))
 
 
