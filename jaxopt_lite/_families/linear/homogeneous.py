@@ -50,6 +50,8 @@ from jaxopt_lite.core.dense import dot, matvec
 
 DAMPING, DAMPING_SINGLE = 0.995, 0.99  # share of the longest step; in float32 pairs must stay farther from zero
 REFINEMENTS, REFINEMENTS_SINGLE = 2, 6
+ASTRAY, CENTERED = 0.03, 0.5  # of a quadratic program: with a pair below this share of mu, sigma is at least so large; without
+# it 3 of 1,000 programs with a narrow box jump from one end of it to the other until they stall
 RHO, DELTA = 1e-6, 1e-8  # for data of size 1: nearly dependent rows with free variables need them so large
 RHO_SINGLE, DELTA_SINGLE = 1e-4, 1e-5  # in float32; ten times more, or two refinements, lost Netlib's kb2 and adlittle
 
@@ -170,7 +172,11 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
     affine = complete(X[:, 1], Y[:, 1], 1.0, r)
     length = jnp.minimum(_longest(at, affine), 1.0)
     after = dot(at.t + length * affine.t, at.q + length * affine.q) / pairs
-    sigma = jnp.clip((after / mu) ** 3, 1e-8, 1.0)
+    least_sigma: Array | float = 1e-8
+    if quadratic:
+        least = jnp.min(jnp.where(model.has > 0, at.t * at.q, jnp.inf))
+        least_sigma = jnp.where(least < ASTRAY * mu, CENTERED, 1e-8)
+    sigma = jnp.clip((after / mu) ** 3, least_sigma, 1.0)
     r = model.has * (sigma * mu - affine.t * affine.q) + r
     f, g = right_side(1 - sigma, r)
     X, Y = solved(f[:, None], g[:, None])
