@@ -47,6 +47,11 @@ def _with_gradient(x0: Array, data: Any) -> Answer:
     return least_value(x0, data)._replace(grad=jnp.full_like(x0, jnp.nan))
 
 
+def _with_hessian(x0: Array, data: Any) -> Answer:
+    n = x0.shape[0]
+    return _with_gradient(x0, data)._replace(hess=jnp.full((n, n), jnp.nan, x0.dtype))
+
+
 VALUE = Need("value", _value, _told, ("fun",), order=0, follow=value_alone)
 GRADIENT = Need(
     "gradient",
@@ -59,7 +64,13 @@ GRADIENT = Need(
     shown=(("fun", "fun"), ("grad", "jac")),
 )
 _SECOND = GRADIENT._replace(order=2, counts=("nhev",), remedy="give hess or hessp")
-HESSIAN = _SECOND._replace(name="hessian", answer=_hessian, parts=("fun", "grad", "hess"))
+HESSIAN = _SECOND._replace(
+    name="hessian",
+    answer=_hessian,
+    parts=("fun", "grad", "hess"),
+    keep=_with_hessian,
+    shown=(*_SECOND.shown, ("hess", "hess")),
+)
 HVP = _SECOND._replace(  # the product with the vector that is asked for
     name="hvp", answer=_hvp, parts=("fun", "grad", "hvp"), asked=by_hand.point_and_vector
 )
