@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._needs import by_hand
+from jaxopt_lite.core.dense import norm, somewhere
 from jaxopt_lite.core.implicit import value_alone, value_and_slope
 from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.oracle import Oracle, Traced
@@ -34,6 +35,24 @@ def _hvp(oracle: Oracle, query: Query, t: Traced) -> Answer:
         (fun, grad), (_, hvp) = jax.jvp(lambda x: oracle.with_derivative(x, t), (x,), (query.vector,))
         return Answer(fun, grad, hvp=hvp)
     return Answer(*oracle.with_derivative(x, t), hvp=oracle.hessian_product(x, query.vector, t))
+
+
+def direction(vector: Array, grad: Array) -> Array:
+    """Along what a product is: the asked vector (n,); where that is zero the unit gradient, or where that is zero any."""
+    size = norm(grad)
+    unit = grad / jnp.where(size > 0, size, 1.0)
+    length = norm(unit, 2)
+    slope = jnp.where(size > 0, unit / jnp.where(length > 0, length, 1.0), somewhere(grad.shape[0], grad.dtype))
+    return jnp.where(norm(vector) > 0, vector, slope)
+
+
+def _slope_product(oracle: Oracle, query: Query, t: Traced) -> Answer:
+    x = query.x
+    if oracle.hessp is None and oracle.hess is None:
+        (fun, grad), tangent = jax.linearize(lambda x: oracle.with_derivative(x, t), x)
+        return Answer(fun, grad, hvp=tangent(direction(query.vector, grad))[1])
+    fun, grad = oracle.with_derivative(x, t)
+    return Answer(fun, grad, hvp=oracle.hessian_product(x, direction(query.vector, grad), t))
 
 
 def _told(layout: Layout, parts: dict[str, Any]) -> Answer:
@@ -74,3 +93,4 @@ HESSIAN = _SECOND._replace(
 HVP = _SECOND._replace(  # the product with the vector that is asked for
     name="hvp", answer=_hvp, parts=("fun", "grad", "hvp"), asked=by_hand.point_and_vector
 )
+SLOPE_PRODUCT = HVP._replace(name="slope product", answer=_slope_product)  # and where the vector is zero along the gradient

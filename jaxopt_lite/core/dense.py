@@ -48,6 +48,13 @@ def norm(x: Array, order: float = jnp.inf) -> Array:
     return jnp.sum(jnp.abs(x) ** order) ** (1.0 / order)
 
 
+def somewhere(n: int, dtype: Any) -> Array:
+    """A fixed unit vector (n,) without a relation to any problem: what is blind to a subspace looks along it."""
+    index = jnp.arange(n, dtype=dtype)
+    v = jnp.cos(index * index + 0.7)
+    return v / norm(v, 2)
+
+
 def settled(flags: Array, dtype: Any) -> Array:
     """The same flags (k,), but computed once.
 

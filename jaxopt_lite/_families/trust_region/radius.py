@@ -124,6 +124,7 @@ class Place(NamedTuple):
     radius: Array  # ()
     accepted: Array  # () bool: this turn was a trial, and x is its point
     rejected: Array  # () bool: this turn was a trial, and x stays
+    fresh: Array  # () bool: this turn was the first
     flat: Array  # () bool: the gradient is within gtol
 
 
@@ -167,9 +168,9 @@ def trust_region(name: str, sub: Subproblem) -> Method:
         pick = lambda new, old: jnp.where(accepted, new, old)
         x, fun, grad = pick(query.x, s.x), pick(answer.fun, s.fun), pick(answer.grad, s.grad)
         radius = jnp.where(trying & ~fresh, _next_radius(s, actual, accepted, data), s.radius)
-        place = Place(x, grad, radius, accepted, trying & ~accepted, norm(grad) <= data.gtol)
+        place = Place(x, grad, radius, accepted, trying & ~accepted, fresh, norm(grad) <= data.gtol)
         memory, proposal = sub.advance(s.memory, s.p, place, answer, data)
-        status = _status(s, answer, place, proposal, fresh, fun)
+        status = _status(s, answer, place, proposal, fun)
         return Told(TrustState(x, fun, grad, proposal.p, proposal.gain, radius, memory), status, accepted & ~fresh)
 
     def report(s: TrustState, data: Any) -> dict[str, Array]:
@@ -192,9 +193,10 @@ def _next_radius(s: TrustState, actual: Array, accepted: Array, data: Any) -> Ar
     return jnp.where(poor, SHRINK * jnp.minimum(length, s.radius), grown)
 
 
-def _status(s: TrustState, answer: Answer, place: Place, proposal: Proposal, fresh: Array, fun: Array) -> Array:
+def _status(s: TrustState, answer: Answer, place: Place, proposal: Proposal, fun: Array) -> Array:
     """How the lane stands, by the rules of the module's docstring."""
     least, coarse = resolved_steps(s.x, s.p)
+    fresh = place.fresh
     rejected, moved = place.rejected & ~fresh, place.accepted & ~fresh
     rounded = answer.finite & is_rounding(s.x, place.grad, s.p, answer.grad - s.grad, jnp.zeros_like(fun))
     narrow = (rejected & (coarse >= 1.0)) | (moved & (fun >= s.fun))
@@ -202,6 +204,17 @@ def _status(s: TrustState, answer: Answer, place: Place, proposal: Proposal, fre
     status = jnp.where(narrow & rounded, CLAIM + PRECISION, jnp.where(dead, CLAIM + NUMERICAL, RUNNING))
     stationary_point = place.flat & proposal.convex & ~(fresh & ~place.accepted)
     return jnp.where(stationary_point, CONVERGED, status)
+
+
+def on_the_way(start: Array, way: Array, limit: Array) -> Array:
+    """() the t >= 0 where start + t way reaches the radius; start is inside, and t is 0 where nothing is left."""
+    aa, ab = dot(way, way), dot(way, start)
+    left = jnp.maximum(limit * limit - dot(start, start), 0.0)
+    root = jnp.sqrt(jnp.maximum(ab * ab + aa * left, 0.0))
+    ahead = jnp.where(ab > 0, ab + root, root - ab)  # without cancellation: of aa t^2 + 2 ab t = left
+    safe = jnp.where(ahead > 0, ahead, 1.0)
+    t = jnp.where(ab > 0, left / safe, ahead / jnp.where(aa > 0, aa, 1.0))
+    return jnp.where((ahead > 0) & (aa > 0), t, 0.0)
 
 
 def by_hessian(needs: Need, propose: Callable[[Array, Array, Array, Any], Proposal]) -> Subproblem:

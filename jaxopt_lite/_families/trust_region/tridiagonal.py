@@ -40,7 +40,7 @@ from jax import Array, lax
 
 from jaxopt_lite.core.dense import Entries, dot, entries, joined, sweep
 
-EIGENVALUE = 8  # steps (3)
+EIGENVALUE, CLUSTERS = 6, 0.5  # steps (3), and more of them for each row: every cluster of eigenvalues may take some
 SECULAR = 10  # steps (4)
 ALMOST = 1.01  # a length below that is 1 but for the rounding of T + lambda; it is mended along the eigenvector
 CLOSE = 0.1  # s_1^2 / s_2 is rounded down to a multiplicity; it comes from above
@@ -77,7 +77,8 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     T = Tridiagonal(entries(a), entries(before), entries(after))
     load = jnp.minimum(gamma / size / radius, eps**-2.0)  # beyond, T is rounding
     rhs = entries(jnp.where(jnp.arange(a.shape[0]) == 0, -1.0, 0.0).astype(a.dtype))
-    x = lax.fori_loop(0, EIGENVALUE, lambda _, x: _laguerre(T, x), jnp.full((), -1.0 - 64 * eps, a.dtype))
+    steps = EIGENVALUE + int(CLUSTERS * a.shape[0])
+    x = lax.fori_loop(0, steps, lambda _, x: _laguerre(T, x, a.shape[0]), jnp.full((), -1.0 - 64 * eps, a.dtype))
     low = jnp.maximum(0.0, -x)
 
     def newton(k: Array, shift: Array) -> Array:
@@ -97,9 +98,9 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     return Solution(h * radius, shift * size, x * size, gain)
 
 
-def _laguerre(T: Tridiagonal, x: Array) -> Array:
+def _laguerre(T: Tridiagonal, x: Array, size: int) -> Array:
     """(3), of the multiplicity that the sums tell where that does not step too far."""
-    n, back = float(len(T.a)), 8.0 * float(jnp.finfo(x.dtype).eps)
+    n, back = float(size), 8.0 * float(jnp.finfo(x.dtype).eps)
 
     def step(carry: tuple, column: tuple) -> tuple[tuple, None]:
         inverse, u, w, first, second, least = carry  # 1 / q, -q', -q''

@@ -4,7 +4,7 @@ import functools
 
 from jaxopt_lite._families.bounded import lbfgsb, tnc
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
-from jaxopt_lite._families.trust_region import dogleg, exact, radius
+from jaxopt_lite._families.trust_region import dogleg, exact, krylov, ncg, radius
 from jaxopt_lite.api.methods.row import Row
 
 _BOXED = functools.partial(
@@ -56,5 +56,7 @@ MINIMIZE = (
         takes=frozenset({"jac", "hess", "hessp", "bounds"}),
     ),
     _TRUST(name="dogleg", build=dogleg.build, options=dogleg.OPTIONS, takes=frozenset({"jac", "hess"})),
+    _TRUST(name="trust-ncg", build=ncg.build, options=ncg.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
+    _TRUST(name="trust-krylov", build=krylov.build, options=krylov.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
     _TRUST(name="trust-exact", build=exact.build, options=exact.OPTIONS, takes=frozenset({"jac", "hess"})),
 )
