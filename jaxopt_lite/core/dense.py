@@ -11,7 +11,6 @@ for all lanes; a call of LAPACK would serve one lane after the other.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -149,9 +148,9 @@ def unit_upper_solve(L: Array, b: Array) -> Array:
     """L^{-T} b for a unit lower triangular matrix."""
     n = b.shape[0]
     if n > UNROLLED:
-        return lax.linalg.triangular_solve(
-            L, b[:, None], left_side=True, lower=True, transpose_a=True, unit_diagonal=True
-        )[:, 0]
+        return lax.linalg.triangular_solve(L, b[:, None], left_side=True, lower=True, transpose_a=True, unit_diagonal=True)[
+            :, 0
+        ]
     for k in reversed(range(1, n)):
         b = b - (L[k] - jnp.eye(n, dtype=b.dtype)[k]) * b[k]
     return b

@@ -50,7 +50,9 @@ def _rows(value: Any, name: str, wanted: str, n: int) -> Any:
 
 OPTIONS = radius.OPTIONS | {
     "subproblem_maxiter": Option(
-        None, Check("an integer >= 1", _rows, CODE), f"Rows of the basis: most products for one step. Default {ROWS} (static)."
+        None,
+        Check("an integer >= 1", _rows, CODE),
+        f"Rows of the basis: most products for one step. Default {ROWS} (static).",
     ),
     "inexact": Option(
         True, STATIC, "End a solve at a residual of a tenth of the gradient; False: at rounding, hard cases too (static)."

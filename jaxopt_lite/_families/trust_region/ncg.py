@@ -37,7 +37,7 @@ from jaxopt_lite.core.protocol import Answer, Method
 
 FORCING = 0.1  # eta; as for Newton-CG, where smaller ones took as many evaluations
 MOST = 20  # times n: the most products for one step, where the option says nothing
-LOOKS, LOOKS_AT_START = 1, 20  # most products that look for negative curvature, and of the first point
+LOOKS, LOOKS_AT_START = 2, 20  # most products that look for negative curvature, and of the first point
 OPTIONS = radius.OPTIONS | {
     "subproblem_maxiter": Option(None, COUNT, "Most products of the Hessian for one step. Default 20 n."),
 }
@@ -70,7 +70,8 @@ def _advance(s: Steihaug, z: Array, at: Place, answer: Answer, data: Any) -> tup
 
     # one step (1); the first one of a solve is along -g, whose product is known
     start = lambda first, old: jnp.where(new, first, old)
-    d, Hd = start(-length * u, s.d), start(-length * Hu, answer.hvp)
+    one = jnp.where(length > 0, length, 1.0)
+    d, Hd = start(-one * u, s.d), start(-one * Hu, answer.hvp)
     z0, r0 = start(0.0, z), start(g, s.r)
     rr, size = dot(r0, r0), norm(d, 2) * norm(Hd, 2)
     curvature = dot(d, Hd)

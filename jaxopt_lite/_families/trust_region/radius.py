@@ -170,7 +170,7 @@ def trust_region(name: str, sub: Subproblem) -> Method:
         radius = jnp.where(trying & ~fresh, _next_radius(s, actual, accepted, data), s.radius)
         place = Place(x, grad, radius, accepted, trying & ~accepted, fresh, norm(grad) <= data.gtol)
         memory, proposal = sub.advance(s.memory, s.p, place, answer, data)
-        status = _status(s, answer, place, proposal, fun)
+        status = _status(s, query, answer, place, proposal, fun, data.gtol)
         return Told(TrustState(x, fun, grad, proposal.p, proposal.gain, radius, memory), status, accepted & ~fresh)
 
     def report(s: TrustState, data: Any) -> dict[str, Array]:
@@ -193,14 +193,15 @@ def _next_radius(s: TrustState, actual: Array, accepted: Array, data: Any) -> Ar
     return jnp.where(poor, SHRINK * jnp.minimum(length, s.radius), grown)
 
 
-def _status(s: TrustState, answer: Answer, place: Place, proposal: Proposal, fun: Array) -> Array:
+def _status(s: TrustState, query: Query, answer: Answer, place: Place, proposal: Proposal, fun: Array, gtol: Array) -> Array:
     """How the lane stands, by the rules of the module's docstring."""
     least, coarse = resolved_steps(s.x, s.p)
     fresh = place.fresh
     rejected, moved = place.rejected & ~fresh, place.accepted & ~fresh
-    rounded = answer.finite & is_rounding(s.x, place.grad, s.p, answer.grad - s.grad, jnp.zeros_like(fun))
+    rounded = answer.finite & is_rounding(s.x, place.grad, s.p, answer.grad - s.grad, gtol)
     narrow = (rejected & (coarse >= 1.0)) | (moved & (fun >= s.fun))
-    dead = (rejected & ((least >= 1.0) | ~(s.gain > 0))) | (fresh & ~answer.finite)
+    still = (least >= 1.0) | jnp.all(query.x == s.x)
+    dead = ((rejected | moved) & still) | (rejected & ~(s.gain > 0)) | (fresh & ~answer.finite)
     status = jnp.where(narrow & rounded, CLAIM + PRECISION, jnp.where(dead, CLAIM + NUMERICAL, RUNNING))
     stationary_point = place.flat & proposal.convex & ~(fresh & ~place.accepted)
     return jnp.where(stationary_point, CONVERGED, status)
