@@ -104,7 +104,7 @@ def ldl(A: Array) -> LDL:
     matrix the errors do not depend on how the variables are scaled (Higham 2002, section 10.1).
     """
     n = A.shape[0]
-    eye, index = jnp.eye(n, dtype=A.dtype), jnp.arange(n)
+    eye, index = jnp.eye(n, dtype=A.dtype), jnp.arange(n, dtype=jnp.int32)
     least = n * float(jnp.finfo(A.dtype).eps) * jnp.abs(jnp.diagonal(A))
     none = jnp.zeros((), bool)
 

@@ -57,9 +57,9 @@ def minimizer(H: Array, g: Array, limit: Array, most: Array | int = tridiagonal.
 
 
 def _reduced(H: Array, g: Array) -> tuple[tuple[Array, Array, Array], Array]:
-    """(1): gamma (), the diagonal of T (n,) and what stands beside it (n,); and the unit vectors of the reflections (n, n)."""
+    """(1): gamma (), the diagonal of T (n,), what stands beside it (n,); and the unit vectors of the reflections (n, n)."""
     n = g.shape[0]
-    index = jnp.arange(n)
+    index = jnp.arange(n, dtype=jnp.int32)
 
     def reflect(k: Any, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         M, V, b = at  # b: gamma, and what stands beside the diagonal

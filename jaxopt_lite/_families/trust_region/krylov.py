@@ -13,8 +13,8 @@ kept, (rows, n), and made orthogonal twice, so that T holds what the products sa
 same T is solved for a smaller radius. The original keeps no basis, and makes the products again to find p.
 
 *The hard case*: where H has a direction of negative curvature that g does not see, the process ends before it is found.
-With `inexact=False` it starts again from a fixed vector, orthogonal to the basis, with b_k = 0, and ends with T as large as
-the basis: the global minimizer where that holds n rows.
+With `inexact=False` it starts again from a fixed vector, orthogonal to the basis, with b_k = 0, and ends when the basis has
+all its rows: n of them, or as many as are kept. With n rows the step is the global minimizer.
 
 *A small gradient* is no minimum yet: the process begins from a fixed unit vector, with |g| = 0, for LOOKS products (as in
 `ncg.py`). Where T then has a negative eigenvalue, its eigenvector is followed to the boundary, downhill.
@@ -39,7 +39,6 @@ from jaxopt_lite.core.protocol import Answer, Method
 
 ROWS = 20  # of the basis, where the option says nothing: 20 n numbers of state
 ROUNDINGS = 64.0  # times n eps of the size of T: what is no larger is rounding
-EXACT = 0.75  # power of eps that takes the place of eta where `inexact` is False
 
 
 def _rows(value: Any, name: str, wanted: str, n: int) -> Any:
@@ -55,7 +54,7 @@ OPTIONS = radius.OPTIONS | {
         f"Rows of the basis: most products for one step. Default {ROWS} (static).",
     ),
     "inexact": Option(
-        True, STATIC, "End a solve at a residual of a tenth of the gradient; False: at rounding, hard cases too (static)."
+        True, STATIC, "End a solve at a residual of a tenth of the gradient; False: with all rows, hard cases too (static)."
     ),
 }
 
@@ -72,7 +71,7 @@ class Lanczos(NamedTuple):
     looks: Array  # () int32: products that may still look for negative curvature; 0 in a solve
 
 
-def _subproblem(rows: int, inexact: bool) -> Subproblem:
+def subproblem(rows: int, inexact: bool) -> Subproblem:
     def init(x0: Array, data: Any) -> Lanczos:
         m, none = min(rows, x0.shape[0]), jnp.zeros((), jnp.int32)
         flat = jnp.zeros(m, x0.dtype)
@@ -81,7 +80,7 @@ def _subproblem(rows: int, inexact: bool) -> Subproblem:
 
     def advance(s: Lanczos, p: Array, at: Place, answer: Answer, data: Any) -> tuple[Lanczos, Proposal]:
         g, n, m, eps = at.grad, p.shape[0], s.a.shape[0], float(jnp.finfo(p.dtype).eps)
-        index, length, looking = jnp.arange(m), norm(g, 2), s.looks > 0
+        index, length, looking = jnp.arange(m, dtype=jnp.int32), norm(g, 2), s.looks > 0
         q = jnp.where(at.accepted, direction(jnp.zeros_like(g), g), s.q)
         k = jnp.where(at.accepted, 0, s.products)
         own, learn = index == k, ~at.rejected
@@ -95,7 +94,7 @@ def _subproblem(rows: int, inexact: bool) -> Subproblem:
         k = jnp.where(learn, k + 1, k)
         known = index < k
         size = jnp.max(jnp.where(known, jnp.abs(a), 0.0) + 2.0 * jnp.where(index < k - 1, s.b, 0.0))
-        size = jnp.maximum(size, beta * (k > 1))
+        size = jnp.maximum(size, jnp.where(k > 1, beta, 0.0))
         lost = beta <= ROUNDINGS * n * eps * size
         b = jnp.where(own & learn, jnp.where(lost, 0.0, beta), s.b)
 
@@ -114,8 +113,7 @@ def _subproblem(rows: int, inexact: bool) -> Subproblem:
         looks = jnp.where(begins | (looking & learn & ~bent), jnp.minimum(looks, m), 0)
         over = looking & learn & ~bent & ((looks <= 0) | lost | (k >= m))
         residual = jnp.abs(dot(jnp.where(index == k - 1, b, 0.0), h))
-        solved = (k >= m) | (residual <= (FORCING if inexact else eps**EXACT) * length)
-        solved = solved & ((k >= m) | ~lost) if not inexact else solved | lost
+        solved = (k >= m) | (inexact & (lost | (residual <= FORCING * length)))
         still = begins | (looking & ~bent & ~over & learn)
         trying = at.rejected | bent | over | (solved & ~still)
 
@@ -146,7 +144,7 @@ def _with_row(Q: Array, q: Array, k: Array, own: Array) -> Array:
 @kept()
 def trust_krylov(rows: int, inexact: bool) -> Method:
     """The method; the same object for the same static options."""
-    return radius.trust_region("trust-krylov", _subproblem(rows, inexact))
+    return radius.trust_region("trust-krylov", subproblem(rows, inexact))
 
 
 def build(options: dict[str, Any]) -> Method:

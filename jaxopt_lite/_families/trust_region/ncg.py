@@ -12,8 +12,8 @@ follows from the residual, m(z) = (g + r).z / 2.
 asks for the product along whatever its gradient will be (`SLOPE_PRODUCT`), and an accepted trial is the first step (1) too.
 
 *After a rejection* the same Hessian serves a smaller radius. Steihaug's path is not kept, but two of its points are, with
-their products: its first, p_C, where the model is least along steepest descent, and its last, z. The next step is the point at
-the new radius on the way 0 -> p_C -> z, or p_C where that is lower. This takes no product, and promises no less than p_C.
+their products: its first, p_C, where the model is least along steepest descent, and its last, z. The next step is the point
+at the new radius on the way 0 -> p_C -> z, or p_C where that is lower. This takes no product, and promises no less than p_C.
 
 *A small gradient* is no minimum yet. Conjugate gradients on H z = -u with a fixed unit vector u look for negative curvature:
 as long as n products at the start of the run, LOOKS later, where the descent itself has seen curvature. What they find is

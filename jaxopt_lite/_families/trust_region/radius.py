@@ -1,4 +1,4 @@
-"""Trust-region methods: a model of f at the accepted point, its minimizer inside of a radius, and what becomes of the radius.
+"""Trust-region methods: a model of f at the accepted point, a step inside of a radius, and what becomes of the radius.
 
     m(p) = g.p + p'H p / 2,   |p| <= radius                                                         (1)
 
@@ -52,14 +52,14 @@ MOST_ETA = 0.25  # eta stays below
 
 
 def _below_a_quarter(value: Any, name: str, wanted: str, n: int) -> Any:
-    value = POSITIVE_OR_ZERO(value, name, n)
+    value = POSITIVE_OR_ZERO.read(value, name, wanted, n)
     if isinstance(value, float) and not value < MOST_ETA:
         raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
     return value
 
 
 def _positive(value: Any, name: str, wanted: str, n: int) -> Any:
-    value = POSITIVE_OR_ZERO(value, name, n)
+    value = POSITIVE_OR_ZERO.read(value, name, wanted, n)
     if isinstance(value, float) and not value > 0:
         raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
     return value

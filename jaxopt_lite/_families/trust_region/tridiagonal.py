@@ -23,12 +23,14 @@ negative, and the step with r = 1 is taken instead. So x stays at the left of th
 
     lambda <- lambda + (|h| - radius) / radius |h|^2 / h'(T + lambda)^{-1}h                          (4)
 
-from lambda = max(0, -x). There |h| > radius, or nothing is to be done; and from the left (4) is monotone, for |h|^{-1} is
-concave. So it needs no bracket.
+from lambda = 0, or a hair above -x. There |h| > radius, or next to nothing is to be done; and from the left (4) is monotone, for |h|^{-1} is
+concave. So it needs no bracket. Where g has next to no part along the eigenvector of theta, |h| falls off within a hair of
+-theta, and then hardly changes: (4) would begin with very short steps. The same step for h without that part, whose
+length has its root at the left of the true one, is no less safe, and the longer one of the two is taken.
 
 *The hard case.* Where |h| < radius and lambda > 0, an eigenvector of theta is added, as far as the boundary. It comes from
-two inverse iterations with T + lambda. Beside the hard case T + lambda is nearly singular, and the length of h rounding; the
-same vector mends it.
+two inverse iterations with T - x. Beside the hard case T + lambda is nearly singular, and the length of h rounding; the same
+vector mends it.
 
 *Units*: T is divided by its largest row, lengths by the radius. So squares do not overflow.
 """
@@ -38,11 +40,13 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import Entries, dot, entries, joined, sweep
+from jaxopt_lite.core.dense import Entries, dot, entries, joined, norm, sweep
 
 EIGENVALUE, CLUSTERS = 6, 0.5  # steps (3), and more of them for each row: every cluster of eigenvalues may take some
 SECULAR = 10  # steps (4)
 ALMOST = 1.01  # a length below that is 1 but for the rounding of T + lambda; it is mended along the eigenvector
+AWAY = 0.75  # power of eps: nearer to the pole h would be rounding; what this costs is as small beside |theta|
+ASIDE = 1e-3  # share of a fixed vector, for what the gradient does not see
 CLOSE = 0.1  # s_1^2 / s_2 is rounded down to a multiplicity; it comes from above
 
 
@@ -79,19 +83,25 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     rhs = entries(jnp.where(jnp.arange(a.shape[0]) == 0, -1.0, 0.0).astype(a.dtype))
     steps = EIGENVALUE + int(CLUSTERS * a.shape[0])
     x = lax.fori_loop(0, steps, lambda _, x: _laguerre(T, x, a.shape[0]), jnp.full((), -1.0 - 64 * eps, a.dtype))
-    low = jnp.maximum(0.0, -x)
+    low = jnp.where(x < 0, eps**AWAY - x, 0.0)
+
+    v = _vector(_factors(T, low), rhs, a.shape[0], a.dtype)
+    axis = entries(v)
 
     def newton(k: Array, shift: Array) -> Array:
         factors = _factors(T, shift)
         h, unit = _solved(factors, rhs)
-        change = (load * unit - 1.0) * (unit * unit / _energy(factors, h))
-        return jnp.where((load * unit > 1.0) & (k < most), shift + change, shift)
+        rest = _without(h, axis)
+        change = _change(factors, h, load * unit, unit)
+        bold = _change(factors, rest, load * _length(rest), _length(rest))
+        change = jnp.where((low > 0) & (load * unit > 1.0), jnp.maximum(change, bold), change)
+        return jnp.where(k < most, jnp.maximum(shift + change, low), shift)
 
     shift = lax.fori_loop(0, SECULAR, newton, low)
     factors = _factors(T, shift)
     found, unit = _solved(factors, rhs)
     h = load * joined(found)
-    h = jnp.where((shift > 0) & (load * unit < ALMOST), _to_boundary(h, _vector(factors, a.shape[0], a.dtype)), h)
+    h = jnp.where((shift > 0) & ((low > 0) | (load * unit < ALMOST)), _to_boundary(h, v), h)
     h = h / jnp.maximum(jnp.sqrt(dot(h, h)), 1.0)
     bent = a * h + before * jnp.concatenate([none, h[:-1]]) + after * jnp.concatenate([h[1:], none])
     gain = (load * h[0] + 0.5 * dot(h, bent)) * -size * radius * radius
@@ -172,6 +182,27 @@ def _solved(f: Factors, rhs: Entries) -> tuple[Entries, Array]:
     return h, jnp.sqrt(square)
 
 
+def _change(f: Factors, h: Entries, length: Array, unit: Array) -> Array:
+    """The step (4). `length` is that of h times a number, `unit` that of h."""
+    energy = _energy(f, h)
+    return jnp.where(energy > 0, (length - 1.0) * (unit * unit / jnp.where(energy > 0, energy, 1.0)), 0.0)
+
+
+def _length(h: Entries) -> Array:
+    """|h|."""
+    if isinstance(h, tuple):
+        return jnp.sqrt(sum(x * x for x in h))
+    return norm(h, 2)
+
+
+def _without(h: Entries, v: Entries) -> Entries:
+    """h without its part along a unit vector."""
+    if isinstance(h, tuple):
+        along = sum(x * y for x, y in zip(h, v, strict=True))
+        return tuple(x - along * y for x, y in zip(h, v, strict=True))
+    return h - dot(h, v) * v
+
+
 def _energy(f: Factors, h: Entries) -> Array:
     """h'(T + shift)^{-1} h."""
 
@@ -184,9 +215,13 @@ def _energy(f: Factors, h: Entries) -> Array:
     return sweep(down, (zero, zero), (f.factor, h, f.inverse))[0][1]
 
 
-def _vector(f: Factors, n: int, dtype: jnp.dtype) -> Array:
-    """A unit eigenvector of the leftmost eigenvalue, where T + shift is about singular."""
-    v = 1.0 + 0.5 * jnp.cos(jnp.arange(n, dtype=dtype))
+def _vector(f: Factors, rhs: Entries, n: int, dtype: jnp.dtype) -> Array:
+    """A unit eigenvector of the leftmost eigenvalue, where T + shift is about singular.
+
+    Of several the one that `rhs` has a part along, if any.
+    """
+    h, length = _solved(f, rhs)
+    v = joined(h) / length + ASIDE * (1.0 + 0.5 * jnp.cos(jnp.arange(n, dtype=dtype)))
     for _ in range(2):
         v = joined(_solved(f, entries(v))[0])
         v = v / jnp.max(jnp.abs(v))
