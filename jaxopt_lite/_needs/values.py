@@ -24,6 +24,9 @@ def _gradient(oracle: Oracle, query: Query, t: Traced) -> Answer:
 
 def _hessian(oracle: Oracle, query: Query, t: Traced) -> Answer:
     x = query.x
+    if oracle.bends is not None:
+        hess = oracle.hessian_by_steps(x, t)
+        return Answer(*oracle.with_derivative(x, t), hess=0.5 * (hess + hess.T))
     fun, grad, times = oracle.second_order(x, t)
     hess = times(jnp.eye(x.shape[0], dtype=x.dtype))
     return Answer(fun, grad, hess=0.5 * (hess + hess.T))
@@ -31,6 +34,8 @@ def _hessian(oracle: Oracle, query: Query, t: Traced) -> Answer:
 
 def _hvp(oracle: Oracle, query: Query, t: Traced) -> Answer:
     x = query.x
+    if oracle.bends is not None:
+        return Answer(*oracle.with_derivative(x, t), hvp=oracle.product_by_steps(x, query.vector, t))
     if oracle.hessp is None and oracle.hess is None:
         (fun, grad), (_, hvp) = jax.jvp(lambda x: oracle.with_derivative(x, t), (x,), (query.vector,))
         return Answer(fun, grad, hvp=hvp)
@@ -48,6 +53,9 @@ def direction(vector: Array, grad: Array) -> Array:
 
 def _slope_product(oracle: Oracle, query: Query, t: Traced) -> Answer:
     x = query.x
+    if oracle.bends is not None:
+        fun, grad = oracle.with_derivative(x, t)
+        return Answer(fun, grad, hvp=oracle.product_by_steps(x, direction(query.vector, grad), t))
     if oracle.hessp is None and oracle.hess is None:
         (fun, grad), tangent = jax.linearize(lambda x: oracle.with_derivative(x, t), x)
         return Answer(fun, grad, hvp=tangent(direction(query.vector, grad))[1])
