@@ -26,7 +26,7 @@ START = np.array([-1.2, 1.0])
 
 
 def models(seed=0):
-    """H (cases, n, n), g (cases, n) and radii: convex, indefinite, hard, nearly hard, with double eigenvalues, of any size."""
+    """H (cases, n, n), g (cases, n) and radii: convex, indefinite, hard, nearly hard, double eigenvalues, of any size."""
     rng = np.random.default_rng(seed)
     kind = np.arange(CASES) % 6
     values = rng.standard_normal((CASES, N))
@@ -123,7 +123,7 @@ def test_many_variables_are_factorized_by_loops():
     H = rng.standard_normal((40, n, n))
     H = H + H.transpose(0, 2, 1) + np.where(np.arange(40) % 2, 0.0, 15.0)[:, None, None] * np.eye(n)
     g, radius = rng.standard_normal((40, n)), 10.0 ** rng.uniform(-1, 1, 40)
-    p, gain, _ = map(np.asarray, jax.jit(jax.vmap(exact.minimizer))(H, g, radius))
+    _, gain, _ = map(np.asarray, jax.jit(jax.vmap(exact.minimizer))(H, g, radius))
     np.testing.assert_allclose(-gain, least(H, g, radius), rtol=1e-8)
     step, fall, convex = map(np.asarray, jax.jit(jax.vmap(dogleg.step))(H, g, radius))
     np.testing.assert_array_equal(convex, np.linalg.eigvalsh(H)[:, 0] > 0)

@@ -1,8 +1,8 @@
 """trust-ncg: conjugate gradients on the model until they leave the radius (Steihaug 1983; Toint 1981).
 
-From z = 0, r = g, d = -g, one product with the Hessian for each step
+From z = 0, r = g, d = -g / |g|, one product with the Hessian for each step
 
-    a = r.r / d'H d,   z+ = z + a d,   r+ = r + a H d,   d+ = -r+ + (r+.r+ / r.r) d                 (1)
+    a = -r.d / d'H d,   z+ = z + a d,   r+ = r + a H d,   d+ = -r+ - (r+.r+ / r.d) d, made a unit vector      (1)
 
 The length of z grows from step to step. The solve ends where |r| <= eta |g|; where z+ would leave the radius; and where
 d'H d <= 0. In the last two cases z goes along d to the boundary (Nocedal & Wright 2006, algorithm 7.2). The model's value
@@ -47,7 +47,7 @@ class Steihaug(NamedTuple):
     """The solve (1); its iterate z is the step of the composer."""
 
     r: Array  # (n,) H z + g; of a look H z + u
-    d: Array  # (n,) the next product is along it; 0 before a trial: along the gradient there
+    d: Array  # (n,) unit vector, the next product is along it; 0 before a trial: along the gradient there
     Hu: Array  # (n,) H g / |g| at x
     products: Array  # () int32: products of this solve
     trying: Array  # () bool: the solve has ended, and the next turn tries z
@@ -70,19 +70,18 @@ def _advance(s: Steihaug, z: Array, at: Place, answer: Answer, data: Any) -> tup
 
     # one step (1); the first one of a solve is along -g, whose product is known
     start = lambda first, old: jnp.where(new, first, old)
-    one = jnp.where(length > 0, length, 1.0)
-    d, Hd = start(-one * u, s.d), start(-one * Hu, answer.hvp)
+    d, Hd = start(-u, s.d), start(-Hu, answer.hvp)
     z0, r0 = start(0.0, z), start(g, s.r)
-    rr, size = dot(r0, r0), norm(d, 2) * norm(Hd, 2)
-    curvature = dot(d, Hd)
+    fall, size, curvature = -dot(r0, d), norm(Hd, 2), dot(d, Hd)
     curved = curvature > eps * size
-    a = rr / jnp.where(curved, curvature, 1.0)
+    a = fall / jnp.where(curved, curvature, 1.0)
     reach = on_the_way(z0, d, at.radius)
     leaves = ~curved | (a >= reach)
     a = jnp.where(leaves & ~(looking & curved), reach, a)
     z1, r1 = z0 + a * d, r0 + a * Hd
     left = dot(r1, r1)
-    d1 = -r1 + jnp.where(rr > 0, left / jnp.where(rr > 0, rr, 1.0), 0.0) * d
+    d1 = -r1 + jnp.where(fall > 0, left / jnp.where(fall > 0, fall, 1.0), 0.0) * d
+    d1 = d1 / jnp.maximum(norm(d1, 2), jnp.finfo(z.dtype).tiny)
     most = MOST * n if data.limit is None else data.limit
     products = jnp.where(new, 1, s.products + 1)
     ended = leaves | (left <= (FORCING * length) ** 2) | (products >= most)
