@@ -132,6 +132,8 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
             )  # a bound that has overflown bounds nothing
             near = norm(newton.step) <= eps**NEAR * size
             proved = done | ((newton.decrement <= TRUSTED * (unseen + of_x)) & near & jnp.isfinite(newton.bend))
+            if second_order:
+                proved &= ~newton.saddle
             short = (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(at.trial)))
             pick = lambda new, old: jnp.where(better, new, old)
             point, step = pick(at.trial, at.x), pick(newton.step, SHORTER * at.step)
@@ -151,7 +153,20 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
         reported: Any = fields.get("hess_inv")  # the matrix itself, or an operator that may have one
         learnt: Any = getattr(reported, "matrix", reported) if x.shape[0] <= DENSE else None
         none = jnp.zeros((), jnp.int32)
-        start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, none, learnt, no if second_order else None)
+        start = Finish(
+            x,
+            fields["fun"],
+            fields["jac"],
+            x,
+            jnp.zeros_like(x),
+            inf,
+            no,
+            no,
+            ~no,
+            none,
+            learnt,
+            no if second_order else None,
+        )
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:

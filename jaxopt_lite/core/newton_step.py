@@ -105,15 +105,14 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     W = V * jnp.where(held, 0.0, jnp.where(curved, lax.rsqrt(jnp.where(curved, curvature, 1.0)), jnp.nan))[None, :]
     inverse = jnp.sum(W[:, None, :] * W[None, :, :], axis=2)
     step = -jnp.sum(V * along[None, :], axis=1)
-    saddles = jnp.any(saddle) | _mixed(H, V, held)
+    saddles = jnp.any(saddle) | _mixed(H, held)
     return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse, saddles)
 
 
-def _mixed(HV: Array, V: Array, held: Array) -> Array:
-    """() bool: do two directions without curvature of their own have one together, as in x_1 x_2?"""
-    n, eps = V.shape[0], float(jnp.finfo(V.dtype).eps)
-    M = jnp.sum(V[:, :, None] * HV[:, None, :], axis=0)
-    M = M / jnp.maximum(jnp.max(jnp.abs(M)), jnp.finfo(M.dtype).tiny)
+def _mixed(H: Array, held: Array) -> Array:
+    """() bool: do two variables without curvature of their own have one together, as in x_1 x_2?"""
+    n, eps = H.shape[0], float(jnp.finfo(H.dtype).eps)
+    M = H / jnp.maximum(jnp.max(jnp.abs(H)), jnp.finfo(H.dtype).tiny)
     own = jnp.diagonal(M)
     together = jnp.abs(M) - jnp.sqrt(jnp.maximum(own, 0.0))[:, None] * jnp.sqrt(jnp.maximum(own, 0.0))[None, :]
     apart = ~jnp.eye(n, dtype=bool) & ~held[:, None] & ~held[None, :]
