@@ -3,7 +3,8 @@
 Both get derivatives by autodiff, the tolerance of the gradient that is the package's default, and the same budgets. A
 problem is solved where the value, recomputed in float64, is that of a minimum that the literature names. Evaluations: ours
 count turns, each of which gives value, gradient and, to the methods that ask for it, a product with the Hessian together;
-of SciPy's Newton-CG, trust-ncg and trust-krylov, values and products are counted (nfev + nhev), of its TNC nfev, among them those for its differences.
+of SciPy's methods by products, values and products are counted (nfev + nhev), of its TNC nfev, among them those for its
+differences.
 """
 
 import functools

@@ -28,6 +28,8 @@ def _hessian(oracle: Oracle, query: Query, t: Traced) -> Answer:
         hess = oracle.hessian_by_steps(x, t)
         return Answer(*oracle.with_derivative(x, t), hess=0.5 * (hess + hess.T))
     fun, grad, times = oracle.second_order(x, t)
+    if oracle.scheme is not None:
+        fun, grad = oracle.with_derivative(x, t)
     hess = times(jnp.eye(x.shape[0], dtype=x.dtype))
     return Answer(fun, grad, hess=0.5 * (hess + hess.T))
 

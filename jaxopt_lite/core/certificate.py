@@ -97,6 +97,7 @@ class Finish(NamedTuple):
     made: Array  # () int32: evaluations so far
     inverse: Array | None  # (n, n) inverse Hessian at x, for methods that report one; None: not kept
     saddle: Array | None  # () bool: there is negative curvature at the first point; None: not asked
+    hess: Array | None  # (n, n) at x, for methods that report it; None: not kept
 
 
 @kept()
@@ -146,27 +147,17 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
                 saddle = jnp.where(at.made == 0, newton.saddle, saddle)
                 goes_on &= saddle | ~believed
             where = pick(fun, at.fun), pick(grad, at.grad), trial, step, pick(newton.decrement, at.decrement)
+            hess = None if at.hess is None else pick(newton.hess, at.hess)
             inverse = None if at.inverse is None else pick(newton.inverse, at.inverse)
-            return Finish(point, *where, proved, short, goes_on, at.made + 1, inverse, saddle)
+            return Finish(point, *where, proved, short, goes_on, at.made + 1, inverse, saddle, hess)
 
+        dense = fields.get("hess") if x.shape[0] <= DENSE else None
         no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
         reported: Any = fields.get("hess_inv")  # the matrix itself, or an operator that may have one
         learnt: Any = getattr(reported, "matrix", reported) if x.shape[0] <= DENSE else None
         none = jnp.zeros((), jnp.int32)
-        start = Finish(
-            x,
-            fields["fun"],
-            fields["jac"],
-            x,
-            jnp.zeros_like(x),
-            inf,
-            no,
-            no,
-            ~no,
-            none,
-            learnt,
-            no if second_order else None,
-        )
+        asked = no if second_order else None
+        start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, none, learnt, asked, dense)
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
@@ -181,6 +172,8 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
             status = jnp.where(believed & ~end.saddle, CONVERGED, status)
         status = status.astype(jnp.int32)
         found = {"x": end.x, "fun": end.fun, "jac": end.grad, "turns": fields["turns"] + end.made}
+        if "hess" in fields:
+            found["hess"] = jnp.where(jnp.all(end.x == x), fields["hess"], jnp.nan) if dense is None else end.hess
         if learnt is not None:
             assert end.inverse is not None
             exact = jnp.where(end.proved, end.inverse, learnt)

@@ -47,6 +47,7 @@ class Newton(NamedTuple):
     bend: Array  # () |x|'|H||x|, or for many variables |x|'|H x|, which is less
     inverse: Array | None  # (n, n) of the free variables; NaN without positive curvature; None: too many variables
     saddle: Array  # () bool: negative curvature was seen
+    hess: Array | None  # (n, n); None: too many variables
 
 
 class Stops(NamedTuple):
@@ -106,7 +107,7 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     inverse = jnp.sum(W[:, None, :] * W[None, :, :], axis=2)
     step = -jnp.sum(V * along[None, :], axis=1)
     saddles = jnp.any(saddle) | _mixed(H, held)
-    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse, saddles)
+    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse, saddles, 0.5 * (H + H.T))
 
 
 def _mixed(H: Array, held: Array) -> Array:
@@ -145,4 +146,4 @@ def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     bend = dot(jnp.abs(x), jnp.abs(times(x[:, None])[:, 0]))
     fixed = free(somewhere(x.shape[0], x.dtype))
     saddle = (curvature < 0) | (dot(fixed, product(fixed)) < 0)
-    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend, None, saddle)
+    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend, None, saddle, None)

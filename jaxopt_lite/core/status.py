@@ -4,8 +4,8 @@ SciPy's linprog codes keep their numbers (0 to 4). A lane that is still at work 
 while a `stepper` still runs.
 
 A method may believe in a status that it cannot prove by the tolerance that was asked for. It then adds CLAIM to the status.
-After the loop a certificate (`core/certificate.py`) decides between that status and NUMERICAL. No result shows a claim. With BELIEVED in place of CLAIM the status holds where
-nothing can be decided.
+After the loop a certificate (`core/certificate.py`) decides between that status and NUMERICAL. No result shows a claim.
+With BELIEVED in place of CLAIM the status holds unless the certificate objects.
 """
 
 from enum import IntEnum

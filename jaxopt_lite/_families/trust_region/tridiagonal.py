@@ -24,9 +24,9 @@ negative, and the step with r = 1 is taken instead. So x stays at the left of th
     lambda <- lambda + (|h| - radius) / radius |h|^2 / h'(T + lambda)^{-1}h                          (4)
 
 from lambda = 0, or a hair above -x. There |h| > radius, or next to nothing is to be done; and from the left (4) is
-monotone, for |h|^{-1} is concave. So it needs no bracket. Where g has next to no part along the eigenvector of theta, |h| falls off within a hair of
--theta, and then hardly changes: (4) would begin with very short steps. The same step for h without that part, whose
-length has its root at the left of the true one, is no less safe, and the longer one of the two is taken.
+monotone, for |h|^{-1} is concave. So it needs no bracket. Where g has next to no part along the eigenvector of theta, |h|
+falls off within a hair of -theta, and then hardly changes: (4) would begin with very short steps. The same step for h
+without that part, whose length has its root at the left of the true one, is no less safe. The longer of the two is taken.
 
 *The hard case.* Where |h| < radius and lambda > 0, an eigenvector of theta is added, as far as the boundary. It comes from
 two inverse iterations with T - x. Beside the hard case T + lambda is nearly singular, and the length of h rounding; the same

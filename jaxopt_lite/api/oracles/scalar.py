@@ -82,7 +82,7 @@ def _check_differences_of_slopes(scheme: str | None, hessp: Any, hess: str) -> N
     """Raises ValueError where a Hessian by differences makes no sense beside what else is given."""
     if scheme is not None:
         raise ValueError(
-            f"jac is {scheme!r} and hess is {hess!r}: differences of differences have no digits; leave one of them to autodiff."
+            f"jac is {scheme!r} and hess is {hess!r}: differences of differences have no digits; leave one to autodiff."
         )
     if hessp is not None:
         raise ValueError(f"hess is {hess!r} and hessp is given too; leave one of them out.")
