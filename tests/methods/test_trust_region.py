@@ -269,3 +269,39 @@ def test_a_hundred_thousand_variables_take_no_matrix(method):
     assert bool(res.success)
     assert int(res.nfev) < 150
     assert max(int(np.prod(shape)) for shape in shapes(jax.make_jaxpr(solve)(jnp.zeros(n)))) <= 20 * n
+
+
+# --- Hessians by differences, and what Newton-CG and TNC see of curvature ---------------------------------------------
+
+
+@pytest.mark.parametrize("method", [*METHODS, "Newton-CG", "TNC"])
+def test_hessians_by_differences_of_the_gradient(method):
+    """Each scheme, of the gradient by autodiff; complex steps are exact. By the user's own gradient where it is given."""
+    scheme = {"dogleg": "2-point", "trust-krylov": "3-point", "TNC": "3-point"}.get(method, "cs")
+    quartic = lambda x: jnp.sum((x - 1.0) ** 4 + (x - 1.0) ** 2) + x[0] * x[1]
+    slope = lambda x: 4.0 * (x - 1.0) ** 3 + 2.0 * (x - 1.0) + x[::-1]
+    known = minimize(quartic, np.zeros(2), method=method)
+    res = minimize(quartic, np.zeros(2), method=method, hess=scheme, jac=slope if method in ("TNC", "trust-exact") else None)
+    assert int(res.status) == 0
+    assert int(res.nit) == int(known.nit)
+    np.testing.assert_allclose(res.x, known.x, atol=1e-5)
+    if res.hess is not None:
+        np.testing.assert_allclose(res.hess, jax.hessian(quartic)(res.x), rtol=1e-6)
+
+
+def test_differences_of_differences_are_refused():
+    with pytest.raises(ValueError, match="differences of differences"):
+        minimize(bowl, np.ones(2), method="trust-exact", jac="2-point", hess="2-point")
+    with pytest.raises(ValueError, match="hessp is given too"):
+        minimize(bowl, np.ones(2), method="trust-ncg", hess="cs", hessp=lambda x, p: 2 * p)
+    with pytest.raises(ValueError, match="hess is '4-point'"):
+        minimize(bowl, np.ones(2), method="trust-exact", hess="4-point")
+
+
+@pytest.mark.parametrize("method", ["Newton-CG", "TNC"])
+def test_a_start_at_a_maximum_or_a_saddle_is_no_success(method):
+    """And one at a minimum, on a plateau, or within gtol of a slope is."""
+    kinds = (bump, pass_, lambda x: x[0] * x[1], bowl, lambda x: jnp.sum(x**4), lambda x: 1e-6 * jnp.sum(x))
+    fun = lambda x, which: lax.switch(which, kinds, x)
+    res = jax.vmap(lambda which: minimize(fun, jnp.zeros(2), (which,), method=method))(np.arange(6, dtype=np.int32))
+    np.testing.assert_array_equal(res.status, [4, 4, 4, 0, 0, 0])
