@@ -68,7 +68,9 @@ GIVEN = {
 BESIDE = {"max_trust_radius": {"initial_trust_radius": 0.1}, "subproblem_maxiter": {"initial_trust_radius": 0.1}}
 BESIDE |= {(method, "eta"): {"initial_trust_radius": 10.0} for method in ("trust-ncg", "trust-krylov")}
 RADIUS = {"dogleg": float(np.geomspace(0.001, 0.15, 100)[84]), "trust-exact": float(np.linspace(0.05, 4, 160)[4])}
-BESIDE |= {(method, "eta"): {"initial_trust_radius": radius} for method, radius in RADIUS.items()}  # a step with a ratio between the two
+BESIDE |= {
+    (method, "eta"): {"initial_trust_radius": radius} for method, radius in RADIUS.items()
+}  # a step with a ratio between the two
 BESIDE |= {"norm": {"gtol": 0.5}, ("Newton-CG", "c1"): {"c2": 0.9}, ("Newton-CG", "xtol"): {"gtol": 0.5}}
 DOORS = {
     "minimize": (methods.MINIMIZE, lambda row, **how: minimize(valley, np.array([-1.2, 1.0]), method=row, **how)),
