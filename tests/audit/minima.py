@@ -36,6 +36,7 @@ from tests.audit.objectives import Data, Kind, draw, kinds
 
 BOX = " box"
 ROWS = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "L-BFGS-B" + BOX, "TNC", "TNC" + BOX)
+ROWS += ("dogleg", "trust-ncg", "trust-krylov", "trust-exact")
 SIZES = (2, 4)  # variables: kinks and boxes are judged in two
 BUDGET = {"maxiter": 300, "maxfev": 1500}  # ends what wanders: an honest failure
 NEAR = 24  # points about x

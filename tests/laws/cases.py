@@ -115,6 +115,11 @@ CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"), forks=(0.001, 0.6))
 NEWTON_CG = _like_bfgs("Newton-CG", with_product=True, forks=(0.0, 0.02))
 LBFGSB = _like_bfgs("L-BFGS-B")
 TNC = _like_bfgs("TNC", with_product=True)
+DOGLEG = _like_bfgs("dogleg", with_hessian=True)
+TRUST_NCG = _like_bfgs("trust-ncg", with_product=True, of_slope=True, ends_between=True, forks=(0.0, 0.02))
+TRUST_KRYLOV = _like_bfgs("trust-krylov", with_product=True, of_slope=True, ends_between=True, forks=(0.0, 0.02))
+TRUST_EXACT = _like_bfgs("trust-exact", with_hessian=True)
+TRUST = (DOGLEG, TRUST_NCG, TRUST_KRYLOV, TRUST_EXACT)
 
 SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there
 
@@ -140,9 +145,9 @@ def _boxed(case: Case) -> Case:
 
 
 LBFGSB_IN_A_BOX = replace(_boxed(LBFGSB), forks=(0.0, 0.03))
-OF_ONE_START = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS)  # called with a start alone
+OF_ONE_START = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, *TRUST, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS)  # called with a start alone
 ROWS = (*OF_ONE_START, LBFGSB_IN_A_BOX, _boxed(TNC), *IN_BRACKET, *FIT_ROWS, *PROGRAM_ROWS)  # of the book
-DOORS = (BFGS, BRENT, OF_ONE_START[8])  # one row a door, for what is a matter of doors: closures, sentences, kinds of args
+DOORS = (BFGS, BRENT, ROOT_ROWS[0])  # one row a door, for what is a matter of doors: closures, sentences, kinds of args
 
 
 # --- the library, solved --------------------------------------------------------------------------------------------

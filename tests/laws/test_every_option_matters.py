@@ -56,10 +56,22 @@ GIVEN = {
     "k": 2,
     "tol": 0.3,
     "vertex": True,
+    "initial_trust_radius": 0.1,
+    "max_trust_radius": 0.2,
+    "subproblem_maxiter": 1,
+    ("trust-exact", "subproblem_maxiter"): 0,
+    **{(method, "eta"): 0.0 for method in ("dogleg", "trust-ncg", "trust-krylov", "trust-exact")},
+    "inexact": False,
     ("Newton-CG", "c1"): 0.45,
     ("Newton-CG", "xtol"): 1e-9,
 }
-BESIDE = {"norm": {"gtol": 0.5}, ("Newton-CG", "c1"): {"c2": 0.9}, ("Newton-CG", "xtol"): {"gtol": 0.5}}
+BESIDE = {"max_trust_radius": {"initial_trust_radius": 0.1}, "subproblem_maxiter": {"initial_trust_radius": 0.1}}
+BESIDE |= {(method, "eta"): {"initial_trust_radius": 10.0} for method in ("trust-ncg", "trust-krylov")}
+RADIUS = {"dogleg": float(np.geomspace(0.001, 0.15, 100)[84]), "trust-exact": float(np.linspace(0.05, 4, 160)[4])}
+BESIDE |= {
+    (method, "eta"): {"initial_trust_radius": radius} for method, radius in RADIUS.items()
+}  # a step with a ratio between the two
+BESIDE |= {"norm": {"gtol": 0.5}, ("Newton-CG", "c1"): {"c2": 0.9}, ("Newton-CG", "xtol"): {"gtol": 0.5}}
 DOORS = {
     "minimize": (methods.MINIMIZE, lambda row, **how: minimize(valley, np.array([-1.2, 1.0]), method=row, **how)),
     "minimize_scalar": (

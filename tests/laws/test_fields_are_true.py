@@ -198,12 +198,19 @@ def inverse_of_quadratic(seen: Seen, hess_inv: Any) -> None:
         assert np.all((seen_curvatures > 1 / factor) & (seen_curvatures < factor)), seen_curvatures
 
 
+def hess_of_quadratic(seen: Seen, hess: Any) -> None:
+    near(hess, CURVATURE, seen.dtype, np.abs(CURVATURE))
+
+
 def nhev_is_counted(seen: Seen, nhev: Any) -> None:
     """A turn asks for one product; the certificate takes twice as many as it needs, and counts a point once."""
+    name = "hess" if seen.asked["method"] in BY_HESSIAN else "hessp"
     if int(seen.res.status) == 8:
-        assert int(nhev) < seen.ran["hessp"] <= 2 * int(nhev)
+        assert int(nhev) < seen.ran["hessp"] <= 2 * int(nhev) if name == "hessp" else int(nhev) == seen.ran["hess"]
+    elif seen.asked["method"] in ("trust-ncg", "trust-krylov"):  # a claim may end with 0 too
+        assert int(nhev) <= seen.ran["hessp"] <= 2 * int(nhev)
     else:
-        counted("hessp")(seen, nhev)
+        counted(name)(seen, nhev)
 
 
 OF_MINIMIZE = COMMON | {
@@ -213,7 +220,10 @@ OF_MINIMIZE = COMMON | {
     "njev": counted("jac"),
     "nhev": nhev_is_counted,
     "hess_inv": inverse_of_quadratic,
+    "hess": hess_of_quadratic,
 }
+BY_HESSIAN = ("dogleg", "trust-exact")
+BY_PRODUCTS = ("Newton-CG", "TNC", "trust-ncg", "trust-krylov")
 MINIMIZERS = {row.name: {"method": row.name} for row in methods.MINIMIZE}
 MINIMIZERS |= {f"{name} in a box": {"method": name, "boxed": True} for name in ("L-BFGS-B", "TNC")}
 MINIMIZERS |= {"L-BFGS-B by pairs": {"method": "L-BFGS-B", "maxcor": 2, "known": 32.0}}
@@ -225,7 +235,9 @@ def test_fields_of_minimize(row, dtype):
     asked = {"boxed": False, "known": 2.0} | MINIMIZERS[row]
     counter = Counter()
     fun, jac, hessp = counter("fun", quadratic), counter("jac", slope), counter("hessp", product)
-    keywords = {"jac": jac} | ({"hessp": hessp} if asked["method"] in ("Newton-CG", "TNC") else {})
+    hess = counter("hess", lambda x, A, b: A)
+    keywords = {"jac": jac} | ({"hessp": hessp} if asked["method"] in BY_PRODUCTS else {})
+    keywords |= {"hess": hess} if asked["method"] in BY_HESSIAN else {}
     if asked["boxed"]:
         keywords["bounds"] = list(zip(*(side.astype(dtype) for side in BOX), strict=True))
     options = {name: asked[name] for name in ("maxcor",) if name in asked}

@@ -41,7 +41,7 @@ def crossing(x, a, b):
 
 
 CUT = {"options": {"maxiter": 1}}
-MINIMIZERS = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC")
+MINIMIZERS = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC", "dogleg", "trust-ncg", "trust-krylov", "trust-exact")
 ROOTS = ("bisect", "brentq", "brenth", "ridder", "toms748", "chandrupatla", "newton", "halley", "secant")
 BOX = [(-9.0, 9.0), (-9.0, 9.0)]
 

@@ -16,7 +16,7 @@ def minimize(
     args: Any = (),
     method: str | methods.Row | Callable | None = None,
     jac: Callable | str | bool | None = None,
-    hess: Callable | None = None,
+    hess: Callable | str | None = None,
     hessp: Callable | None = None,
     bounds: Any = None,
     constraints: Any = (),
@@ -41,15 +41,18 @@ def minimize(
         recompile; bools, strings and other objects are static.
     method : str, Row, callable or None
         'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'CG', nonlinear conjugate
-        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A `Row` is a method of
-        your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args, **kwargs,
+        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products; of trust regions
+        'dogleg' and 'trust-exact' with Hessians, 'trust-ncg' and 'trust-krylov' with products. A `Row` is a method of your
+        own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args, **kwargs,
         **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
         status does not account for their error. In float32 they are of little use.
-    hess, hessp : callable or None
-        ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them: Newton-CG, TNC. None: autodiff.
+    hess, hessp : callable, str or None
+        ``hess(x, *args)`` (n, n), of which the symmetric part counts, and ``hessp(x, p, *args)``, for methods that use them:
+        Newton-CG, TNC, trust-ncg, trust-krylov; dogleg and trust-exact take `hess` alone. None: autodiff. `hess` may be
+        '2-point', '3-point' or 'cs': differences of the gradient.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
         For 'L-BFGS-B' and 'TNC': `Bounds`, or one (min, max) for each variable, None where there is no bound. Traced. The
         function is never evaluated outside of them. Equal bounds fix a variable. A start outside is clipped.
@@ -71,8 +74,9 @@ def minimize(
     -------
     OptimizeResult
         With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS: an array; L-BFGS-B: an operator with
-        `@` and `todense()`; NaN where the method has learnt nothing, as at the start); nhev (Newton-CG, TNC: each evaluation
-        gives fun, gradient and a product together). `x` and `jac` have the structure of x0.
+        `@` and `todense()`; NaN where the method has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
+        nhev (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together). `x` and
+        `jac` have the structure of x0.
 
     Raises
     ------
@@ -80,8 +84,8 @@ def minimize(
         Bounds that do not fit x; concrete (not traced) bounds that cross or hold NaN. Unknown method or option, a number out
         of its range, `fun` not scalar, a derivative of another shape than x.
     TypeError
-        x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace, or for Newton-CG and TNC
-        cannot derive twice where neither hess nor hessp is given.
+        x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace, or for methods with
+        second derivatives cannot derive twice where neither hess nor hessp is given.
 
     Notes
     -----
@@ -96,11 +100,13 @@ def minimize(
 
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
     2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success with a status of its
-    own, 8 (PRECISION). Newton-CG's success means a gradient within gtol, where SciPy's means a short step.
+    own, 8 (PRECISION). A saddle or a maximum is no success of the methods with second derivatives, as far as they see it:
+    dogleg and trust-exact by the whole Hessian, trust-ncg and trust-krylov by two products (up to 20 at the start),
+    Newton-CG and TNC at the start. Newton-CG's success means a gradient within gtol, where SciPy's means a short step.
 
     References
     ----------
-    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: sections 6.1 and 7.1.
+    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: chapters 4, 6 and 7.
     W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions, and the direction of CG.
 
     Examples
