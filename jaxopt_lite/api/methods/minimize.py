@@ -3,6 +3,7 @@
 import functools
 
 from jaxopt_lite._families.bounded import lbfgsb, tnc
+from jaxopt_lite._families.derivative_free import nelder_mead
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
 from jaxopt_lite.api.methods.row import Row
 
@@ -47,5 +48,14 @@ MINIMIZE = (
         prepare=tnc.prepare,
         options=tnc.OPTIONS,
         takes=frozenset({"jac", "hess", "hessp", "bounds"}),
+    ),
+    Row(
+        name="Nelder-Mead",
+        build=nelder_mead.build,
+        prepare=nelder_mead.prepare,
+        options=nelder_mead.OPTIONS,
+        tol=("xatol", "fatol"),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda n: 400 * n,
     ),
 )

@@ -1,0 +1,100 @@
+"""What derivatives say of a minimum that was found from values alone.
+
+A method that compares values claims: near x no point that it has tried is lower. That holds at kinks, jumps and noise too,
+which are what such methods are for. But many points have not been tried, and in a narrow valley those along its floor are
+easily missed. Where JAX can derive the function twice its derivatives know where to look. The exact Newton step at x
+(`newton_step.py`) is taken on paper, and
+
+    proved    where it is within what was asked of x, and promises no more than what was asked of f;  also where its
+              promise is no more than what f and x resolve, as in `certificate.py`, (2)
+    refused   where the function does fall along it: then a lower point is known
+    standing  where it does not fall, down to NEAREST of the distance that was asked for: the derivatives do not describe
+              the function at that distance (a kink, a jump, noise), and say nothing against the values
+
+From a refused claim Newton's steps go on, at most MOST_STEPS evaluations, as after the claims of the gradient methods, and
+each lower point is judged alike. A claim stands only where these steps have not led away from the point that was claimed.
+Where JAX cannot derive the function, and in a `stepper`, all that is known are values, and they stand.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxopt_lite.core.certificate import (
+    MOST_STEPS,
+    NEAR,
+    NOT_DERIVED,
+    SHORTER,
+    TRUSTED,
+    Certificate,
+    inside,
+    stops_at,
+)
+from jaxopt_lite.core.dense import norm
+from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.newton_step import newton_step
+from jaxopt_lite.core.once import kept
+from jaxopt_lite.core.oracle import Oracle
+from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, PRECISION, decided, is_success
+
+NEAREST = 1 / 16  # of the distance that was asked for: shorter steps that do not descend say nothing of a minimum there
+
+Accuracy = Callable[[Array, Any, Array], tuple[Array, Array]]  # (x, data, size of x) -> what was asked of x and of f, each ()
+
+
+class Look(NamedTuple):
+    """A point with its verdict, and the trial point after it."""
+
+    x: Array  # (n,)
+    fun: Array  # ()
+    trial: Array  # (n,) the point to evaluate next
+    step: Array  # (n,) Newton's step from x, or a part of it
+    asked: Array  # () bool: what was asked holds at x
+    resolved: Array  # () bool: nothing is left to gain that f or x resolves
+    goes_on: Array  # () bool: the trial point is to be evaluated
+    made: Array  # () int32: evaluations so far
+
+
+@kept()
+def by_values(accuracy: Accuracy) -> Certificate:
+    """The certificate of a minimizer that compares values."""
+
+    def decide(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
+        x, t, data, claim = fields["x"], operands.function, operands.data, fields["status"]
+        eps = float(jnp.finfo(x.dtype).eps)
+        left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
+        within, worth = accuracy(x, data, jnp.maximum(norm(x), norm(x - operands.x0)))
+
+        def one(at: Look) -> Look:
+            fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)
+            unseen = eps * jnp.abs(fun)
+            size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
+            newton = newton_step(at.trial, grad, stops_at(at.trial, grad, data, unseen, eps**NEAR * size), times)
+            known = jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad)) & jnp.isfinite(newton.bend)
+            better = ((fun < at.fun) | (at.made == 0)) & jnp.isfinite(fun)
+            of_x, length = eps**2 * newton.bend, norm(newton.step)
+            asked = known & (newton.decrement <= worth) & (length <= within)
+            resolved = known & (newton.decrement <= TRUSTED * (unseen + of_x)) & (length <= eps**NEAR * size)
+            resolved |= known & (newton.decrement <= TRUSTED * of_x)
+            pick = lambda new, old: jnp.where(better, new, old)
+            point, asked, resolved = pick(at.trial, at.x), pick(asked, at.asked), pick(resolved, at.resolved)
+            newest = jnp.where(known, newton.step, 0.0)
+            step = pick(newest, SHORTER * at.step)
+            trial = inside(point + step, data)
+            goes_on = ~asked & ~resolved & jnp.any(trial != point) & (better | (norm(step) > NEAREST * within))
+            return Look(point, pick(fun, at.fun), trial, step, asked, resolved, goes_on, at.made + 1)
+
+        no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
+        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, ~no, none)
+        try:
+            end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
+        except NOT_DERIVED:
+            return {"status": decided(claim, True)}
+        stands = ~end.goes_on & (norm(end.x - x) <= within) & is_success(claim - CLAIM)
+        refused = jnp.where(end.made == 0, BUDGET, decided(claim, stands))
+        status = jnp.where(end.asked, CONVERGED, jnp.where(end.resolved, PRECISION, refused)).astype(jnp.int32)
+        return {"x": end.x, "fun": end.fun, "turns": fields["turns"] + end.made, "status": status}
+
+    return decide
