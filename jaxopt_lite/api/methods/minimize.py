@@ -3,7 +3,7 @@
 import functools
 
 from jaxopt_lite._families.bounded import lbfgsb, tnc
-from jaxopt_lite._families.derivative_free import nelder_mead
+from jaxopt_lite._families.derivative_free import nelder_mead, powell
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
 from jaxopt_lite.api.methods.row import Row
 
@@ -57,5 +57,14 @@ MINIMIZE = (
         tol=("xatol", "fatol"),
         takes=frozenset({"bounds"}),
         maxiter=lambda n: 400 * n,
+    ),
+    Row(
+        name="Powell",
+        build=powell.build,
+        prepare=powell.prepare,
+        options=powell.OPTIONS,
+        tol=("xtol", "ftol"),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda n: 1000 * n,
     ),
 )
