@@ -93,7 +93,8 @@ def by_values(accuracy: Accuracy) -> Certificate:
         except NOT_DERIVED:
             return {"status": decided(claim, True)}
         stands = ~end.goes_on & (norm(end.x - x) <= within) & is_success(claim - CLAIM)
-        refused = jnp.where(end.made == 0, BUDGET, decided(claim, stands))
+        cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
+        refused = jnp.where(cut, BUDGET, decided(claim, stands))
         status = jnp.where(end.asked, CONVERGED, jnp.where(end.resolved, PRECISION, refused)).astype(jnp.int32)
         return {"x": end.x, "fun": end.fun, "turns": fields["turns"] + end.made, "status": status}
 

@@ -16,8 +16,9 @@ no new value is less (their shrink rule). Coefficients are rho, chi, psi, sigma 
 (Gao & Han, Comput. Optim. Appl. 51 (2012) 259, eq. 4.1) 1, 1 + 2/n, 3/4 - 1/(2n), 1 - 1/n.
 
 *Changed for batches.* A turn evaluates one point. Reflection, expansion and contraction are phases of the state; so are the
-vertices of the first simplex, of a shrunk one and of a restarted one, which are filled in one a turn. The simplex is kept
-in order by insertion: a vertex goes behind all that are not worse, by n comparisons and no sort.
+vertices of the first simplex, of a shrunk one and of a restarted one, which are filled in one a turn. Vertices
+stay where they are stored. Their places in the order are numbers, which a new vertex changes by n comparisons: no sort, no
+shift, no gather.
 
 *The end.* A simplex is small where its vertices are within xatol of the best one, and their values within fatol: SciPy's
 test. A small simplex is no proof: simplices also shrink where there is no minimum (McKinnon, SIAM J. Optim. 9 (1998) 148),
@@ -47,7 +48,7 @@ from jaxopt_lite.core.status import BAD_INPUT, CLAIM, CONVERGED, NUMERICAL, PREC
 from jaxopt_lite.core.stopping import simplex_tolerance
 
 STRETCH, FROM_ZERO = 0.05, 0.00025  # the first simplex: 5 % of a variable, and of a variable that is 0 this: SciPy's numbers
-RESTART = 30.0  # times xatol: the edges of a restarted simplex
+RESTART = 4.0  # times xatol: the edges of a restarted simplex; see docs/design.md
 RESOLVED = 4.0  # times eps |x| and eps |f|: a simplex that is no larger is as small as it gets
 
 
@@ -63,10 +64,11 @@ class NelderMeadData(NamedTuple):
 
 
 class NelderMeadState(NamedTuple):
-    """A simplex in order, and the point that comes next."""
+    """A simplex, and the phase that it is in."""
 
-    simplex: Array  # (n + 1, n) vertices, the best one first
+    simplex: Array  # (n + 1, n) vertices
     values: Array  # (n + 1,) f there; +inf where it is not evaluated yet
+    order: Array  # (n + 1,) int32: the place of each in the order, 0 is the best
     reflected: Array  # () f at the reflected point, in the phases after it
     gained: Array  # () least value when this simplex was started; +inf in the first one
     phase: Array  # () int32: the vertex to be filled in, or n + one of the next
@@ -129,22 +131,42 @@ def _has_volume(simplex: Array) -> Array:
     return jnp.min(jnp.abs(jnp.diagonal(lu))) > edges.shape[0] * jnp.finfo(edges.dtype).eps
 
 
-def _inserted(s: NelderMeadState, x: Array, fun: Array, last: Array, does: Array) -> tuple[Array, Array]:
-    """The simplex with a new vertex in its place, in place of the one with index `last`, where it `does` come in."""
-    index = jnp.arange(s.values.shape[0], dtype=jnp.int32)
-    ahead = (s.values <= fun) & (index < last)  # these stay where they are; the others move back by one
-    stays = ahead | (index > last) | ~does
-    here = ~stays & jnp.concatenate([jnp.ones(1, bool), ahead[:-1]])
-    put = lambda old, new: jnp.where(stays, old, jnp.where(here, new, jnp.concatenate([old[:1], old[:-1]])))
-    simplex = jax.vmap(put, (1, 0), 1)(s.simplex, x)
-    return simplex, put(s.values, fun)
+class Ends(NamedTuple):
+    """What an iteration reads of a simplex."""
+
+    slot: Array  # (n + 1,) bool: the vertex that the new point may replace
+    x: Array  # (n,) that vertex
+    worst: Array  # () value of the worst vertex
+    center: Array  # (n,) mean of the others
 
 
-def _along(simplex: Array, t: Array | float, data: NelderMeadData) -> Array:
+def _pick(which: Array, rows: Array) -> Array:
+    """The row that a mask (n + 1,) with one true entry picks."""
+    return jnp.sum(jnp.where(which if rows.ndim == 1 else which[:, None], rows, 0.0), axis=0)
+
+
+def _ends(s: NelderMeadState) -> Ends:
+    n = s.simplex.shape[1]
+    slot = s.order == jnp.minimum(s.phase, n)
+    x = _pick(slot, s.simplex)
+    center = jnp.sum(jnp.where(slot[:, None], 0.0, s.simplex), axis=0) / n
+    return Ends(slot, x, _pick(slot, s.values), center)
+
+
+def _along(ends: Ends, t: Array | float, data: NelderMeadData) -> Array:
     """x(t), clipped."""
-    n = simplex.shape[1]
-    center = jnp.sum(simplex[:n], axis=0) / n
-    return box.project(center + t * (center - simplex[n]), data)
+    return box.project(ends.center + t * (ends.center - ends.x), data)
+
+
+def _corner(order: Array, n: int) -> Array:
+    """(n + 1, n) bool: in a restarted simplex the i-th vertex after the best one is moved along the i-th axis."""
+    return order[:, None] == jnp.arange(1, n + 1, dtype=jnp.int32)
+
+
+def _aside(x: Array, edge: Array, data: NelderMeadData) -> Array:
+    """x moved along every axis, up, or down from an upper bound."""
+    up = x + edge
+    return up if data.upper is None else jnp.where(up > data.upper, x - edge, up)
 
 
 def build(options: dict[str, Any]) -> Method:
@@ -161,70 +183,78 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         return Shape(1.0, 1 + 2 / n, 0.75 - 0.5 / n, 1 - 1 / n) if adaptive else Shape(1.0, 2.0, 0.5, 0.5)
 
     def init(x0: Array, data: NelderMeadData) -> NelderMeadState:
-        inf = jnp.full((), jnp.inf, x0.dtype)
-        values = jnp.full(x0.shape[0] + 1, jnp.inf, x0.dtype)
-        return NelderMeadState(data.simplex, values, inf, inf, jnp.zeros((), jnp.int32))
+        inf, n = jnp.full((), jnp.inf, x0.dtype), x0.shape[0]
+        values = jnp.full(n + 1, jnp.inf, x0.dtype)
+        return NelderMeadState(data.simplex, values, jnp.arange(n + 1, dtype=jnp.int32), inf, inf, jnp.zeros((), jnp.int32))
 
     def ask(s: NelderMeadState, data: NelderMeadData) -> Query:
         n = s.simplex.shape[1]
         rho, chi, psi, _ = shape(n)
-        at = s.phase - n
+        at, ends = s.phase - n, _ends(s)
         t = jnp.where(at == REFLECT, rho, jnp.where(at == EXPAND, rho * chi, jnp.where(at == OUTSIDE, psi * rho, -psi)))
-        own = jnp.sum(jnp.where((jnp.arange(n + 1, dtype=jnp.int32) == s.phase)[:, None], s.simplex, 0.0), axis=0)
-        return Query(jnp.where(at <= 0, own, _along(s.simplex, t.astype(own.dtype), data)))
+        return Query(jnp.where(at <= 0, ends.x, _along(ends, t.astype(ends.x.dtype), data)))
 
     def tell(s: NelderMeadState, query: Query, answer: Answer, data: NelderMeadData) -> Told:
         n, f = s.simplex.shape[1], answer.fun
         rho, _, _, sigma = shape(n)
-        at = s.phase - n
+        at, ends = s.phase - n, _ends(s)
         filling, reflecting, expanding = at <= 0, at == REFLECT, at == EXPAND
-        best, worst = s.values[0], s.values[n]
-        second = s.values[n - 1] if n > 1 else worst
+        best, second, worst = (_pick(s.order == k, s.values) for k in (0, n - 1, n))
+        second = second if n > 1 else worst
         expand = reflecting & (f < best)
         contract = reflecting & ~(f < second) & ~expand
         shrink = ((at == OUTSIDE) & ~(f <= s.reflected)) | ((at == INSIDE) & ~(f < worst))
         back = expanding & ~(f < s.reflected)
-        x = jnp.where(back, _along(s.simplex, rho, data), query.x)
-        fun = jnp.where(back, s.reflected, f)
         comes = filling | ~(expand | contract | shrink)
-        simplex, values = _inserted(s, x, fun, jnp.where(filling, s.phase, n), comes)
+        # the new vertex in its place
+        x = jnp.where(back, _along(ends, rho, data), query.x)
+        fun = jnp.where(back, s.reflected, f)
+        last = jnp.minimum(s.phase, n)
+        place = jnp.sum((s.order < last) & (s.values <= fun), dtype=jnp.int32)
+        order = jnp.where(ends.slot, place, s.order + ((s.order >= place) & (s.order < last)))
+        order = jnp.where(comes, order, s.order)
+        enters = ends.slot & comes
+        simplex, values = jnp.where(enters[:, None], x, s.simplex), jnp.where(enters, fun, s.values)
+        # is the simplex small?
         filled = jnp.where(filling, at == 0, comes)
-
-        spread = jnp.where(values[0] < jnp.inf, values[n] - jnp.where(values[0] < jnp.inf, values[0], 0.0), jnp.inf)
-        size = jnp.max(jnp.abs(simplex[1:] - simplex[:1]))
+        first = order == 0
+        x1, f1 = _pick(first, simplex), _pick(first, values)
+        known = f1 < jnp.inf
+        spread = jnp.where(known, jnp.max(values) - jnp.where(known, f1, 0.0), jnp.inf)
+        size = jnp.max(jnp.abs(simplex - x1))
         eps = jnp.finfo(size.dtype).eps
-        finest = jnp.maximum(RESOLVED * eps * jnp.max(jnp.abs(simplex[0])), jnp.finfo(size.dtype).tiny)
-        rounding = RESOLVED * eps * jnp.abs(values[0])
-        small = filled & (size <= jnp.maximum(data.xatol, finest)) & (spread <= jnp.maximum(data.fatol, rounding))
+        finest = jnp.maximum(RESOLVED * eps * jnp.max(jnp.abs(x1)), jnp.finfo(size.dtype).tiny)
+        rounding = RESOLVED * eps * jnp.abs(f1)
+        worth = jnp.maximum(data.fatol, rounding)
+        small = filled & (size <= jnp.maximum(data.xatol, finest)) & (spread <= worth)
         stuck = filled & (size <= finest) & ~small
-        gained = ~(s.gained - values[0] <= jnp.maximum(data.fatol, rounding))
-        again = small & gained & (RESTART > 0)
+        again = small & ~(s.gained - f1 <= worth) & (RESTART > 0)
         asked = (size <= data.xatol) & (spread <= data.fatol)
-        ends = jnp.where(asked, CLAIM + CONVERGED, CLAIM + PRECISION)
-        status = jnp.where(small & ~again, ends, jnp.where(stuck, CLAIM + NUMERICAL, RUNNING))
-        status = jnp.where(filled & (values[0] == jnp.inf), NUMERICAL, status)
+        status = jnp.where(asked, CLAIM + CONVERGED, CLAIM + PRECISION)
+        status = jnp.where(small & ~again, status, jnp.where(stuck, CLAIM + NUMERICAL, RUNNING))
+        status = jnp.where(filled & ~known, NUMERICAL, status)
         status = jnp.where(data.good, status, BAD_INPUT)
-
-        edge = RESTART * jnp.maximum(data.xatol, finest)
-        aside = simplex[0] + edge
-        if data.upper is not None:
-            aside = jnp.where(aside > data.upper, simplex[0] - edge, aside)
-        fresh = box.project(jnp.where(jnp.eye(n, dtype=bool), aside[None], simplex[:1]), data)
-        shrunk = simplex[:1] + sigma * (simplex[1:] - simplex[:1])
-        rest = jnp.where(again, fresh, jnp.where(shrink, shrunk, simplex[1:]))
+        # a simplex to be filled in
+        shrunk = x1 + sigma * (simplex - x1)
+        fresh = jnp.where(_corner(order, n), _aside(x1, RESTART * jnp.maximum(data.xatol, finest), data), x1)
         anew = again | shrink
-        simplex = jnp.concatenate([simplex[:1], rest])
-        values = jnp.concatenate([values[:1], jnp.where(anew, jnp.inf, values[1:])])
+        simplex = jnp.where(anew & ~first[:, None], box.project(jnp.where(again, fresh, shrunk), data), simplex)
+        values = jnp.where(anew & ~first, jnp.inf, values)
+
         phase = jnp.where(f < worst, n + OUTSIDE, n + INSIDE)
         phase = jnp.where(expand, n + EXPAND, jnp.where(contract, phase, n + REFLECT))
         phase = jnp.where(anew, 1, jnp.where(filling & ~filled, s.phase + 1, phase)).astype(jnp.int32)
         reflected = jnp.where(reflecting, f, s.reflected)
-        gained = jnp.where(again, values[0], s.gained)
-        state = NelderMeadState(simplex, values, reflected, gained, phase)
+        gained = jnp.where(again, f1, s.gained)
+        state = NelderMeadState(simplex, values, order, reflected, gained, phase)
         return Told(state, status, ~filling & (comes | shrink))
 
     def report(s: NelderMeadState, data: NelderMeadData) -> dict[str, Any]:
-        return {"x": s.simplex[0], "fun": s.values[0], "final_simplex": (s.simplex, s.values)}
+        index = jnp.arange(s.order.shape[0], dtype=jnp.int32)
+        place = index[:, None] == s.order[None, :]
+        values = jnp.min(jnp.where(place, s.values[None, :], jnp.inf), axis=1)
+        simplex = jnp.sum(jnp.where(place[:, :, None], s.simplex[None], 0.0), axis=1)
+        return {"x": simplex[0], "fun": values[0], "final_simplex": (simplex, values)}
 
     rule = implicit.found_by_values(implicit.box if bounded else implicit.stationary, _accuracy)
     return Method(

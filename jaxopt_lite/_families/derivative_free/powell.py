@@ -202,7 +202,7 @@ def powell(bounded: bool) -> Method:
         size = jnp.abs(s.fun) + jnp.abs(fun)
         rounding = 2 * RESOLVED * eps * size
         still = swept & (gain <= jnp.maximum(data.ftol * size, rounding))
-        again = still & ~(2 * (s.gained - fun) <= jnp.maximum(data.ftol * size, rounding))
+        again = (RESTART > 0) & still & ~(2 * (s.gained - fun) <= jnp.maximum(data.ftol * size, rounding))
         asked = gain <= data.ftol * size
         ends = jnp.where(asked, CLAIM + CONVERGED, CLAIM + PRECISION)
         status = jnp.where(still & ~again, ends, RUNNING)
