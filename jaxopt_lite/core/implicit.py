@@ -165,7 +165,7 @@ def valley(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_opera
 def found_by_values(rule: Rule, accuracy: Callable[[Array, Any, Array], tuple[Array, Array]]) -> Rule:
     """`stationary` or `box` of a minimizer that was found from values; NaN where Newton's step from it is too long.
 
-    `accuracy(x, data, size of x)` says what was asked of x and of f.
+    `accuracy(f, data, size of x)` says what was asked of x and of f.
     """
 
     def moved(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
@@ -181,9 +181,10 @@ def found_by_values(rule: Rule, accuracy: Callable[[Array, Any, Array], tuple[Ar
             gradient = jnp.where(held, 0.0, gradient)
             hess = jnp.where(held[:, None], jnp.eye(x.shape[0], dtype=x.dtype), hess)
         newton = solve_regular(hess, gradient)
-        within, _ = accuracy(x, data, size)
+        fun = oracle.merit(x, theta)
+        within, _ = accuracy(fun, data, size)
         near = norm(newton) <= jnp.maximum(within, eps**NEAR * size)
-        near |= jnp.abs(jnp.sum(gradient * newton)) <= 2.0 * NOISE * eps * jnp.abs(oracle.merit(x, theta))
+        near |= jnp.abs(jnp.sum(gradient * newton)) <= 2.0 * NOISE * eps * jnp.abs(fun)
         return {"x": dx * jnp.where(near, 1.0, jnp.nan).astype(dx.dtype)}
 
     return moved

@@ -41,7 +41,7 @@ from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, PRECISION, decided
 
 NEAREST = 1 / 16  # of the distance that was asked for: shorter steps that do not descend say nothing of a minimum there
 
-Accuracy = Callable[[Array, Any, Array], tuple[Array, Array]]  # (x, data, size of x) -> what was asked of x and of f, each ()
+Accuracy = Callable[[Array, Any, Array], tuple[Array, Array]]  # (f, data, size of x) -> what was asked of x and of f, each ()
 
 
 class Look(NamedTuple):
@@ -65,7 +65,7 @@ def by_values(accuracy: Accuracy) -> Certificate:
         x, t, data, claim = fields["x"], operands.function, operands.data, fields["status"]
         eps = float(jnp.finfo(x.dtype).eps)
         left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
-        within, worth = accuracy(x, data, jnp.maximum(norm(x), norm(x - operands.x0)))
+        within, worth = accuracy(fields["fun"], data, jnp.maximum(norm(x), norm(x - operands.x0)))
 
         def one(at: Look) -> Look:
             fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)

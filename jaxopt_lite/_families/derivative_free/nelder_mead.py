@@ -40,6 +40,7 @@ from jax import Array
 from jaxopt_lite._families.bounded import box
 from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core import implicit
+from jaxopt_lite.core.dense import settled, settled_value
 from jaxopt_lite.core.neighborhood import by_values
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Check, Option
@@ -117,10 +118,16 @@ def prepare(options: dict[str, Any], x0: Array) -> NelderMeadData:
         x = x0 if lower is None else jnp.clip(x0, lower, upper)
         moved = jnp.where(x == 0, FROM_ZERO, (1 + STRETCH) * x)
         simplex = jnp.concatenate([x[None], jnp.where(jnp.eye(n, dtype=bool), moved[None], x[None])])
-    if lower is not None:
-        simplex = jnp.clip(jnp.where(simplex > upper, 2 * upper - simplex, simplex), lower, upper)
+    if upper is not None:
+        simplex = jnp.where(simplex > upper[None], 2 * upper[None] - simplex, simplex)
     data = NelderMeadData(number("xatol"), number("fatol"), lower, upper, simplex, good)
+    data = data._replace(simplex=_clipped(simplex, data))
     return data._replace(good=good & ~box.crossed(data))
+
+
+def _clipped(simplex: Array, data: NelderMeadData) -> Array:
+    """The simplex with all vertices in the box."""
+    return jax.vmap(lambda x: box.project(x, data))(simplex)
 
 
 def _has_volume(simplex: Array) -> Array:
@@ -134,10 +141,11 @@ def _has_volume(simplex: Array) -> Array:
 class Ends(NamedTuple):
     """What an iteration reads of a simplex."""
 
+    first: Array  # (n + 1,) bool: the best vertex
     slot: Array  # (n + 1,) bool: the vertex that the new point may replace
-    x: Array  # (n,) that vertex
-    worst: Array  # () value of the worst vertex
-    center: Array  # (n,) mean of the others
+    x1: Array  # (n,) the best vertex
+    x: Array  # (n,) the vertex in the slot
+    center: Array  # (n,) mean of all but the one in the slot
 
 
 def _pick(which: Array, rows: Array) -> Array:
@@ -147,10 +155,9 @@ def _pick(which: Array, rows: Array) -> Array:
 
 def _ends(s: NelderMeadState) -> Ends:
     n = s.simplex.shape[1]
-    slot = s.order == jnp.minimum(s.phase, n)
-    x = _pick(slot, s.simplex)
+    first, slot = s.order == 0, s.order == jnp.minimum(s.phase, n)
     center = jnp.sum(jnp.where(slot[:, None], 0.0, s.simplex), axis=0) / n
-    return Ends(slot, x, _pick(slot, s.values), center)
+    return Ends(first, slot, _pick(first, s.simplex), _pick(slot, s.simplex), center)
 
 
 def _along(ends: Ends, t: Array | float, data: NelderMeadData) -> Array:
@@ -158,9 +165,58 @@ def _along(ends: Ends, t: Array | float, data: NelderMeadData) -> Array:
     return box.project(ends.center + t * (ends.center - ends.x), data)
 
 
+class Verdict(NamedTuple):
+    """How a whole simplex stands, and the new point beside it: flags () that most of a turn follows."""
+
+    comes: Array  # the new point, or the reflected one, takes the slot
+    back: Array  # it is the reflected one
+    expand: Array  # the next phases
+    contract: Array
+    outside: Array
+    shrink: Array
+    again: Array  # the simplex is small, and another one is started
+
+
+def _verdict(s: NelderMeadState, f: Array, again: Array) -> Verdict:
+    n, at = s.simplex.shape[1], s.phase - s.simplex.shape[1]
+    best, second, worst = (_pick(s.order == k, s.values) for k in (0, n - 1, n))
+    second = second if n > 1 else worst
+    filling, reflecting = at <= 0, at == REFLECT
+    expand = reflecting & (f < best) & ~again
+    contract = reflecting & ~(f < second) & ~(f < best) & ~again
+    shrink = ((at == OUTSIDE) & ~(f <= s.reflected)) | ((at == INSIDE) & ~(f < worst))
+    comes = ~again & (filling | ~(expand | contract | shrink))
+    flags = Verdict(comes, (at == EXPAND) & ~(f < s.reflected), expand, contract, f < worst, shrink, again)
+    return Verdict(*settled(jnp.stack(flags), f.dtype))
+
+
+class Size(NamedTuple):
+    """How small a whole simplex is."""
+
+    f1: Array  # () the least value
+    finest: Array  # () the smallest size that x resolves
+    small: Array  # () bool: x and f are within what was asked, or resolved
+    asked: Array  # () bool: within what was asked
+    stuck: Array  # () bool: x is resolved, f differs still
+    gains: Array  # () bool: this simplex has gained more than was asked since it was started
+
+
+def _size(s: NelderMeadState, ends: Ends, data: NelderMeadData) -> Size:
+    eps = jnp.finfo(s.values.dtype).eps
+    f1 = _pick(ends.first, s.values)
+    known = f1 < jnp.inf
+    spread = jnp.where(known, jnp.max(s.values) - jnp.where(known, f1, 0.0), jnp.inf)
+    size = jnp.max(jnp.abs(s.simplex - ends.x1[None]))
+    finest = jnp.maximum(RESOLVED * eps * jnp.max(jnp.abs(ends.x1)), jnp.finfo(size.dtype).tiny)
+    worth = jnp.maximum(data.fatol, RESOLVED * eps * jnp.abs(f1))
+    small = (size <= jnp.maximum(data.xatol, finest)) & (spread <= worth)
+    asked = (size <= data.xatol) & (spread <= data.fatol)
+    return Size(f1, finest, small, asked, (size <= finest) & ~small, ~(s.gained - f1 <= worth))
+
+
 def _corner(order: Array, n: int) -> Array:
     """(n + 1, n) bool: in a restarted simplex the i-th vertex after the best one is moved along the i-th axis."""
-    return order[:, None] == jnp.arange(1, n + 1, dtype=jnp.int32)
+    return order[:, None] == jnp.arange(1, n + 1, dtype=jnp.int32)[None]
 
 
 def _aside(x: Array, edge: Array, data: NelderMeadData) -> Array:
@@ -195,59 +251,45 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         return Query(jnp.where(at <= 0, ends.x, _along(ends, t.astype(ends.x.dtype), data)))
 
     def tell(s: NelderMeadState, query: Query, answer: Answer, data: NelderMeadData) -> Told:
-        n, f = s.simplex.shape[1], answer.fun
+        n, ends = s.simplex.shape[1], _ends(s)
         rho, _, _, sigma = shape(n)
-        at, ends = s.phase - n, _ends(s)
-        filling, reflecting, expanding = at <= 0, at == REFLECT, at == EXPAND
-        best, second, worst = (_pick(s.order == k, s.values) for k in (0, n - 1, n))
-        second = second if n > 1 else worst
-        expand = reflecting & (f < best)
-        contract = reflecting & ~(f < second) & ~expand
-        shrink = ((at == OUTSIDE) & ~(f <= s.reflected)) | ((at == INSIDE) & ~(f < worst))
-        back = expanding & ~(f < s.reflected)
-        comes = filling | ~(expand | contract | shrink)
-        # the new vertex in its place
-        x = jnp.where(back, _along(ends, rho, data), query.x)
-        fun = jnp.where(back, s.reflected, f)
-        last = jnp.minimum(s.phase, n)
-        place = jnp.sum((s.order < last) & (s.values <= fun), dtype=jnp.int32)
-        order = jnp.where(ends.slot, place, s.order + ((s.order >= place) & (s.order < last)))
-        order = jnp.where(comes, order, s.order)
-        enters = ends.slot & comes
-        simplex, values = jnp.where(enters[:, None], x, s.simplex), jnp.where(enters, fun, s.values)
-        # is the simplex small?
-        filled = jnp.where(filling, at == 0, comes)
-        first = order == 0
-        x1, f1 = _pick(first, simplex), _pick(first, values)
-        known = f1 < jnp.inf
-        spread = jnp.where(known, jnp.max(values) - jnp.where(known, f1, 0.0), jnp.inf)
-        size = jnp.max(jnp.abs(simplex - x1))
-        eps = jnp.finfo(size.dtype).eps
-        finest = jnp.maximum(RESOLVED * eps * jnp.max(jnp.abs(x1)), jnp.finfo(size.dtype).tiny)
-        rounding = RESOLVED * eps * jnp.abs(f1)
-        worth = jnp.maximum(data.fatol, rounding)
-        small = filled & (size <= jnp.maximum(data.xatol, finest)) & (spread <= worth)
-        stuck = filled & (size <= finest) & ~small
-        again = small & ~(s.gained - f1 <= worth) & (RESTART > 0)
-        asked = (size <= data.xatol) & (spread <= data.fatol)
-        status = jnp.where(asked, CLAIM + CONVERGED, CLAIM + PRECISION)
-        status = jnp.where(small & ~again, status, jnp.where(stuck, CLAIM + NUMERICAL, RUNNING))
-        status = jnp.where(filled & ~known, NUMERICAL, status)
-        status = jnp.where(data.good, status, BAD_INPUT)
-        # a simplex to be filled in
-        shrunk = x1 + sigma * (simplex - x1)
-        fresh = jnp.where(_corner(order, n), _aside(x1, RESTART * jnp.maximum(data.xatol, finest), data), x1)
-        anew = again | shrink
-        simplex = jnp.where(anew & ~first[:, None], box.project(jnp.where(again, fresh, shrunk), data), simplex)
-        values = jnp.where(anew & ~first, jnp.inf, values)
+        size = _size(s, ends, data)
+        whole = s.phase == n + REFLECT
+        again = whole & size.small & size.gains & (RESTART > 0)
+        f = settled_value(answer.fun)
+        v = _verdict(s, f, again)
 
-        phase = jnp.where(f < worst, n + OUTSIDE, n + INSIDE)
-        phase = jnp.where(expand, n + EXPAND, jnp.where(contract, phase, n + REFLECT))
-        phase = jnp.where(anew, 1, jnp.where(filling & ~filled, s.phase + 1, phase)).astype(jnp.int32)
-        reflected = jnp.where(reflecting, f, s.reflected)
-        gained = jnp.where(again, f1, s.gained)
-        state = NelderMeadState(simplex, values, order, reflected, gained, phase)
-        return Told(state, status, ~filling & (comes | shrink))
+        last = jnp.minimum(s.phase, n)
+        x = jnp.where(v.back, _along(ends, rho, data), query.x)
+        fun = jnp.where(v.back, s.reflected, f)
+        place = jnp.sum((s.order < last) & (s.values <= fun), dtype=jnp.int32)
+        behind = (s.order >= place) & (s.order < last)
+        order = jnp.where(ends.slot, place, jnp.where(behind, s.order + 1, s.order))
+        enters, renewed = ends.slot & v.comes, (v.again | v.shrink) & ~ends.first
+        edge = RESTART * jnp.maximum(data.xatol, size.finest)
+        fresh = jnp.where(_corner(s.order, n), _aside(ends.x1, edge, data)[None], ends.x1[None])
+        x1 = ends.x1[None]
+        anew = _clipped(jnp.where(v.again, fresh, x1 + sigma * (s.simplex - x1)), data)
+        simplex = jnp.where(enters[:, None], x[None], jnp.where(renewed[:, None], anew, s.simplex))
+        values = jnp.where(enters, fun, jnp.where(renewed, jnp.inf, s.values))
+
+        filling = s.phase <= n
+        following = jnp.where(v.contract, jnp.where(v.outside, n + OUTSIDE, n + INSIDE), n + REFLECT)
+        following = jnp.where(s.phase < n, s.phase + 1, jnp.where(v.expand, n + EXPAND, following))
+        phase = jnp.where(v.again | v.shrink, 1, following).astype(jnp.int32)
+        state = NelderMeadState(
+            simplex,
+            values,
+            jnp.where(v.comes, order, s.order),
+            jnp.where(whole, f, s.reflected),
+            jnp.where(v.again, size.f1, s.gained),
+            phase,
+        )
+        status = jnp.where(size.asked, CLAIM + CONVERGED, CLAIM + PRECISION)
+        status = jnp.where(size.small, status, jnp.where(size.stuck, CLAIM + NUMERICAL, RUNNING))
+        status = jnp.where(size.f1 < jnp.inf, status, NUMERICAL)
+        status = jnp.where(whole & ~v.again, status, RUNNING)
+        return Told(state, jnp.where(data.good, status, BAD_INPUT), ~filling & (v.comes | v.shrink))
 
     def report(s: NelderMeadState, data: NelderMeadData) -> dict[str, Any]:
         index = jnp.arange(s.order.shape[0], dtype=jnp.int32)
@@ -262,6 +304,6 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
     )
 
 
-def _accuracy(x: Array, data: NelderMeadData, size: Array) -> tuple[Array, Array]:
+def _accuracy(fun: Array, data: NelderMeadData, size: Array) -> tuple[Array, Array]:
     """How far x and f may be from the minimum: what was asked for, by component."""
     return data.xatol, data.fatol

@@ -217,7 +217,7 @@ def powell(bounded: bool) -> Method:
         scale = jnp.clip(jnp.abs(t), SHRINK, GROW)
         directions = jnp.where(((index == s.phase) & done)[:, None], scale * s.directions, s.directions)
         replaced = jnp.where((index == s.dropped)[:, None], s.directions[n - 1 :], s.directions)
-        replaced = jnp.where((index == n - 1)[:, None], scale * d, replaced)
+        replaced = jnp.where((index == n - 1)[:, None], (scale * d)[None], replaced)
         directions = jnp.where(renewed & jnp.any(d != 0), replaced, directions)
         length = RESTART * jnp.maximum(data.xtol, eps**0.5) * jnp.maximum(jnp.max(jnp.abs(x)), jnp.max(jnp.abs(x - data.x0)))
         directions = jnp.where(again, length * jnp.eye(n, dtype=d.dtype), directions)
@@ -242,6 +242,6 @@ def powell(bounded: bool) -> Method:
     return Method("Powell", VALUE, init, ask, tell, report, rule, certificate=by_values(_accuracy), stands=True)
 
 
-def _accuracy(x: Array, data: PowellData, size: Array) -> tuple[Array, Array]:
-    """How far x and f may be from the minimum: xtol of the size of x, and whatever f is there."""
-    return data.xtol * size, jnp.full((), jnp.inf, x.dtype)
+def _accuracy(fun: Array, data: PowellData, size: Array) -> tuple[Array, Array]:
+    """How far x and f may be from the minimum: xtol of the size of x, and ftol of that of f, or of 1."""
+    return data.xtol * size, data.ftol * jnp.maximum(1.0, jnp.abs(fun))
