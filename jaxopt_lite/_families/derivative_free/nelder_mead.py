@@ -27,6 +27,7 @@ along the axes (Kelley, SIAM J. Optim. 10 (1999) 43, restarts alike). Only where
 no more than fatol, the lane claims its minimum. `core/neighborhood.py` then decides, from derivatives where there are any.
 Below what x and f resolve no simplex becomes smaller: where f still differs there, as at a jump, the status is 4.
 
+Equal values everywhere show no minimum: some value of the run must be higher than the best one by more than its rounding.
 Values that are not finite rank worst (the loop makes them +inf), and a simplex of such values alone ends the lane. Bounds
 are kept as SciPy does: points are clipped, and a first simplex is mirrored at its upper bounds.
 """
@@ -72,6 +73,7 @@ class NelderMeadState(NamedTuple):
     order: Array  # (n + 1,) int32: the place of each in the order, 0 is the best
     reflected: Array  # () f at the reflected point, in the phases after it
     gained: Array  # () least value when this simplex was started; +inf in the first one
+    top: Array  # () highest value so far that is finite; -inf while there is none
     phase: Array  # () int32: the vertex to be filled in, or n + one of the next
 
 
@@ -241,7 +243,7 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
     def init(x0: Array, data: NelderMeadData) -> NelderMeadState:
         inf, n = jnp.full((), jnp.inf, x0.dtype), x0.shape[0]
         values = jnp.full(n + 1, jnp.inf, x0.dtype)
-        return NelderMeadState(data.simplex, values, jnp.arange(n + 1, dtype=jnp.int32), inf, inf, jnp.zeros((), jnp.int32))
+        return NelderMeadState(data.simplex, values, jnp.arange(n + 1, dtype=jnp.int32), inf, inf, -inf, jnp.zeros((), jnp.int32))
 
     def ask(s: NelderMeadState, data: NelderMeadData) -> Query:
         n = s.simplex.shape[1]
@@ -283,11 +285,13 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
             jnp.where(v.comes, order, s.order),
             jnp.where(whole, f, s.reflected),
             jnp.where(v.again, size.f1, s.gained),
+            jnp.where(f < jnp.inf, jnp.maximum(s.top, f), s.top),
             phase,
         )
         status = jnp.where(size.asked, CLAIM + CONVERGED, CLAIM + PRECISION)
         status = jnp.where(size.small, status, jnp.where(size.stuck, CLAIM + NUMERICAL, RUNNING))
-        status = jnp.where(size.f1 < jnp.inf, status, NUMERICAL)
+        risen = s.top - size.f1 > RESOLVED * jnp.finfo(f.dtype).eps * jnp.abs(size.f1)
+        status = jnp.where((size.f1 < jnp.inf) & (risen | (status == RUNNING)), status, NUMERICAL)
         status = jnp.where(whole & ~v.again, status, RUNNING)
         return Told(state, jnp.where(data.good, status, BAD_INPUT), ~filling & (v.comes | v.shrink))
 

@@ -70,6 +70,7 @@ class PowellState(NamedTuple):
     fun: Array  # () f there
     before: Array  # () f at x
     drop: Array  # () largest decrease along one direction of this sweep
+    top: Array  # () highest value so far that is finite; -inf while there is none
     gained: Array  # () f when the axes last took the place of the directions; +inf before
     phase: Array  # () int32: the direction of the search; n: the point 2 x - start; n + 1: along x - start; -1: the start
     dropped: Array  # () int32: the direction with the largest decrease
@@ -138,6 +139,13 @@ def _learnt(s: BracketState, fu: Array) -> BracketState:
     return s._replace(a=a, b=b, x=x, w=w, v=s.w, fx=fx, fw=fw, fv=s.fw)
 
 
+def _first(s: BracketState, low: Array, high: Array) -> BracketState:
+    """The search; its first step is 1, or where a bound is nearer as far as that, or the other way if that is farther."""
+    up, down = jnp.minimum(1.0, high), jnp.maximum(-1.0, low)
+    u = jnp.where(up >= -down, up, down)
+    return s._replace(u=jnp.where((s.x == 0) & (s.w == 0), u, s.u))
+
+
 def _next(s: BracketState, last: Array, low: Array, high: Array) -> tuple[Array, Array, Array]:
     """The next point of a search from `low` to `high`, the e of Brent's rule, and whether the search is done."""
     d, h = to_vertex(s), s.x - s.w
@@ -169,7 +177,7 @@ def powell(bounded: bool) -> Method:
     def init(x0: Array, data: PowellData) -> PowellState:
         x, zero, inf = box.project(x0, data), jnp.zeros((), x0.dtype), jnp.full((), jnp.inf, x0.dtype)
         none = jnp.zeros((), jnp.int32)
-        return PowellState(x, _search_from(inf), data.directions, x, inf, inf, zero, inf, none - 1, none)
+        return PowellState(x, _search_from(inf), data.directions, x, inf, inf, zero, -inf, inf, none - 1, none)
 
     def direction(s: PowellState) -> Array:
         """Of the search at work; of the point 2 x - start, and of the search after it, x - start."""
@@ -177,17 +185,24 @@ def powell(bounded: bool) -> Method:
         own = jnp.sum(jnp.where((jnp.arange(n, dtype=jnp.int32) == s.phase)[:, None], s.directions, 0.0), axis=0)
         return jnp.where(s.phase >= n, s.x - s.start, own)
 
+    def at_work(s: PowellState, data: PowellData) -> tuple[BracketState, Array, Array, Array]:
+        """The search at work, its direction, and the segment of its line."""
+        d = direction(s)
+        low, high = _segment(s.x, d, data)
+        return (_first(s.line, low, high) if bounded else s.line), d, low, high
+
     def ask(s: PowellState, data: PowellData) -> Query:
-        return Query(box.project(s.x + s.line.u * direction(s), data))
+        line, d, _, _ = at_work(s, data)
+        return Query(box.project(s.x + line.u * d, data))
 
     def tell(s: PowellState, query: Query, answer: Answer, data: PowellData) -> Told:
-        n, d, f = s.x.shape[0], direction(s), answer.fun
+        n, f = s.x.shape[0], answer.fun
+        now, d, low, high = at_work(s, data)
         eps = jnp.finfo(f.dtype).eps
         first, beyond = s.phase < 0, s.phase == n
         searching = ~first & ~beyond
-        line = _learnt(s.line, f)
-        low, high = _segment(s.x, d, data)
-        u, e, done = _next(line, s.line.u - s.line.x, low, high)
+        line = _learnt(now, f)
+        u, e, done = _next(line, now.u - now.x, low, high)
         done = (searching & done) | first
         # the end of a search
         t, fun = jnp.where(first, 0.0, line.x), jnp.where(first, f, line.fx)
@@ -205,6 +220,8 @@ def powell(bounded: bool) -> Method:
         again = (RESTART > 0) & still & ~(2 * (s.gained - fun) <= jnp.maximum(data.ftol * size, rounding))
         asked = gain <= data.ftol * size
         ends = jnp.where(asked, CLAIM + CONVERGED, CLAIM + PRECISION)
+        top = jnp.where(f < jnp.inf, jnp.maximum(s.top, f), s.top)
+        ends = jnp.where(top - fun > RESOLVED * eps * jnp.abs(fun), ends, NUMERICAL)
         status = jnp.where(still & ~again, ends, RUNNING)
         # the point beyond the sweep, and the search along it
         f0, fn = s.fun, s.line.fx
@@ -232,7 +249,7 @@ def powell(bounded: bool) -> Method:
         gained = jnp.where(again, fun, s.gained)
         status = jnp.where(first & ~(f < jnp.inf), NUMERICAL, status)
         status = jnp.where(data.good, status, BAD_INPUT)
-        state = PowellState(x, line, directions, start, f_start, before, drop, gained, phase, dropped)
+        state = PowellState(x, line, directions, start, f_start, before, drop, top, gained, phase, dropped)
         return Told(state, status, swept)
 
     def report(s: PowellState, data: PowellData) -> dict[str, Array]:
