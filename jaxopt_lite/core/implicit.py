@@ -165,7 +165,7 @@ def valley(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_opera
 def found_by_values(rule: Rule, accuracy: Callable[[Array, Any, Array], tuple[Array, Array]]) -> Rule:
     """`stationary` or `box` of a minimizer that was found from values; NaN where Newton's step from it is too long.
 
-    `accuracy(f, data, size of x)` says what was asked of x and of f.
+    `accuracy(f, data, sizes of x)` says what was asked of x (n,) and of f.
     """
 
     def moved(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
@@ -182,8 +182,8 @@ def found_by_values(rule: Rule, accuracy: Callable[[Array, Any, Array], tuple[Ar
             hess = jnp.where(held[:, None], jnp.eye(x.shape[0], dtype=x.dtype), hess)
         newton = solve_regular(hess, gradient)
         fun = oracle.merit(x, theta)
-        within, _ = accuracy(fun, data, size)
-        near = norm(newton) <= jnp.maximum(within, eps**NEAR * size)
+        within, _ = accuracy(fun, data, jnp.maximum(jnp.abs(x), jnp.abs(x - operands.x0)))
+        near = jnp.all(jnp.abs(newton) <= jnp.maximum(within, eps**NEAR * size))
         near |= jnp.abs(jnp.sum(gradient * newton)) <= 2.0 * NOISE * eps * jnp.abs(fun)
         return {"x": dx * jnp.where(near, 1.0, jnp.nan).astype(dx.dtype)}
 

@@ -9,9 +9,11 @@ easily missed. Where JAX can derive the function twice its derivatives know wher
               promise is no more than what f and x resolve, as in `certificate.py`, (2)
     refused   where the function does fall along it: then a lower point is known
     standing  where it does not fall, down to NEAREST of the distance that was asked for: the derivatives do not describe
-              the function at that distance (a kink, a jump, noise), and say nothing against the values
+              the function at that distance (a kink, a jump, noise), and say nothing against the values of a simplex. The
+              line searches of Powell's method do not see that a valley with a kink falls along its floor: its claims are
+              refused there
 
-From a refused claim Newton's steps go on, at most MOST_STEPS evaluations, as after the claims of the gradient methods, and
+At a saddle the way is one of negative curvature. From a refused claim Newton's steps go on, at most MOST_STEPS evaluations, as after the claims of the gradient methods, and
 each lower point is judged alike. A claim stands only where these steps have not led away from the point that was claimed.
 Where JAX cannot derive the function, and in a `stepper`, all that is known are values, and they stand.
 """
@@ -39,9 +41,10 @@ from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, PRECISION, decided, is_success
 
+FARTHER = 4.0  # times that distance: so far along a direction of negative curvature, where Newton's step is shorter
 NEAREST = 1 / 16  # of the distance that was asked for: shorter steps that do not descend say nothing of a minimum there
 
-Accuracy = Callable[[Array, Any, Array], tuple[Array, Array]]  # (f, data, size of x) -> what was asked of x and of f, each ()
+Accuracy = Callable[[Array, Any, Array], tuple[Array, Array]]  # (f, data, sizes of x) -> what was asked of x (n,), of f ()
 
 
 class Look(NamedTuple):
@@ -58,14 +61,14 @@ class Look(NamedTuple):
 
 
 @kept()
-def by_values(accuracy: Accuracy) -> Certificate:
-    """The certificate of a minimizer that compares values."""
+def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
+    """The certificate of a minimizer that compares values; one that does not see kinks has no claim that stands."""
 
     def decide(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
         x, t, data, claim = fields["x"], operands.function, operands.data, fields["status"]
         eps = float(jnp.finfo(x.dtype).eps)
         left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
-        within, worth = accuracy(fields["fun"], data, jnp.maximum(norm(x), norm(x - operands.x0)))
+        within, worth = accuracy(fields["fun"], data, jnp.maximum(jnp.abs(x), jnp.abs(x - operands.x0)))
 
         def one(at: Look) -> Look:
             fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)
@@ -75,15 +78,19 @@ def by_values(accuracy: Accuracy) -> Certificate:
             known = jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad)) & jnp.isfinite(newton.bend)
             better = ((fun < at.fun) | (at.made == 0)) & jnp.isfinite(fun)
             of_x, length = eps**2 * newton.bend, norm(newton.step)
-            asked = known & (newton.decrement <= worth) & (length <= within)
+            asked = known & (newton.decrement <= worth) & jnp.all(jnp.abs(newton.step) <= within)
             resolved = known & (newton.decrement <= TRUSTED * (unseen + of_x)) & (length <= eps**NEAR * size)
             resolved |= known & (newton.decrement <= TRUSTED * of_x)
             pick = lambda new, old: jnp.where(better, new, old)
             point, asked, resolved = pick(at.trial, at.x), pick(asked, at.asked), pick(resolved, at.resolved)
-            newest = jnp.where(known, newton.step, 0.0)
+            away = jnp.abs(newton.escape)
+            reach = jnp.min(jnp.where(away > 0, FARTHER * within / jnp.where(away > 0, away, 1.0), jnp.inf))
+            saddle = jnp.any(away > 0) & jnp.all(jnp.abs(newton.step) <= FARTHER * within)
+            newest = jnp.where(saddle, jnp.where(saddle, reach, 0.0) * newton.escape, newton.step)
+            newest = jnp.where(known, newest, 0.0)
             step = pick(newest, SHORTER * at.step)
             trial = inside(point + step, data)
-            goes_on = ~asked & ~resolved & jnp.any(trial != point) & (better | (norm(step) > NEAREST * within))
+            goes_on = ~asked & ~resolved & jnp.any(trial != point) & (better | jnp.any(jnp.abs(step) > NEAREST * within))
             return Look(point, pick(fun, at.fun), trial, step, asked, resolved, goes_on, at.made + 1)
 
         no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
@@ -92,7 +99,7 @@ def by_values(accuracy: Accuracy) -> Certificate:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
             return {"status": decided(claim, True)}
-        stands = ~end.goes_on & (norm(end.x - x) <= within) & is_success(claim - CLAIM)
+        stands = ~end.goes_on & jnp.all(jnp.abs(end.x - x) <= within) & is_success(claim - CLAIM) & sees_kinks
         cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
         refused = jnp.where(cut, BUDGET, decided(claim, stands))
         status = jnp.where(end.asked, CONVERGED, jnp.where(end.resolved, PRECISION, refused)).astype(jnp.int32)

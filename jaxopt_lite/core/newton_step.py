@@ -46,6 +46,7 @@ class Newton(NamedTuple):
     step: Array  # (n,)
     bend: Array  # () |x|'|H||x|, or for many variables |x|'|H x|, which is less
     inverse: Array | None  # (n, n) of the free variables; NaN without positive curvature; None: too many variables
+    escape: Array  # (n,) a direction of negative curvature, downhill or level; 0 where there is none, or many variables
 
 
 class Stops(NamedTuple):
@@ -104,7 +105,9 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     W = V * jnp.where(held, 0.0, jnp.where(curved, lax.rsqrt(jnp.where(curved, curvature, 1.0)), jnp.nan))[None, :]
     inverse = jnp.sum(W[:, None, :] * W[None, :, :], axis=2)
     step = -jnp.sum(V * along[None, :], axis=1)
-    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse)
+    most = saddle & (index == jnp.argmin(jnp.where(saddle, curvature, jnp.inf)).astype(jnp.int32))
+    escape = -jnp.sum(V * jnp.where(most, jnp.where(y < 0, -1.0, 1.0), 0.0).astype(x.dtype)[None, :], axis=1)
+    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse, escape)
 
 
 def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
@@ -131,4 +134,4 @@ def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     p, _, r, curvature, _ = lax.while_loop(goes_on, one, start)
     solved = (dot(r, r) <= enough) & (curvature > 0)
     bend = dot(jnp.abs(x), jnp.abs(times(x[:, None])[:, 0]))
-    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend, None)
+    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend, None, jnp.zeros_like(x))

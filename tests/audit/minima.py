@@ -46,6 +46,8 @@ ROWS += tuple(name + box for name in BY_VALUES for box in ("", BOX))
 SIZES = (2, 4)  # variables: kinks and boxes are judged in two
 BUDGET = {"maxiter": 300, "maxfev": 1500}  # ends what wanders: an honest failure
 NEAR = 24  # points about x
+AROUND = 64  # points around x, in two variables
+TENFOLD = 10.0  # of what was asked of f: a sound test estimates what is left to gain to within a factor of ten
 GTOL = {"float32": 2.4e-5, "float64": 1e-5}  # the defaults that the package promises
 ASKED = 1e-4  # the default of what searches by values
 
@@ -131,7 +133,10 @@ def _right(kind: Kind, s: _Lanes, method: str) -> np.ndarray:
     allowed = _allowance(kind, s, f)
     if method in BY_VALUES:
         flat = np.zeros_like(flat)
-        allowed = allowed + s.gtol * (np.maximum(1.0, np.abs(f)) if method == "Powell" else 1.0)
+        asked = s.gtol * (np.maximum(1.0, np.abs(f)) if method == "Powell" else 1.0)
+        allowed = allowed + TENFOLD * asked
+        if kind.pieces is not None:
+            flat = _none_lower_near(kind, s, f, asked)
     rest = np.flatnonzero(valid & ~flat)
     right = valid & flat
     if len(rest):
@@ -141,6 +146,14 @@ def _right(kind: Kind, s: _Lanes, method: str) -> np.ndarray:
             least = descend(s.n, s.which, o.data, o.x, o.lower, o.upper, allowed[rest])
         right[rest] = f[rest] - least <= allowed[rest]
     return right
+
+
+def _none_lower_near(kind: Kind, s: _Lanes, f: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """(lanes,) bool: is no point at the distance that was asked of x lower by more than was asked of f?"""
+    turn = np.linspace(0.0, 2.0 * np.pi, AROUND, endpoint=False)
+    circle = np.stack([np.cos(turn), np.sin(turn)], -1)
+    near = np.clip(s.x[:, None] + s.gtol[:, None, None] * circle[None], s.lower[:, None], s.upper[:, None])
+    return f - exact(kind, s.data)(near).min(1) <= asked
 
 
 def _resolved_slope(s: _Lanes) -> np.ndarray:

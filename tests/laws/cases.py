@@ -171,8 +171,8 @@ _BY_VALUES = {
     "known": 0.5,
     "ends_between": True,
 }
-NELDER_MEAD = _like_bfgs("Nelder-Mead", tol_name="xatol", **_BY_VALUES)
-POWELL = _like_bfgs("Powell", tol_name="xtol", **_BY_VALUES)
+NELDER_MEAD = _like_bfgs("Nelder-Mead", tol_name="xatol", forks=(0.01, 0.3), **_BY_VALUES)
+POWELL = _like_bfgs("Powell", tol_name="xtol", forks=(0.03, 0.3), **_BY_VALUES)
 BY_VALUES = (NELDER_MEAD, POWELL)
 
 OF_ONE_START = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS, *BY_VALUES)  # called with a start alone

