@@ -75,9 +75,9 @@ LEGENDS = {
     ),
     "derivative_free": TIMES
     + (
-        "compile: first call minus a steady one; reached: lanes whose value is within 1e-4 of one of the function's two minima; "
-        "failed: lanes that the solver itself reports as failed, of those checked; wrong: reported as solved and not reached; "
-        "turns: evaluations; aim: what was asked for before anything was measured."
+        "compile: first call minus a steady one; reached: lanes with a value within 1e-4 of one of the function's two minima; "
+        "failed: lanes that the solver itself reports as failed, of those checked; wrong: reported as solved and not "
+        "reached; turns: evaluations; aim: what was asked for before anything was measured."
     ),
     "scalar": TIMES
     + (

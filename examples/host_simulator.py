@@ -35,7 +35,7 @@ from matplotlib.figure import Figure
 from jaxopt_lite import OptimizeResult, stepper
 
 DTYPE = np.dtype(os.environ.get("JAXOPT_LITE_EXAMPLE_DTYPE", "float64"))
-jax.config.update("jax_enable_x64", DTYPE == np.float64)
+jax.config.update("jax_enable_x64", np.float64 == DTYPE)
 
 TARGETS = int(os.environ.get("JAXOPT_LITE_EXAMPLE_TARGETS", "64"))
 IN_SCIPY = min(TARGETS, 4)  # districts of the loop over SciPy
@@ -79,7 +79,9 @@ def calibrate(reported: np.ndarray) -> OptimizeResult:
     rounds, began = 0, time.perf_counter()
     while not np.all(ended := np.asarray(done(state))):
         if rounds % EVERY == 0:
-            print(f"round {rounds:4}: {ended.sum():3} of {len(reported)} districts done, {time.perf_counter() - began:.1f} s")
+            print(
+                f"round {rounds:4}: {ended.sum():3} of {len(reported)} districts done, {time.perf_counter() - began:.1f} s"
+            )
         values = misfit(np.asarray(ask(state), float), reported)
         state = tell(state, values.astype(DTYPE))
         rounds += 1
@@ -118,7 +120,9 @@ def main(picture: Path) -> None:
     for sentence, count in Counter(res.message).items():
         print(f"{count:4} x {sentence}")
     points = np.asarray(res.nfev)
-    print(f"{points.sum()} points in {ours} calls of the simulator, {seconds:.2f} s: {seconds / TARGETS * 1e3:.1f} ms a district")
+    print(
+        f"{points.sum()} points in {ours} calls of the simulator, {seconds:.2f} s: {seconds / TARGETS * 1e3:.1f} ms a district"
+    )
 
     calls, began = 0, time.perf_counter()
     theirs = [

@@ -60,7 +60,9 @@ def seek(start: Array, heard: Array, microphones: Array) -> OptimizeResult:
 BOUNDS = [(0.0, ROOM[0]), (0.0, ROOM[1])]
 
 
-def draw(landscape: np.ndarray, ends: np.ndarray, best: np.ndarray, true: np.ndarray, share: np.ndarray, picture: Path) -> None:
+def draw(
+    landscape: np.ndarray, ends: np.ndarray, best: np.ndarray, true: np.ndarray, share: np.ndarray, picture: Path
+) -> None:
     """The landscape of the first source with the ends of its starts, and the chance to miss by the number of starts."""
     figure = Figure(figsize=(12.5, 4.8), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.45, 1.0))
@@ -98,8 +100,12 @@ def main(picture: Path) -> None:
         clock.append(time.perf_counter())
     first, second = np.diff(clock)
     lanes = PROBLEMS * STARTS
-    print(f"{PROBLEMS} sources from {STARTS} starts each: first call {first:.2f} s, second {second:.3f} s, {lanes / second:,.0f} lanes/s")
-    print(f"{np.mean(res.success):.1%} of the lanes are at the bottom of a valley; evaluations: mean {np.mean(res.nfev):.0f}")
+    print(
+        f"{PROBLEMS} sources from {STARTS} starts each: first call {first:.2f} s, second {second:.3f} s, {lanes / second:,.0f} lanes/s"
+    )
+    print(
+        f"{np.mean(res.success):.1%} of the lanes are at the bottom of a valley; evaluations: mean {np.mean(res.nfev):.0f}"
+    )
 
     x, fun = np.asarray(res.x, float), np.where(res.success, res.fun, np.inf)
     lowest = np.argmin(fun, axis=1)
@@ -107,7 +113,9 @@ def main(picture: Path) -> None:
     share = np.mean(np.linalg.norm(x - best[:, None], axis=2) < SAME, axis=1)
     valleys = [len(np.unique(np.round(x[i][np.isfinite(fun[i])] / SAME), axis=0)) for i in range(PROBLEMS)]
     error = np.linalg.norm(best - true, axis=1)
-    print(f"valleys found: {min(valleys)} to {max(valleys)} a source; {share.min():.1%} to {share.max():.1%} of the starts end in the deepest")
+    print(
+        f"valleys found: {min(valleys)} to {max(valleys)} a source; {share.min():.1%} to {share.max():.1%} of the starts end in the deepest"
+    )
     print(f"sources found within 2 cm: {np.sum(error < 0.02)} of {PROBLEMS}; median error {1e3 * np.median(error):.1f} mm")
 
     grid = np.stack(np.meshgrid(np.linspace(0, ROOM[0], 400), np.linspace(0, ROOM[1], 300)), -1).reshape(-1, 2)

@@ -4,7 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.records import Row, Settings
-from benchmarks.suites import bounded, compile, derivative_free, descent, eager, linprog, rosenbrock, scalar, spots, stragglers
+from benchmarks.suites import (
+    bounded,
+    compile,
+    derivative_free,
+    descent,
+    eager,
+    linprog,
+    rosenbrock,
+    scalar,
+    spots,
+    stragglers,
+)
 
 SUITES: dict[str, Callable[[Settings], list[Row]]] = {
     "rosenbrock": rosenbrock.run,

@@ -104,7 +104,11 @@ def _solve(method: str, n: int, boxed: bool) -> Any:
     fun = switched(n)
 
     def one(x0: Any, which: Any, d: Any, gtol: Any, maxls: Any, lower: Any, upper: Any) -> Any:
-        options = dict.fromkeys(BY_VALUES.get(method, ("gtol",)), gtol) | BUDGET | ({"maxls": maxls} if method in ("L-BFGS-B", "TNC") else {})
+        options = (
+            dict.fromkeys(BY_VALUES.get(method, ("gtol",)), gtol)
+            | BUDGET
+            | ({"maxls": maxls} if method in ("L-BFGS-B", "TNC") else {})
+        )
         bounds = Bounds(lower, upper) if boxed else None
         res = minimize(fun, x0, args=(which, d), method=method, bounds=bounds, options=options)
         return res.x, res.status, res.success

@@ -175,7 +175,18 @@ NELDER_MEAD = _like_bfgs("Nelder-Mead", tol_name="xatol", forks=(0.01, 0.3), **_
 POWELL = _like_bfgs("Powell", tol_name="xtol", forks=(0.03, 0.3), **_BY_VALUES)
 BY_VALUES = (NELDER_MEAD, POWELL)
 
-OF_ONE_START = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS, *BY_VALUES)  # called with a start alone
+OF_ONE_START = (
+    BFGS,
+    CG,
+    NEWTON_CG,
+    LBFGSB,
+    TNC,
+    BOUNDED,
+    BRENT,
+    GOLDEN,
+    *ROOT_ROWS,
+    *BY_VALUES,
+)  # called with a start alone
 ROWS = (*OF_ONE_START, LBFGSB_IN_A_BOX, _boxed(TNC), *IN_BRACKET, *FIT_ROWS, *PROGRAM_ROWS)  # of the book
 DOORS = (BFGS, BRENT, OF_ONE_START[8])  # one row a door, for what is a matter of doors: closures, sentences, kinds of args
 

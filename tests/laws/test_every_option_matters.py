@@ -19,7 +19,10 @@ T = np.linspace(0.0, 4.0, 12)
 
 
 def valley(x):
-    return 20.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 4 + (1.0 - x[0]) ** 2 + 5.0
+    return 20.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 4 + (1.0 - x[0]) ** 2 + 5.0 + jnp.sum(x[2:] ** 2)
+
+
+START = {"": np.array([-1.2, 1.0]), "Nelder-Mead": np.array([-1.2, 1.0, 0.5])}  # of two variables `adaptive` changes nothing
 
 
 def residual(p):
@@ -56,12 +59,21 @@ GIVEN = {
     "k": 2,
     "tol": 0.3,
     "vertex": True,
+    "fatol": 0.1,
+    "adaptive": True,
+    "initial_simplex": np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]]),
+    "direc": np.array([[1.0, 2.0], [0.0, 1.0]]),
     ("Newton-CG", "c1"): 0.45,
     ("Newton-CG", "xtol"): 1e-9,
 }
-BESIDE = {"norm": {"gtol": 0.5}, ("Newton-CG", "c1"): {"c2": 0.9}, ("Newton-CG", "xtol"): {"gtol": 0.5}}
+BESIDE = {
+    "fatol": {"xatol": 9.0},
+    "norm": {"gtol": 0.5},
+    ("Newton-CG", "c1"): {"c2": 0.9},
+    ("Newton-CG", "xtol"): {"gtol": 0.5},
+}
 DOORS = {
-    "minimize": (methods.MINIMIZE, lambda row, **how: minimize(valley, np.array([-1.2, 1.0]), method=row, **how)),
+    "minimize": (methods.MINIMIZE, lambda row, **how: minimize(valley, START.get(row, START[""]), method=row, **how)),
     "minimize_scalar": (
         methods.MINIMIZE_SCALAR,
         lambda row, **how: minimize_scalar(

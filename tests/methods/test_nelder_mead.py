@@ -87,7 +87,9 @@ def test_vertices_that_are_not_evaluated_yet_are_infinite():
 
 def test_adaptive_coefficients_are_those_of_gao_and_han():
     """n = 2: all but the shrink are as usual; n = 4: chi 1.5, psi 0.625, sigma 0.75."""
-    opt = stepper("Nelder-Mead", options={"adaptive": True, "initial_simplex": np.concatenate([np.zeros((1, 4)), np.eye(4)])})
+    opt = stepper(
+        "Nelder-Mead", options={"adaptive": True, "initial_simplex": np.concatenate([np.zeros((1, 4)), np.eye(4)])}
+    )
 
     def after(values):
         state = opt.init(np.zeros(4))

@@ -71,7 +71,9 @@ def test_a_variable_without_effect_takes_few_evaluations():
 
 def test_first_directions_are_the_users():
     """One of them is the way to the minimum."""
-    res = search(lambda x: 100.0 * (x[0] - x[1]) ** 2 + (x[0] + x[1] - 6.0) ** 2, np.zeros(2), direc=np.array([[1, 1], [1, -1]]))
+    res = search(
+        lambda x: 100.0 * (x[0] - x[1]) ** 2 + (x[0] + x[1] - 6.0) ** 2, np.zeros(2), direc=np.array([[1, 1], [1, -1]])
+    )
     assert res.success
     np.testing.assert_allclose(res.x, 3.0, atol=1e-4)
     assert int(res.nit) <= 4

@@ -243,7 +243,9 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
     def init(x0: Array, data: NelderMeadData) -> NelderMeadState:
         inf, n = jnp.full((), jnp.inf, x0.dtype), x0.shape[0]
         values = jnp.full(n + 1, jnp.inf, x0.dtype)
-        return NelderMeadState(data.simplex, values, jnp.arange(n + 1, dtype=jnp.int32), inf, inf, -inf, jnp.zeros((), jnp.int32))
+        return NelderMeadState(
+            data.simplex, values, jnp.arange(n + 1, dtype=jnp.int32), inf, inf, -inf, jnp.zeros((), jnp.int32)
+        )
 
     def ask(s: NelderMeadState, data: NelderMeadData) -> Query:
         n = s.simplex.shape[1]

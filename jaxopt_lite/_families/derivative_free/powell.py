@@ -256,7 +256,9 @@ def powell(bounded: bool) -> Method:
         return {"x": s.x, "fun": s.line.fx, "direc": s.directions}
 
     rule = implicit.found_by_values(implicit.box if bounded else implicit.stationary, _accuracy)
-    return Method("Powell", VALUE, init, ask, tell, report, rule, certificate=by_values(_accuracy, sees_kinks=False), stands=True)
+    return Method(
+        "Powell", VALUE, init, ask, tell, report, rule, certificate=by_values(_accuracy, sees_kinks=False), stands=True
+    )
 
 
 def _accuracy(fun: Array, data: PowellData, size: Array) -> tuple[Array, Array]:
