@@ -75,7 +75,7 @@ LEGENDS = {
     ),
     "derivative_free": TIMES
     + (
-        "compile: first call minus a steady one; reached: lanes with a value within 1e-4 of one of the function's two minima; "
+        "compile: first call minus a steady one; reached: lanes with a value within 1e-4 of one of the function's minima; "
         "failed: lanes that the solver itself reports as failed, of those checked; wrong: reported as solved and not "
         "reached; turns: evaluations; aim: what was asked for before anything was measured."
     ),

@@ -100,9 +100,8 @@ def main(picture: Path) -> None:
         clock.append(time.perf_counter())
     first, second = np.diff(clock)
     lanes = PROBLEMS * STARTS
-    print(
-        f"{PROBLEMS} sources from {STARTS} starts each: first call {first:.2f} s, second {second:.3f} s, {lanes / second:,.0f} lanes/s"
-    )
+    print(f"{PROBLEMS} sources from {STARTS} starts each, {lanes / second:,.0f} lanes/s")
+    print(f"first call {first:.2f} s, second {second:.3f} s")
     print(
         f"{np.mean(res.success):.1%} of the lanes are at the bottom of a valley; evaluations: mean {np.mean(res.nfev):.0f}"
     )
@@ -113,9 +112,8 @@ def main(picture: Path) -> None:
     share = np.mean(np.linalg.norm(x - best[:, None], axis=2) < SAME, axis=1)
     valleys = [len(np.unique(np.round(x[i][np.isfinite(fun[i])] / SAME), axis=0)) for i in range(PROBLEMS)]
     error = np.linalg.norm(best - true, axis=1)
-    print(
-        f"valleys found: {min(valleys)} to {max(valleys)} a source; {share.min():.1%} to {share.max():.1%} of the starts end in the deepest"
-    )
+    print(f"valleys found: {min(valleys)} to {max(valleys)} a source")
+    print(f"{share.min():.1%} to {share.max():.1%} of the starts end in the deepest")
     print(f"sources found within 2 cm: {np.sum(error < 0.02)} of {PROBLEMS}; median error {1e3 * np.median(error):.1f} mm")
 
     grid = np.stack(np.meshgrid(np.linspace(0, ROOM[0], 400), np.linspace(0, ROOM[1], 300)), -1).reshape(-1, 2)

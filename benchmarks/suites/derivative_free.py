@@ -1,7 +1,7 @@
 """Suite `derivative_free`: 10,000 uniform starts in [-2, 2]^4 of the Rosenbrock function, by values alone.
 
-Nelder-Mead and Powell beside a loop over SciPy's methods of the same name, and Nelder-Mead beside `jax.vmap` of
-Optimistix's. All have their default tolerances; Optimistix, which has none, gets SciPy's 1e-4 of x and f. `reached` counts lanes with a
+Nelder-Mead and Powell beside a loop over SciPy's methods of the same name, and the former beside `jax.vmap` of Optimistix's.
+All have their default tolerances; Optimistix, which has none, gets SciPy's 1e-4 of x and f. `reached` counts lanes with a
 value within 1e-4 of one of the function's two minima (0 and 3.70); `wrong` those that are claimed and not reached.
 """
 

@@ -161,12 +161,21 @@ def valley(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_opera
     return {"x": -(force + silent(x.dtype, d_operands)) / curvature}
 
 
-@kept()
-def found_by_values(rule: Rule, accuracy: Callable[[Array, Any, Array], tuple[Array, Array]]) -> Rule:
-    """`stationary` or `box` of a minimizer that was found from values; NaN where Newton's step from it is too long.
+class Asked(NamedTuple):
+    """How near a minimum that is found from values is to be."""
 
-    `accuracy(f, data, sizes of x)` says what was asked of x (n,) and of f.
-    """
+    step: Array  # (n,) the longest Newton step from it
+    worth: Array  # () the largest decrease that this step may promise
+    loose: Array  # (n,) the same two in the second place, where the first cannot be had
+    loose_worth: Array  # ()
+
+
+Accuracy = Callable[[Array, Array, Any, Array], Asked]  # (x, f there, data, x0) -> what was asked
+
+
+@kept()
+def found_by_values(rule: Rule, accuracy: Accuracy) -> Rule:
+    """`stationary` or `box` of a minimizer that was found from values; NaN where Newton's step from it is too long."""
 
     def moved(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
         x, theta, data = fields["x"], operands.function, operands.data
@@ -182,7 +191,7 @@ def found_by_values(rule: Rule, accuracy: Callable[[Array, Any, Array], tuple[Ar
             hess = jnp.where(held[:, None], jnp.eye(x.shape[0], dtype=x.dtype), hess)
         newton = solve_regular(hess, gradient)
         fun = oracle.merit(x, theta)
-        within, _ = accuracy(fun, data, jnp.maximum(jnp.abs(x), jnp.abs(x - operands.x0)))
+        within = accuracy(x, fun, data, operands.x0).loose
         near = jnp.all(jnp.abs(newton) <= jnp.maximum(within, eps**NEAR * size))
         near |= jnp.abs(jnp.sum(gradient * newton)) <= 2.0 * NOISE * eps * jnp.abs(fun)
         return {"x": dx * jnp.where(near, 1.0, jnp.nan).astype(dx.dtype)}

@@ -9,16 +9,16 @@ easily missed. Where JAX can derive the function twice its derivatives know wher
               promise is no more than what f and x resolve, as in `certificate.py`, (2)
     refused   where the function does fall along it: then a lower point is known
     standing  where it does not fall, down to NEAREST of the distance that was asked for: the derivatives do not describe
-              the function at that distance (a kink, a jump, noise), and say nothing against the values of a simplex. The
-              line searches of Powell's method do not see that a valley with a kink falls along its floor: its claims are
-              refused there
+              the function at that distance (a kink, a jump, noise), and say nothing against the values of a simplex
 
-At a saddle the way is one of negative curvature. From a refused claim Newton's steps go on, at most MOST_STEPS evaluations, as after the claims of the gradient methods, and
+The line searches of Powell's method do not see that a valley with a kink falls along its floor: no claim of it stands. At a
+saddle the way is one of negative curvature.
+
+From a refused claim Newton's steps go on, at most MOST_STEPS evaluations, as after the claims of the gradient methods, and
 each lower point is judged alike. A claim stands only where these steps have not led away from the point that was claimed.
 Where JAX cannot derive the function, and in a `stepper`, all that is known are values, and they stand.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -35,6 +35,7 @@ from jaxopt_lite.core.certificate import (
     stops_at,
 )
 from jaxopt_lite.core.dense import norm
+from jaxopt_lite.core.implicit import Accuracy
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.newton_step import newton_step
 from jaxopt_lite.core.once import kept
@@ -43,8 +44,6 @@ from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, PRECISION, decided
 
 FARTHER = 4.0  # times that distance: so far along a direction of negative curvature, where Newton's step is shorter
 NEAREST = 1 / 16  # of the distance that was asked for: shorter steps that do not descend say nothing of a minimum there
-
-Accuracy = Callable[[Array, Any, Array], tuple[Array, Array]]  # (f, data, sizes of x) -> what was asked of x (n,), of f ()
 
 
 class Look(NamedTuple):
@@ -55,6 +54,7 @@ class Look(NamedTuple):
     trial: Array  # (n,) the point to evaluate next
     step: Array  # (n,) Newton's step from x, or a part of it
     asked: Array  # () bool: what was asked holds at x
+    enough: Array  # () bool: what was asked in the second place holds at x
     resolved: Array  # () bool: nothing is left to gain that f or x resolves
     goes_on: Array  # () bool: the trial point is to be evaluated
     made: Array  # () int32: evaluations so far
@@ -68,7 +68,7 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
         x, t, data, claim = fields["x"], operands.function, operands.data, fields["status"]
         eps = float(jnp.finfo(x.dtype).eps)
         left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
-        within, worth = accuracy(fields["fun"], data, jnp.maximum(jnp.abs(x), jnp.abs(x - operands.x0)))
+        within = accuracy(x, fields["fun"], data, operands.x0).loose
 
         def one(at: Look) -> Look:
             fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)
@@ -78,23 +78,26 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             known = jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad)) & jnp.isfinite(newton.bend)
             better = ((fun < at.fun) | (at.made == 0)) & jnp.isfinite(fun)
             of_x, length = eps**2 * newton.bend, norm(newton.step)
-            asked = known & (newton.decrement <= worth) & jnp.all(jnp.abs(newton.step) <= within)
+            wanted, reach = accuracy(at.trial, fun, data, operands.x0), jnp.abs(newton.step)
+            asked = known & (newton.decrement <= wanted.worth) & jnp.all(reach <= wanted.step)
+            enough = known & (newton.decrement <= wanted.loose_worth) & jnp.all(reach <= wanted.loose)
             resolved = known & (newton.decrement <= TRUSTED * (unseen + of_x)) & (length <= eps**NEAR * size)
             resolved |= known & (newton.decrement <= TRUSTED * of_x)
             pick = lambda new, old: jnp.where(better, new, old)
             point, asked, resolved = pick(at.trial, at.x), pick(asked, at.asked), pick(resolved, at.resolved)
+            enough = pick(enough, at.enough)
             away = jnp.abs(newton.escape)
-            reach = jnp.min(jnp.where(away > 0, FARTHER * within / jnp.where(away > 0, away, 1.0), jnp.inf))
-            saddle = jnp.any(away > 0) & jnp.all(jnp.abs(newton.step) <= FARTHER * within)
-            newest = jnp.where(saddle, jnp.where(saddle, reach, 0.0) * newton.escape, newton.step)
+            far = jnp.min(jnp.where(away > 0, FARTHER * within / jnp.where(away > 0, away, 1.0), jnp.inf))
+            saddle = jnp.any(away > 0) & jnp.all(reach <= FARTHER * within)
+            newest = jnp.where(saddle, jnp.where(saddle, far, 0.0) * newton.escape, newton.step)
             newest = jnp.where(known, newest, 0.0)
             step = pick(newest, SHORTER * at.step)
             trial = inside(point + step, data)
             goes_on = ~asked & ~resolved & jnp.any(trial != point) & (better | jnp.any(jnp.abs(step) > NEAREST * within))
-            return Look(point, pick(fun, at.fun), trial, step, asked, resolved, goes_on, at.made + 1)
+            return Look(point, pick(fun, at.fun), trial, step, asked, enough, resolved, goes_on, at.made + 1)
 
         no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
-        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, ~no, none)
+        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, no, ~no, none)
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
@@ -102,7 +105,9 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
         stands = ~end.goes_on & jnp.all(jnp.abs(end.x - x) <= within) & is_success(claim - CLAIM) & sees_kinks
         cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
         refused = jnp.where(cut, BUDGET, decided(claim, stands))
-        status = jnp.where(end.asked, CONVERGED, jnp.where(end.resolved, PRECISION, refused)).astype(jnp.int32)
+        status = jnp.where(end.asked | (end.enough & ~cut), CONVERGED, jnp.where(end.resolved, PRECISION, refused)).astype(
+            jnp.int32
+        )
         return {"x": end.x, "fun": end.fun, "turns": fields["turns"] + end.made, "status": status}
 
     return decide

@@ -19,10 +19,9 @@ they excuse no false claim. What a sound test at x estimates to within a factor 
 claims exceed it a hundred times. A value near another minimum is no reproach: where there are several, descent starts at x.
 A saddle with status 8 is no minimum.
 
-Methods that search by values alone are asked for an accuracy of x and of f instead of a gradient. They are right by (B), where
-f may be higher than the least value by what was asked of it, too: fatol, or of Powell ftol of the larger of |f| and 1. Kinks
-are not judged for them where no point within the accuracy that was asked of x is lower by as much: that is what they promise
-of functions without derivatives.
+Methods that search by values alone are asked for an accuracy of x and of f instead of a gradient. They are right by (B),
+where f may be higher than the least value by TENFOLD what was asked of it, too: fatol, or Powell's ftol of the larger of
+|f| and 1. At kinks they promise no more than that no point within the accuracy that was asked of x is lower by as much.
 
 A point outside of the box, or where f is not finite, is never right. Options are part of the random data: gtol is the
 default in half of the lanes, else smaller or zero.

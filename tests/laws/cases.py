@@ -172,7 +172,7 @@ _BY_VALUES = {
     "ends_between": True,
 }
 NELDER_MEAD = _like_bfgs("Nelder-Mead", tol_name="xatol", forks=(0.01, 0.3), **_BY_VALUES)
-POWELL = _like_bfgs("Powell", tol_name="xtol", forks=(0.03, 0.3), **_BY_VALUES)
+POWELL = _like_bfgs("Powell", tol_name="xtol", forks=(0.05, 0.7), **_BY_VALUES)
 BY_VALUES = (NELDER_MEAD, POWELL)
 
 OF_ONE_START = (

@@ -120,9 +120,9 @@ KINDS = {
 }
 ENDS = {  # statuses that are right, and the least value to be reached
     "jump": ((Status.NUMERICAL, Status.CONVERGED), 0.0101),
-    "kink along the axes": ((Status.CONVERGED,), 1e-3),
+    "kink along the axes": ((Status.CONVERGED, Status.NUMERICAL), 1e-3),
     "region without values": ((Status.CONVERGED,), 2.0 + 1e-6),
-    "noise": ((Status.NUMERICAL,), 1e-6),  # nor do its derivatives say anything
+    "noise": ((Status.CONVERGED, Status.PRECISION, Status.NUMERICAL), 1e-6),
     "no value anywhere": ((Status.NOT_FINITE,), np.inf),
     "constant": ((Status.NUMERICAL,), 3.0),
     "falls forever": ((Status.UNBOUNDED,), 0.0),

@@ -42,6 +42,7 @@ from jaxopt_lite._families.bounded import box
 from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.dense import settled, settled_value
+from jaxopt_lite.core.implicit import Asked
 from jaxopt_lite.core.neighborhood import by_values
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Check, Option
@@ -310,6 +311,7 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
     )
 
 
-def _accuracy(fun: Array, data: NelderMeadData, size: Array) -> tuple[Array, Array]:
-    """How far x and f may be from the minimum: what was asked for, by component."""
-    return jnp.broadcast_to(data.xatol, size.shape), data.fatol
+def _accuracy(x: Array, fun: Array, data: NelderMeadData, x0: Array) -> Asked:
+    """What was asked for: absolute."""
+    step = jnp.broadcast_to(data.xatol, x.shape)
+    return Asked(step, data.fatol, step, data.fatol)

@@ -11,17 +11,18 @@ and a last search goes along it. The end is where a sweep gains no more than f r
 
     2 (f_0 - f_n) <= ftol (|f_0| + |f_n|)                                                               (2)
 
-*Line searches* are walks to a bracket, and narrowing it, by the rules of `scalar/bracketing.py`. A search begins with the
-step that it took last time, because its direction is kept as long as that step: on a function that is nearly quadratic it
-then takes three or four evaluations (SciPy's some twelve). It ends where the vertex of the parabola is within LINE of the step
-from the best point.
+*Line searches* are walks to a bracket, and narrowing it, by the ideas of `scalar/bracketing.py`; here equal values close a
+bracket, for a direction may have no effect. A search begins with the step that it took last time, because its direction is
+kept as long as that step: where f is nearly quadratic it takes three or four evaluations (SciPy's some twelve). It ends
+where the vertex of the parabola is within LINE of the step from the best point.
 
 *Changed for batches.* A turn evaluates one point. Searches, the point 2 x_n - x_0 and the last search are phases of the
 state. Inside of bounds a search is one of the segment that its line has in the box.
 
 *No false end.* Directions become dependent (Brent, section 7.2), and a sweep along such ones gains nothing anywhere. So where
-(2) holds the axes take the place of the directions, and only a sweep along them that gains nothing too makes a claim.
-`core/neighborhood.py` then decides it, from derivatives where there are any.
+(2) holds the axes take the place of the directions, and only a sweep along them that gains nothing too makes a claim. Equal
+values everywhere show no minimum, and end with status 4. `core/neighborhood.py` then decides a claim, from derivatives where
+there are any.
 """
 
 from typing import Any, NamedTuple
@@ -35,6 +36,7 @@ from jaxopt_lite._families.scalar.bracketing import GROWTH, LIMIT, BracketState,
 from jaxopt_lite._families.scalar.golden import SECTION
 from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core import implicit
+from jaxopt_lite.core.implicit import Asked
 from jaxopt_lite.core.neighborhood import by_values
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Check, Option
@@ -261,6 +263,8 @@ def powell(bounded: bool) -> Method:
     )
 
 
-def _accuracy(fun: Array, data: PowellData, size: Array) -> tuple[Array, Array]:
-    """How far x and f may be from the minimum: xtol of the size of x, and ftol of that of f, or of 1."""
-    return data.xtol * size, data.ftol * jnp.maximum(1.0, jnp.abs(fun))
+def _accuracy(x: Array, fun: Array, data: PowellData, x0: Array) -> Asked:
+    """xtol of x, by component. Of variables that become 0 it is that of the way from x0, and ftol of f, or of 1."""
+    way = jnp.maximum(jnp.abs(x), jnp.abs(x - x0))
+    anything = jnp.full((), jnp.inf, x.dtype)
+    return Asked(data.xtol * jnp.abs(x), anything, data.xtol * way, data.ftol * jnp.maximum(1.0, jnp.abs(fun)))

@@ -41,10 +41,11 @@ def minimize(
         recompile; bools, strings and other objects are static.
     method : str, Row, callable or None
         'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'CG', nonlinear conjugate
-        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products; from values alone
+        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. From values alone:
         'Nelder-Mead', a simplex, for functions with kinks, jumps and noise, and 'Powell', line searches along conjugate
-        directions. A `Row` is a method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args, **kwargs,
-        **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
+        directions. A `Row` is a method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as
+        ``method(fun, x0, args, **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and
+        callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
@@ -52,8 +53,9 @@ def minimize(
     hess, hessp : callable or None
         ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them: Newton-CG, TNC. None: autodiff.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
-        For 'L-BFGS-B', 'TNC', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where there is no bound. Traced. The
-        function is never evaluated outside of them. Equal bounds fix a variable. A start outside is clipped.
+        For 'L-BFGS-B', 'TNC', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where there is
+        no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A start outside is
+        clipped.
     constraints : LinearConstraint, NonlinearConstraint, dict, or a list of them
         For methods of your own that take them (`jaxopt_lite.method`); no method of this version does. A dict is
         ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives are by
