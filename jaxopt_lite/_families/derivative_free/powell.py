@@ -19,7 +19,7 @@ where the vertex of the parabola is within LINE of the step from the best point.
 *Changed for batches.* A turn evaluates one point. Searches, the point 2 x_n - x_0 and the last search are phases of the
 state. Inside of bounds a search is one of the segment that its line has in the box.
 
-*No false end.* Directions become dependent (Brent, section 7.2), and a sweep along such ones gains nothing anywhere. So where
+*No false end.* Directions become dependent (Brent, section 7.2), and a sweep along such ones gains nothing. So where
 (2) holds the axes take the place of the directions, and only a sweep along them that gains nothing too makes a claim. Equal
 values everywhere show no minimum, and end with status 4. `core/neighborhood.py` then decides a claim, from derivatives where
 there are any.
