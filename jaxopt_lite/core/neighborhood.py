@@ -25,8 +25,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite.core.certificate import (
+    FALLS,
     MOST_STEPS,
     NEAR,
+    NOISE,
     NOT_DERIVED,
     SHORTER,
     TRUSTED,
@@ -58,6 +60,7 @@ class Look(NamedTuple):
     resolved: Array  # () bool: nothing is left to gain that f or x resolves
     goes_on: Array  # () bool: the trial point is to be evaluated
     made: Array  # () int32: evaluations so far
+    decrement: Array  # () what Newton's step promises at x
 
 
 @kept()
@@ -76,13 +79,15 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
             newton = newton_step(at.trial, grad, stops_at(at.trial, grad, data, unseen, eps**NEAR * size), times)
             known = jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad)) & jnp.isfinite(newton.bend)
-            better = ((fun < at.fun) | (at.made == 0)) & jnp.isfinite(fun)
+            falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
+            better = ((fun < at.fun) | falls | (at.made == 0)) & jnp.isfinite(fun)
             of_x, length = eps**2 * newton.bend, norm(newton.step)
             wanted, reach = accuracy(at.trial, fun, data, operands.x0), jnp.abs(newton.step)
             asked = known & (newton.decrement <= wanted.worth) & jnp.all(reach <= wanted.step)
             enough = known & (newton.decrement <= wanted.loose_worth) & jnp.all(reach <= wanted.loose)
             resolved = known & (newton.decrement <= TRUSTED * (unseen + of_x)) & (length <= eps**NEAR * size)
-            resolved |= known & (newton.decrement <= TRUSTED * of_x)
+            finest = known & (newton.decrement <= TRUSTED * of_x)
+            resolved |= finest
             pick = lambda new, old: jnp.where(better, new, old)
             point, asked, resolved = pick(at.trial, at.x), pick(asked, at.asked), pick(resolved, at.resolved)
             enough = pick(enough, at.enough)
@@ -93,11 +98,13 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             newest = jnp.where(known, newest, 0.0)
             step = pick(newest, SHORTER * at.step)
             trial = inside(point + step, data)
-            goes_on = ~asked & ~resolved & jnp.any(trial != point) & (better | jnp.any(jnp.abs(step) > NEAREST * within))
-            return Look(point, pick(fun, at.fun), trial, step, asked, enough, resolved, goes_on, at.made + 1)
+            goes_on = jnp.any(trial != point) & (better | (~resolved & jnp.any(jnp.abs(step) > NEAREST * within)))
+            goes_on &= ~asked & ~(better & finest)
+            verdict = asked, enough, resolved, goes_on, at.made + 1, pick(newton.decrement, at.decrement)
+            return Look(point, pick(fun, at.fun), trial, step, *verdict)
 
         no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
-        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, no, ~no, none)
+        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, no, ~no, none, jnp.full((), jnp.inf, x.dtype))
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
@@ -105,9 +112,8 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
         stands = ~end.goes_on & jnp.all(jnp.abs(end.x - x) <= within) & is_success(claim - CLAIM) & sees_kinks
         cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
         refused = jnp.where(cut, BUDGET, decided(claim, stands))
-        status = jnp.where(end.asked | (end.enough & ~cut), CONVERGED, jnp.where(end.resolved, PRECISION, refused)).astype(
-            jnp.int32
-        )
-        return {"x": end.x, "fun": end.fun, "turns": fields["turns"] + end.made, "status": status}
+        proved = end.asked | (end.enough & ~cut)
+        status = jnp.where(proved, CONVERGED, jnp.where(end.resolved, PRECISION, refused))
+        return {"x": end.x, "fun": end.fun, "turns": fields["turns"] + end.made, "status": status.astype(jnp.int32)}
 
     return decide

@@ -6,6 +6,7 @@ How a batch is driven (`lanes`, `turns_per_refill`) changes no answer by design;
 import functools
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -64,6 +65,7 @@ GIVEN = {
     "initial_simplex": np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]]),
     "direc": np.array([[1.0, 2.0], [0.0, 1.0]]),
     ("Newton-CG", "c1"): 0.45,
+    ("Powell", "ftol"): 1e-12,
     ("Newton-CG", "xtol"): 1e-9,
 }
 BESIDE = {
@@ -113,7 +115,8 @@ def plain(door, row, jac, others):
 def call(door, row, jac, options):
     """All fields of the result, as plain lists."""
     res = DOORS[door][1](row, options=options, **({"jac": jac} if jac else {}))
-    return {name: np.asarray(res[name]).tolist() for name in res if name != "message"}
+    leaves = lambda field: [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(field)]
+    return {name: leaves(res[name]) for name in res if name != "message"}
 
 
 @pytest.mark.parametrize(("door", "row", "name"), PAIRS)

@@ -213,7 +213,8 @@ def simplex_is_true(seen: Seen, final_simplex: Any) -> None:
     assert np.all(np.diff(values[np.isfinite(values)]) >= 0)
     for vertex, value in zip(simplex, values, strict=True):
         if np.isfinite(value):
-            fun_of_quadratic(seen._replace(res=OptimizeResult(x=vertex)), seen.dtype(value))
+            size = 2.0 + np.abs(vertex) @ np.abs(CURVATURE) @ np.abs(vertex)
+            near(value, 0.5 * vertex @ CURVATURE @ vertex - PULL @ vertex + 2.0, seen.dtype, size)
     if seen.res.success:
         assert np.max(np.abs(simplex - seen.x)) <= 1e-2
 

@@ -217,15 +217,13 @@ def _size(s: NelderMeadState, ends: Ends, data: NelderMeadData) -> Size:
     return Size(f1, finest, small, asked, (size <= finest) & ~small, ~(s.gained - f1 <= worth))
 
 
-def _corner(order: Array, n: int) -> Array:
-    """(n + 1, n) bool: in a restarted simplex the i-th vertex after the best one is moved along the i-th axis."""
-    return order[:, None] == jnp.arange(1, n + 1, dtype=jnp.int32)[None]
-
-
-def _aside(x: Array, edge: Array, data: NelderMeadData) -> Array:
-    """x moved along every axis, up, or down from an upper bound."""
-    up = x + edge
-    return up if data.upper is None else jnp.where(up > data.upper, x - edge, up)
+def _restarted(s: NelderMeadState, x1: Array, edge: Array, data: NelderMeadData) -> Array:
+    """A simplex about x1: the i-th vertex after it lies along the i-th axis, up, or down from an upper bound."""
+    aside = x1 + edge
+    if data.upper is not None:
+        aside = jnp.where(aside > data.upper, x1 - edge, aside)
+    axes = jnp.arange(1, s.simplex.shape[0], dtype=jnp.int32)
+    return jnp.where(s.order[:, None] == axes[None], aside[None], x1[None])
 
 
 def build(options: dict[str, Any]) -> Method:
@@ -272,7 +270,7 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         order = jnp.where(ends.slot, place, jnp.where(behind, s.order + 1, s.order))
         enters, renewed = ends.slot & v.comes, (v.again | v.shrink) & ~ends.first
         edge = RESTART * jnp.maximum(data.xatol, size.finest)
-        fresh = jnp.where(_corner(s.order, n), _aside(ends.x1, edge, data)[None], ends.x1[None])
+        fresh = _restarted(s, ends.x1, edge, data)
         x1 = ends.x1[None]
         anew = _clipped(jnp.where(v.again, fresh, x1 + sigma * (s.simplex - x1)), data)
         simplex = jnp.where(enters[:, None], x[None], jnp.where(renewed[:, None], anew, s.simplex))
@@ -282,15 +280,10 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         following = jnp.where(v.contract, jnp.where(v.outside, n + OUTSIDE, n + INSIDE), n + REFLECT)
         following = jnp.where(s.phase < n, s.phase + 1, jnp.where(v.expand, n + EXPAND, following))
         phase = jnp.where(v.again | v.shrink, 1, following).astype(jnp.int32)
-        state = NelderMeadState(
-            simplex,
-            values,
-            jnp.where(v.comes, order, s.order),
-            jnp.where(whole, f, s.reflected),
-            jnp.where(v.again, size.f1, s.gained),
-            jnp.where(f < jnp.inf, jnp.maximum(s.top, f), s.top),
-            phase,
-        )
+        order = jnp.where(v.comes, order, s.order)
+        reflected, gained = jnp.where(whole, f, s.reflected), jnp.where(v.again, size.f1, s.gained)
+        top = jnp.where(f < jnp.inf, jnp.maximum(s.top, f), s.top)
+        state = NelderMeadState(simplex, values, order, reflected, gained, top, phase)
         status = jnp.where(size.asked, CLAIM + CONVERGED, CLAIM + PRECISION)
         status = jnp.where(size.small, status, jnp.where(size.stuck, CLAIM + NUMERICAL, RUNNING))
         risen = s.top - size.f1 > RESOLVED * jnp.finfo(f.dtype).eps * jnp.abs(size.f1)
