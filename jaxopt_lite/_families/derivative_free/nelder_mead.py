@@ -94,8 +94,6 @@ def _simplex(value: Any, name: str, wanted: str, n: int) -> Any:
     value = value if isinstance(value, jax.Array) else jnp.asarray(value)
     if value.shape != (n + 1, n):
         raise ValueError(f"option {name!r} has shape {value.shape}; give {wanted}, of shape {(n + 1, n)} for n = {n}.")
-    if not jnp.issubdtype(value.dtype, jnp.floating) and not jnp.issubdtype(value.dtype, jnp.integer):
-        raise TypeError(f"option {name!r} has dtype {value.dtype}; give {wanted}.")
     return value
 
 
@@ -113,19 +111,17 @@ def prepare(options: dict[str, Any], x0: Array) -> NelderMeadData:
     number = lambda name: jnp.asarray(simplex_tolerance() if options[name] is None else options[name]).astype(x0.dtype)
     lower, upper = box.sides(options.get("bounds"), x0)
     given, n = options["initial_simplex"], x0.shape[0]
-    good = jnp.ones((), bool)
     if given is not None:
         simplex = jnp.asarray(given).astype(x0.dtype)
-        good = _has_volume(simplex)
     else:
         x = x0 if lower is None else jnp.clip(x0, lower, upper)
         moved = jnp.where(x == 0, FROM_ZERO, (1 + STRETCH) * x)
         simplex = jnp.concatenate([x[None], jnp.where(jnp.eye(n, dtype=bool), moved[None], x[None])])
     if upper is not None:
         simplex = jnp.where(simplex > upper[None], 2 * upper[None] - simplex, simplex)
+    good = jnp.ones((), bool) if given is None else _has_volume(simplex)
     data = NelderMeadData(number("xatol"), number("fatol"), lower, upper, simplex, good)
-    data = data._replace(simplex=_clipped(simplex, data))
-    return data._replace(good=good & ~box.crossed(data))
+    return data._replace(simplex=_clipped(simplex, data), good=good & ~box.crossed(data))
 
 
 def _clipped(simplex: Array, data: NelderMeadData) -> Array:
@@ -240,11 +236,9 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         return Shape(1.0, 1 + 2 / n, 0.75 - 0.5 / n, 1 - 1 / n) if adaptive else Shape(1.0, 2.0, 0.5, 0.5)
 
     def init(x0: Array, data: NelderMeadData) -> NelderMeadState:
-        inf, n = jnp.full((), jnp.inf, x0.dtype), x0.shape[0]
-        values = jnp.full(n + 1, jnp.inf, x0.dtype)
-        return NelderMeadState(
-            data.simplex, values, jnp.arange(n + 1, dtype=jnp.int32), inf, inf, -inf, jnp.zeros((), jnp.int32)
-        )
+        inf, order = jnp.full((), jnp.inf, x0.dtype), jnp.arange(x0.shape[0] + 1, dtype=jnp.int32)
+        values = jnp.full(order.shape, jnp.inf, x0.dtype)
+        return NelderMeadState(data.simplex, values, order, inf, inf, -inf, jnp.zeros((), jnp.int32))
 
     def ask(s: NelderMeadState, data: NelderMeadData) -> Query:
         n = s.simplex.shape[1]
@@ -258,9 +252,8 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         rho, _, _, sigma = shape(n)
         size = _size(s, ends, data)
         whole = s.phase == n + REFLECT
-        again = whole & size.small & size.gains & (RESTART > 0)
         f = settled_value(answer.fun)
-        v = _verdict(s, f, again)
+        v = _verdict(s, f, whole & size.small & size.gains)
 
         last = jnp.minimum(s.phase, n)
         x = jnp.where(v.back, _along(ends, rho, data), query.x)
@@ -270,9 +263,8 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         order = jnp.where(ends.slot, place, jnp.where(behind, s.order + 1, s.order))
         enters, renewed = ends.slot & v.comes, (v.again | v.shrink) & ~ends.first
         edge = RESTART * jnp.maximum(data.xatol, size.finest)
-        fresh = _restarted(s, ends.x1, edge, data)
-        x1 = ends.x1[None]
-        anew = _clipped(jnp.where(v.again, fresh, x1 + sigma * (s.simplex - x1)), data)
+        shrunk = ends.x1[None] + sigma * (s.simplex - ends.x1[None])
+        anew = _clipped(jnp.where(v.again, _restarted(s, ends.x1, edge, data), shrunk), data)
         simplex = jnp.where(enters[:, None], x[None], jnp.where(renewed[:, None], anew, s.simplex))
         values = jnp.where(enters, fun, jnp.where(renewed, jnp.inf, s.values))
 
@@ -292,16 +284,14 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         return Told(state, jnp.where(data.good, status, BAD_INPUT), ~filling & (v.comes | v.shrink))
 
     def report(s: NelderMeadState, data: NelderMeadData) -> dict[str, Any]:
-        index = jnp.arange(s.order.shape[0], dtype=jnp.int32)
-        place = index[:, None] == s.order[None, :]
+        place = jnp.arange(s.order.shape[0], dtype=jnp.int32)[:, None] == s.order[None]
         values = jnp.min(jnp.where(place, s.values[None, :], jnp.inf), axis=1)
         simplex = jnp.sum(jnp.where(place[:, :, None], s.simplex[None], 0.0), axis=1)
         return {"x": simplex[0], "fun": values[0], "final_simplex": (simplex, values)}
 
     rule = implicit.found_by_values(implicit.box if bounded else implicit.stationary, _accuracy)
-    return Method(
-        "Nelder-Mead", VALUE, init, ask, tell, report, rule, certificate=by_values(_accuracy, sees_kinks=True), stands=True
-    )
+    judge = by_values(_accuracy, sees_kinks=True)
+    return Method("Nelder-Mead", VALUE, init, ask, tell, report, rule, certificate=judge, stands=True)
 
 
 def _accuracy(x: Array, fun: Array, data: NelderMeadData, x0: Array) -> Asked:

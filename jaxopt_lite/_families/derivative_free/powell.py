@@ -219,7 +219,7 @@ def powell(bounded: bool) -> Method:
         size = jnp.abs(s.fun) + jnp.abs(fun)
         rounding = 2 * RESOLVED * eps * size
         still = swept & (gain <= jnp.maximum(data.ftol * size, rounding))
-        again = (RESTART > 0) & still & ~(2 * (s.gained - fun) <= jnp.maximum(data.ftol * size, rounding))
+        again = still & ~(2 * (s.gained - fun) <= jnp.maximum(data.ftol * size, rounding))
         asked = gain <= data.ftol * size
         ends = jnp.where(asked, CLAIM + CONVERGED, CLAIM + PRECISION)
         top = jnp.where(f < jnp.inf, jnp.maximum(s.top, f), s.top)
@@ -227,8 +227,8 @@ def powell(bounded: bool) -> Method:
         status = jnp.where(still & ~again, ends, RUNNING)
         # the point beyond the sweep, and the search along it
         f0, fn = s.fun, s.line.fx
-        bend = 2 * (f0 - 2 * fn + f) * (f0 - fn - s.drop) ** 2 - (f0 - f) ** 2 * s.drop
-        along = beyond & (f < f0) & (bend < 0)
+        share = (f0 - fn - s.drop) / jnp.where(f < f0, f0 - f, 1.0)  # a cube of values would underflow
+        along = beyond & (f < f0) & (2 * (f0 - 2 * fn + f) * share**2 < s.drop)
         renewed = done & (s.phase == n + 1)
         begins = first | (beyond & ~along) | renewed | again  # a sweep
 
