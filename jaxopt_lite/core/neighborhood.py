@@ -8,8 +8,9 @@ easily missed. Where JAX can derive the function twice its derivatives know wher
     proved    where it is within what was asked of x, and promises no more than what was asked of f;  also where its
               promise is no more than what f and x resolve, as in `certificate.py`, (2)
     refused   where the function does fall along it: then a lower point is known
-    standing  where it does not fall, down to NEAREST of the distance that was asked for: the derivatives do not describe
-              the function at that distance (a kink, a jump, noise), and say nothing against the values of a simplex
+    standing  where it does not fall though its slope promises that, down to NEAREST of the distance that was asked for: the
+              derivatives do not describe the function at that distance (a kink, a jump, noise), and say nothing against
+              the values of a simplex
 
 The line searches of Powell's method do not see that a valley with a kink falls along its floor: no claim of it stands. At a
 saddle the way is one of negative curvature.
@@ -36,7 +37,7 @@ from jaxopt_lite.core.certificate import (
     inside,
     stops_at,
 )
-from jaxopt_lite.core.dense import norm
+from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.implicit import Accuracy
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.newton_step import newton_step
@@ -61,6 +62,8 @@ class Look(NamedTuple):
     goes_on: Array  # () bool: the trial point is to be evaluated
     made: Array  # () int32: evaluations so far
     decrement: Array  # () what Newton's step promises at x
+    promise: Array  # () what the slope promises of the step to the trial point
+    denied: Array  # () bool: the last trial point was not lower, though the slope had promised more than rounding
 
 
 @kept()
@@ -101,15 +104,17 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             goes_on = jnp.any(trial != point) & (better | (~resolved & jnp.any(jnp.abs(step) > NEAREST * within)))
             goes_on &= ~asked & ~(better & finest)
             verdict = asked, enough, resolved, goes_on, at.made + 1, pick(newton.decrement, at.decrement)
-            return Look(point, pick(fun, at.fun), trial, step, *verdict)
+            promise, denied = pick(-dot(grad, newest), SHORTER * at.promise), ~better & (at.promise > NOISE * unseen)
+            return Look(point, pick(fun, at.fun), trial, step, *verdict, promise, denied)
 
-        no, none = jnp.zeros((), bool), jnp.zeros((), jnp.int32)
-        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, no, ~no, none, jnp.full((), jnp.inf, x.dtype))
+        no, none, inf = jnp.zeros((), bool), jnp.zeros((), jnp.int32), jnp.full((), jnp.inf, x.dtype)
+        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, no, ~no, none, inf, jnp.zeros_like(inf), no)
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
             return {"status": decided(claim, True)}
-        stands = ~end.goes_on & jnp.all(jnp.abs(end.x - x) <= within) & is_success(claim - CLAIM) & sees_kinks
+        stands = ~end.goes_on & end.denied & jnp.all(jnp.abs(end.x - x) <= within)
+        stands &= is_success(claim - CLAIM) & sees_kinks
         cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
         refused = jnp.where(cut, BUDGET, decided(claim, stands))
         proved = end.asked | (end.enough & ~cut)
