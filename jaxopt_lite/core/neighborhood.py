@@ -59,6 +59,7 @@ class Look(NamedTuple):
     asked: Array  # () bool: what was asked holds at x
     enough: Array  # () bool: what was asked in the second place holds at x
     resolved: Array  # () bool: nothing is left to gain that f or x resolves
+    quiet: Array  # () bool: nothing but the noise of a sum is left, if no lower point is found
     goes_on: Array  # () bool: the trial point is to be evaluated
     made: Array  # () int32: evaluations so far
     decrement: Array  # () what Newton's step promises at x
@@ -91,9 +92,10 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             resolved = known & (newton.decrement <= TRUSTED * (unseen + of_x)) & (length <= eps**NEAR * size)
             finest = known & (newton.decrement <= TRUSTED * of_x)
             resolved |= finest
+            quiet = known & (newton.decrement <= NOISE * (unseen + of_x)) & (length <= eps**NEAR * size)
             pick = lambda new, old: jnp.where(better, new, old)
             point, asked, resolved = pick(at.trial, at.x), pick(asked, at.asked), pick(resolved, at.resolved)
-            enough = pick(enough, at.enough)
+            enough, quiet = pick(enough, at.enough), pick(quiet, at.quiet)
             away = jnp.abs(newton.escape)
             far = jnp.min(jnp.where(away > 0, FARTHER * within / jnp.where(away > 0, away, 1.0), jnp.inf))
             saddle = jnp.any(away > 0) & jnp.all(reach <= FARTHER * within)
@@ -103,12 +105,12 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             trial = inside(point + step, data)
             goes_on = jnp.any(trial != point) & (better | (~resolved & jnp.any(jnp.abs(step) > NEAREST * within)))
             goes_on &= ~asked & ~(better & finest)
-            verdict = asked, enough, resolved, goes_on, at.made + 1, pick(newton.decrement, at.decrement)
+            verdict = asked, enough, resolved, quiet, goes_on, at.made + 1, pick(newton.decrement, at.decrement)
             promise, denied = pick(-dot(grad, newest), SHORTER * at.promise), ~better & (at.promise > NOISE * unseen)
             return Look(point, pick(fun, at.fun), trial, step, *verdict, promise, denied)
 
         no, none, inf = jnp.zeros((), bool), jnp.zeros((), jnp.int32), jnp.full((), jnp.inf, x.dtype)
-        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, no, ~no, none, inf, jnp.zeros_like(inf), no)
+        start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, no, no, ~no, none, inf, jnp.zeros_like(inf), no)
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
@@ -118,7 +120,7 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
         cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
         refused = jnp.where(cut, BUDGET, decided(claim, stands))
         proved = end.asked | (end.enough & ~cut)
-        status = jnp.where(proved, CONVERGED, jnp.where(end.resolved, PRECISION, refused))
+        status = jnp.where(proved, CONVERGED, jnp.where(end.resolved | (end.quiet & ~end.goes_on), PRECISION, refused))
         return {"x": end.x, "fun": end.fun, "turns": fields["turns"] + end.made, "status": status.astype(jnp.int32)}
 
     return decide
