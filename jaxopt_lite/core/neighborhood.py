@@ -83,12 +83,13 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
             newton = newton_step(at.trial, grad, stops_at(at.trial, grad, data, unseen, eps**NEAR * size), times)
             known = jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad)) & jnp.isfinite(newton.bend)
+            minimal = known & (newton.decrement < jnp.inf)  # no saddle: else a step of zero length would prove one
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
             better = ((fun < at.fun) | falls | (at.made == 0)) & jnp.isfinite(fun)
             of_x, length = eps**2 * newton.bend, norm(newton.step)
             wanted, reach = accuracy(at.trial, fun, data, operands.x0), jnp.abs(newton.step)
-            asked = known & (newton.decrement <= wanted.worth) & jnp.all(reach <= wanted.step)
-            enough = known & (newton.decrement <= wanted.loose_worth) & jnp.all(reach <= wanted.loose)
+            asked = minimal & (newton.decrement <= wanted.worth) & jnp.all(reach <= wanted.step)
+            enough = minimal & (newton.decrement <= wanted.loose_worth) & jnp.all(reach <= wanted.loose)
             resolved = known & (newton.decrement <= TRUSTED * (unseen + of_x)) & (length <= eps**NEAR * size)
             finest = known & (newton.decrement <= TRUSTED * of_x)
             resolved |= finest

@@ -144,6 +144,12 @@ def test_functions_that_the_method_is_for_end_honestly(name):
     assert float(res.fun) <= least or not np.isfinite(least)
 
 
+def test_a_start_on_a_saddle_is_no_minimum():
+    """At (0, 0) the slope vanishes, and f rises along both axes: it falls along x0 = -x1."""
+    res = search(lambda x: x[0] ** 2 + x[1] ** 2 + 3.0 * x[0] * x[1] + jnp.sum(x**4), np.zeros(2))
+    assert not bool(res.success) or float(res.fun) < -0.01
+
+
 # --- bounds, bad input ------------------------------------------------------------------------------------------------
 
 
