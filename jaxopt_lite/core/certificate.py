@@ -122,7 +122,7 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
             fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)
             unseen = eps * jnp.abs(fun)
             size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
-            stops = _stops(at.trial, grad, data, unseen, eps**NEAR * size)
+            stops = stops_at(at.trial, grad, data, unseen, eps**NEAR * size)
             newton = newton_step(at.trial, grad, stops, times)
             of_x = eps**2 * newton.bend
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
@@ -139,7 +139,7 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
             pick = lambda new, old: jnp.where(better, new, old)
             point, step = pick(at.trial, at.x), pick(newton.step, SHORTER * at.step)
             proved, short = pick(proved, at.proved), pick(short, at.short)
-            trial = _inside(point + step, data)
+            trial = inside(point + step, data)
             goes_on = jnp.where(better, ~done, ~at.proved & (at.made > 0))
             goes_on &= jnp.any(trial != point) & ~(by_step & short)
             saddle = at.saddle
@@ -162,7 +162,7 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
             return {"status": decided(claim)}
-        slope = free_slope(end.grad, _stops(end.x, end.grad, data, *jnp.zeros(2, x.dtype)))
+        slope = free_slope(end.grad, stops_at(end.x, end.grad, data, *jnp.zeros(2, x.dtype)))
         reached = (end.proved & (norm(slope, order) <= data.gtol)) | (by_step & end.short)
         refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
         if end.saddle is not None:
@@ -183,13 +183,13 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
     return decide
 
 
-def _inside(x: Array, data: Any) -> Array:
+def inside(x: Array, data: Any) -> Array:
     """The nearest point of the box, where there is one."""
     lower = getattr(data, "lower", None)
     return x if lower is None else jnp.clip(x, lower, data.upper)
 
 
-def _stops(x: Array, grad: Array, data: Any, unseen: Array, near: Array) -> Stops | None:
+def stops_at(x: Array, grad: Array, data: Any, unseen: Array, near: Array) -> Stops | None:
     """The variables that a bound stops: at the bound, or within `near` of it where the way there gains at most `unseen`."""
     lower = getattr(data, "lower", None)
     if lower is None:

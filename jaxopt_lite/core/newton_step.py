@@ -48,6 +48,7 @@ class Newton(NamedTuple):
     inverse: Array | None  # (n, n) of the free variables; NaN without positive curvature; None: too many variables
     saddle: Array  # () bool: negative curvature was seen
     hess: Array | None  # (n, n); None: too many variables
+    escape: Array  # (n,) a direction of negative curvature, downhill or level; 0 where there is none, or many variables
 
 
 class Stops(NamedTuple):
@@ -107,7 +108,10 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     inverse = jnp.sum(W[:, None, :] * W[None, :, :], axis=2)
     step = -jnp.sum(V * along[None, :], axis=1)
     saddles = jnp.any(saddle) | _mixed(H, held)
-    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse, saddles, 0.5 * (H + H.T))
+    most = saddle & (index == jnp.argmin(jnp.where(saddle, curvature, jnp.inf)).astype(jnp.int32))
+    escape = -jnp.sum(V * jnp.where(most, jnp.where(y < 0, -1.0, 1.0), 0.0).astype(x.dtype)[None, :], axis=1)
+    decrement = jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along))
+    return Newton(decrement, step, bend, inverse, saddles, 0.5 * (H + H.T), escape)
 
 
 def _mixed(H: Array, held: Array) -> Array:
@@ -146,4 +150,5 @@ def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     bend = dot(jnp.abs(x), jnp.abs(times(x[:, None])[:, 0]))
     fixed = free(somewhere(x.shape[0], x.dtype))
     saddle = (curvature < 0) | (dot(fixed, product(fixed)) < 0)
-    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend, None, saddle, None)
+    decrement = jnp.where(solved, -0.5 * dot(g, p), jnp.inf)
+    return Newton(decrement, p, bend, None, saddle, None, jnp.zeros_like(x))

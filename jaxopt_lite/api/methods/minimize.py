@@ -3,6 +3,7 @@
 import functools
 
 from jaxopt_lite._families.bounded import lbfgsb, tnc
+from jaxopt_lite._families.derivative_free import nelder_mead, powell
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
 from jaxopt_lite._families.trust_region import dogleg, exact, krylov, ncg, radius
 from jaxopt_lite.api.methods.row import Row
@@ -59,4 +60,22 @@ MINIMIZE = (
     _TRUST(name="trust-ncg", build=ncg.build, options=ncg.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
     _TRUST(name="trust-krylov", build=krylov.build, options=krylov.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
     _TRUST(name="trust-exact", build=exact.build, options=exact.OPTIONS, takes=frozenset({"jac", "hess"})),
+    Row(
+        name="Nelder-Mead",
+        build=nelder_mead.build,
+        prepare=nelder_mead.prepare,
+        options=nelder_mead.OPTIONS,
+        tol=("xatol", "fatol"),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda n: 400 * n,
+    ),
+    Row(
+        name="Powell",
+        build=powell.build,
+        prepare=powell.prepare,
+        options=powell.OPTIONS,
+        tol=("xtol", "ftol"),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda n: 1000 * n,
+    ),
 )
