@@ -17,6 +17,7 @@ fails is a row that says so; without matplotlib there is no plot).
 | `compile`    | trace and compile time of the vmapped BFGS in fresh processes |
 | `descent`    | CG, Newton-CG, L-BFGS-B, TNC: a batch at n = 4, compile times, a library of problems, n = 100,000 |
 | `bounded`    | L-BFGS-B and TNC in a box: a batch at n = 4, and n = 100,000 |
+| `trust_region` | dogleg, trust-ncg, trust-krylov, trust-exact: the same as `descent` |
 | `spots`      | `curve_fit` on 100,000 Gaussian spots of 5 x 5 pixels, the rate at 10^6 and 10^7 (GPU), the memory |
 
 `python -m benchmarks.solved` prints which problems of the library each method solves, and what it claims of the others.

@@ -92,7 +92,8 @@ def scipy_loop(task: Task) -> Solve:
     from scipy.optimize import Bounds, minimize
 
     options = scipy_options(task.method, task.tol, task.maxiter)
-    product = task.host_product if task.method == "Newton-CG" else None
+    product = task.host_product if task.method in ("Newton-CG", "trust-ncg", "trust-krylov") else None
+    hessian = task.host_hessian if task.method in ("dogleg", "trust-exact") else None
     bounds = None if task.box is None else Bounds(*task.box)
 
     def solve(X0: Any, *params: Any) -> dict[str, Any]:
@@ -103,6 +104,7 @@ def scipy_loop(task: Task) -> Solve:
                 x0,
                 args=tuple(p[i] for p in params),
                 jac=task.host_gradient,
+                hess=hessian,
                 hessp=product,
                 method=task.method,
                 bounds=bounds,

@@ -3,7 +3,8 @@
 Both get derivatives by autodiff, the tolerance of the gradient that is the package's default, and the same budgets. A
 problem is solved where the value, recomputed in float64, is that of a minimum that the literature names. Evaluations: ours
 count turns, each of which gives value, gradient and, to the methods that ask for it, a product with the Hessian together;
-of SciPy's Newton-CG, values and products are counted (nfev + nhev), of its TNC nfev, among them those for its differences.
+of SciPy's methods by products, values and products are counted (nfev + nhev), of its TNC nfev, among them those for its
+differences.
 """
 
 import functools
@@ -20,6 +21,7 @@ from benchmarks.records import OURS, Row, Settings
 
 MAXITER = 5_000
 GTOL = {"float64": 1e-5, "float32": 2.4e-5}  # the package's defaults; SciPy always works in float64
+BY_PRODUCTS, BY_HESSIAN = ("Newton-CG", "trust-ncg", "trust-krylov"), ("dogleg", "trust-exact")
 NEAR = 1e-5  # a value within this of a minimum's, relative where that is above 1
 NEAR_IN_FLOAT32 = 1e-3
 
@@ -63,8 +65,10 @@ def ours(fun: Callable[..., Any], x0: Any, method: str, dtype: str, args: Any = 
 
 @functools.cache
 def _compiled(problem: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Value and gradient, and the product with the Hessian: the same for all of SciPy's methods."""
-    return outer_jit(jax.value_and_grad(problem.fun)), outer_jit(lambda x, p: jax.jvp(jax.grad(problem.fun), (x,), (p,))[1])
+    """Value and gradient, and the product with the Hessian, or of None all of it: the same for all of SciPy's methods."""
+    hessian, slope = jax.hessian(problem.fun), jax.grad(problem.fun)
+    second = lambda x, p: hessian(x) if p is None else jax.jvp(slope, (x,), (p,))[1]
+    return outer_jit(jax.value_and_grad(problem.fun)), outer_jit(second)
 
 
 def _scipy(problem: Any, method: str) -> tuple[np.ndarray, int, bool]:
@@ -73,12 +77,14 @@ def _scipy(problem: Any, method: str) -> tuple[np.ndarray, int, bool]:
     both, product = _compiled(problem)
     with jax.enable_x64(True):
         host = lambda x: tuple(np.asarray(v) for v in both(x))
-        hessp = (lambda x, p: np.asarray(product(x, p))) if method == "Newton-CG" else None
+        counted = method in BY_PRODUCTS
+        hessp = (lambda x, p: np.asarray(product(x, p))) if counted else None
+        hess = (lambda x: np.asarray(product(x, None))) if method in BY_HESSIAN else None
         options = scipy_options(method, GTOL["float64"], MAXITER)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # of what overflows in a long step
-            res = minimize(host, np.array(problem.x0), jac=True, hessp=hessp, method=method, options=options)
-    return res.x, res.nfev + (res.nhev if method == "Newton-CG" else 0), bool(res.success)
+            res = minimize(host, np.array(problem.x0), jac=True, hess=hess, hessp=hessp, method=method, options=options)
+    return res.x, res.nfev + (res.nhev if counted else 0), bool(res.success)
 
 
 def solved(problem: Any, x: np.ndarray, dtype: str) -> bool:

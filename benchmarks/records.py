@@ -36,6 +36,7 @@ class Task:
     turns: int | None = None  # see Settings
     method: str = "BFGS"  # of ours and of SciPy's
     host_product: Callable[..., Any] | None = None  # the Hessian times a vector in numpy, for SciPy's Newton-CG
+    host_hessian: Callable[..., Any] | None = None  # the Hessian in numpy, for SciPy's dogleg and trust-exact
     box: tuple[Any, Any] | None = None  # bounds (n,) below and above; the methods in a box only
 
 

@@ -73,6 +73,12 @@ LEGENDS = {
         "and float32: 1e-3); failed: lanes that the solver itself reports as failed, of those checked; wrong: reported as "
         "solved and not reached; turns: iterations; aim: what was asked for before anything was measured."
     ),
+    "derivative_free": TIMES
+    + (
+        "compile: first call minus a steady one; reached: lanes with a value within 1e-4 of one of the function's minima; "
+        "failed: lanes that the solver itself reports as failed, of those checked; wrong: reported as solved and not "
+        "reached; turns: evaluations; aim: what was asked for before anything was measured."
+    ),
     "scalar": TIMES
     + (
         "compile: first call minus a steady one; reached: lanes with |x^3 - x - p| <= 1e-9 in float64 (minimizers 1e-6; in "

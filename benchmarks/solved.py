@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.library import GTOL, near, ours, solved
 
-DESCENT = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC")
+DESCENT = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC", "dogleg", "trust-ncg", "trust-krylov", "trust-exact")
 BOXES = ("L-BFGS-B", "TNC")
 BRACKETED = ("bisect", "brentq", "brenth", "ridder", "toms748", "chandrupatla", "newton", "halley")
 OPEN = ("newton", "halley", "secant")

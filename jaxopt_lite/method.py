@@ -12,10 +12,11 @@ names. CONTRIBUTING.md has an example of forty lines.
 **What a method is**: `Method`, `Query` (what it asks), `Answer` (what it is told), `Told` (what it says then); `Row`,
 `Option` and the checks of options.
 
-**What it needs at a point**: values and derivatives of a scalar function (`VALUE`, `GRADIENT`, `HESSIAN`, `HVP`), of
-residuals (`RESIDUAL`, `JACOBIAN`, `CURVATURE`), of a system of equations (`SYSTEM`, `SYSTEM_JACOBIAN`, `SYSTEM_PRODUCT`), or
-of a function under constraints (`CONSTRAINED_VALUE`, `CONSTRAINED`, `LAGRANGIAN`, `LAGRANGIAN_PRODUCT` with `Along`). A
-`Need` of your own is a record of what an oracle has to answer.
+**What it needs at a point**: values and derivatives of a scalar function (`VALUE`, `GRADIENT`, `HESSIAN`, `HVP`, and
+`SLOPE_PRODUCT`, which multiplies with the unit gradient where the asked vector is zero), of residuals (`RESIDUAL`,
+`JACOBIAN`, `CURVATURE`), of a system of equations (`SYSTEM`, `SYSTEM_JACOBIAN`, `SYSTEM_PRODUCT`), or of a function under
+constraints (`CONSTRAINED_VALUE`, `CONSTRAINED`, `LAGRANGIAN`, `LAGRANGIAN_PRODUCT` with `Along`). A `Need` of your own is a
+record of what an oracle has to answer.
 
 **Which of two points is better**: `LEAST`, `NEAREST_ZERO`, `FEASIBLE`, or a `Rank` of your own.
 
@@ -23,17 +24,18 @@ of a function under constraints (`CONSTRAINED_VALUE`, `CONSTRAINED`, `LAGRANGIAN
 
 **What proves a claim**: `minimum`, the certificate of minimizers; a status with `CLAIM` added is decided by it.
 
-**Composers**: `descent` makes a line-search method from a `Direction`; `gauss_newton` a trust-region method for residuals
-from a `Rule`.
+**Composers**: `descent` makes a line-search method from a `Direction`; `trust_region` a trust-region method from a
+`Subproblem`; `gauss_newton` one for residuals from a `Rule`.
 """
 
 from jaxopt_lite._families.line_search.descent import Direction, descent
 from jaxopt_lite._families.lsq.gauss_newton import Rule, gauss_newton
+from jaxopt_lite._families.trust_region.radius import Place, Proposal, Subproblem, trust_region
 from jaxopt_lite._needs.constrained import CONSTRAINED, CONSTRAINED_VALUE, LAGRANGIAN, LAGRANGIAN_PRODUCT, Along
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.residuals import CURVATURE, JACOBIAN, RESIDUAL
 from jaxopt_lite._needs.systems import SYSTEM, SYSTEM_JACOBIAN, SYSTEM_PRODUCT
-from jaxopt_lite._needs.values import GRADIENT, HESSIAN, HVP, VALUE
+from jaxopt_lite._needs.values import GRADIENT, HESSIAN, HVP, SLOPE_PRODUCT, VALUE
 from jaxopt_lite.api.methods.row import Row
 from jaxopt_lite.core.batching import Schedule
 from jaxopt_lite.core.certificate import minimum
@@ -65,6 +67,7 @@ __all__ = [
     "RESIDUAL",
     "RUNNING",
     "SIZE",
+    "SLOPE_PRODUCT",
     "STATIC",
     "SYSTEM",
     "SYSTEM_JACOBIAN",
@@ -77,12 +80,15 @@ __all__ = [
     "Method",
     "Need",
     "Option",
+    "Place",
+    "Proposal",
     "Query",
     "Rank",
     "Row",
     "Rule",
     "Schedule",
     "Status",
+    "Subproblem",
     "Told",
     "descent",
     "gauss_newton",
@@ -91,4 +97,5 @@ __all__ = [
     "minimum",
     "stationary",
     "system",
+    "trust_region",
 ]

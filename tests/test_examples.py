@@ -157,12 +157,36 @@ def test_orbits_and_quotes_are_solved_to_rounding(tmp_path):
     check_roots_table(printed, 2000, 2000)
 
 
+def check_calibration(printed: str, targets: int) -> None:
+    """Every district is done, no worse than SciPy leaves it, with the misfit that counting noise makes: variance 1/4."""
+    assert f"{targets} x Converged" in printed
+    assert number_after("misfit above SciPy's:", printed) <= 1e-6
+    assert abs(number_after("median misfit:", printed) - 0.25) <= 0.05
+    assert number_after("median error: beta", printed) <= 0.05
+
+
+def test_a_simulator_on_the_host_is_calibrated_for_all_targets_at_once(tmp_path):
+    check_calibration(run_example(script_named("host_simulator"), tmp_path / "calibrated.png", targets="8"), 8)
+
+
+def check_many_starts(printed: str, sources: int) -> None:
+    """Every lane ends in a valley, of which there are many, and the lowest end is the source, as near as noise allows."""
+    assert number_after("valleys found:", printed) >= 50
+    assert number_after("sources found within 2 cm:", printed) == sources
+    assert number_after("median error", printed) <= 10.0
+
+
+@pytest.mark.slow
+def test_many_starts_find_the_deepest_valley_of_each_problem(tmp_path):
+    check_many_starts(run_example(script_named("many_starts"), tmp_path / "valleys.png"), 16)
+
+
 @pytest.mark.slow  # minutes: NIST compiles 32 programs
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
 def test_every_example_runs(script, tmp_path):
     # All run in single precision here, as they can be asked to, but NIST's, whose digits always need double.
     sizes = {"starts": "64", "spots": "500", "programs": "500", "images": "150", "models": "32"}
-    sizes |= {"orbits": "500", "quotes": "500"}
+    sizes |= {"orbits": "500", "quotes": "500", "targets": "8"}
     printed = run_example(script, tmp_path / "picture.png", dtype="float32", **sizes)
     if script.stem == "nist_multistart":
         lower = {"Chwirut1", "Chwirut2", "DanWood", "Gauss1", "Gauss2", "Lanczos3", "Misra1a", "Misra1b"}

@@ -161,7 +161,7 @@ def test_importing_changes_no_configuration_and_starts_no_backend():
     assert not done.stderr
 
 
-LOOPS = ("core/loop.py", "core/batching.py", "core/certificate.py", "core/newton_step.py")
+LOOPS = ("core/loop.py", "core/batching.py", "core/certificate.py", "core/neighborhood.py", "core/newton_step.py")
 
 
 @each_file

@@ -37,6 +37,11 @@ def abscissa_asked(dtype: DTypeLike) -> float:
     return 1e-5
 
 
+def simplex_asked() -> float:
+    """The default xatol, fatol, xtol and ftol of what minimizes by values in several variables, in every dtype."""
+    return 1e-4
+
+
 def root_asked() -> float:
     """The default xtol of a root in a bracket, in every dtype."""
     return 2e-12

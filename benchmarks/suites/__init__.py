@@ -4,7 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.records import Row, Settings
-from benchmarks.suites import bounded, compile, descent, eager, linprog, rosenbrock, scalar, spots, stragglers
+from benchmarks.suites import (
+    bounded,
+    compile,
+    derivative_free,
+    descent,
+    eager,
+    linprog,
+    rosenbrock,
+    scalar,
+    spots,
+    stragglers,
+    trust_region,
+)
 
 SUITES: dict[str, Callable[[Settings], list[Row]]] = {
     "rosenbrock": rosenbrock.run,
@@ -16,6 +28,8 @@ SUITES: dict[str, Callable[[Settings], list[Row]]] = {
     "descent": descent.run,
     "bounded": bounded.run,
     "scalar": scalar.run,
+    "trust_region": trust_region.run,
+    "derivative_free": derivative_free.run,
 }
 
 # Settings that a suite has in place of the common ones where the command line leaves them open (no lanes with --quick).

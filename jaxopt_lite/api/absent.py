@@ -12,6 +12,8 @@ _AT_A_DOOR = {
             "fmin_l_bfgs_b": "L-BFGS-B",
             "fmin_ncg": "Newton-CG",
             "fmin_tnc": "TNC",
+            "fmin": "Nelder-Mead",
+            "fmin_powell": "Powell",
         }.items()
     },
     "brent": "minimize_scalar(fun, method='brent')",
@@ -35,11 +37,6 @@ _AT_A_DOOR = {
     "brute": "jax.vmap(fun) over the points of a grid, and jnp.argmin",
 }
 _NOT_YET = {
-    **dict.fromkeys(
-        ("fmin", "fmin_powell"),
-        "methods without derivatives are not here yet. The nearest is minimize(fun, x0), which derives fun by itself; "
-        "where JAX cannot trace fun, drive stepper('BFGS') by hand",
-    ),
     **dict.fromkeys(
         ("fmin_cobyla", "fmin_slsqp"),
         "methods for constraints are not here yet. The nearest are bounds, in minimize(fun, x0, bounds=bounds), and linear "

@@ -54,7 +54,7 @@ def solve(posed: Posed, callback: Callable | None = None, starts: Starts = ()) -
         raise
     except (TypeError, ValueError, NotImplementedError) as error:
         # fun was traced before: what is raised now is JAX's, when it derives
-        remedy = oracle.needs.remedy if oracle.hess is None and oracle.hessp is None else ""
+        remedy = oracle.needs.remedy if (oracle.hess, oracle.hessp, oracle.bends) == (None, None, None) else ""
         if not remedy or callback is not None or posed.keep_all:
             raise
         raise TypeError(f"fun has no second derivatives in JAX; {remedy}. JAX says: {error}") from error

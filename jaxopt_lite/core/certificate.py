@@ -68,7 +68,7 @@ from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.newton_step import DENSE, Stops, free_slope, newton_step
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
-from jaxopt_lite.core.status import BUDGET, CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, decided, is_success
+from jaxopt_lite.core.status import BELIEVED, BUDGET, CLAIM, CONVERGED, NOT_FINITE, NUMERICAL, PRECISION, decided, is_success
 
 Certificate = Callable[[Oracle, dict[str, Any], Operands], dict[str, Any]]  # (oracle, fields, operands) -> decided fields
 
@@ -96,15 +96,19 @@ class Finish(NamedTuple):
     goes_on: Array  # () bool: the trial point is to be evaluated
     made: Array  # () int32: evaluations so far
     inverse: Array | None  # (n, n) inverse Hessian at x, for methods that report one; None: not kept
+    saddle: Array | None  # () bool: there is negative curvature at the first point; None: not asked
+    hess: Array | None  # (n, n) at x, for methods that report it; None: not kept
 
 
 @kept()
-def minimum(order: float = jnp.inf) -> Certificate:
+def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
     """The certificate of a minimizer that is claimed, or given up at; `order` is the norm of the gradient that gtol bounds.
 
     The certificate then goes on by Newton's steps, and judges each new point in the same way. From a point that is refused
     it goes on as long as the steps descend. From a point that is proved it goes on as long as the decrement falls, until the
     decrement is no more than the rounding of x.
+
+    With `second_order` the method believes in points with a small gradient (`BELIEVED`), unless there is negative curvature.
     """
 
     def decide(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
@@ -112,12 +116,13 @@ def minimum(order: float = jnp.inf) -> Certificate:
         eps = float(jnp.finfo(x.dtype).eps)
         left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
         xrtol, by_step = getattr(data, "xrtol", 0.0), claim == CLAIM + CONVERGED
+        believed = claim >= BELIEVED
 
         def one(at: Finish) -> Finish:
             fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)
             unseen = eps * jnp.abs(fun)
             size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
-            stops = _stops(at.trial, grad, data, unseen, eps**NEAR * size)
+            stops = stops_at(at.trial, grad, data, unseen, eps**NEAR * size)
             newton = newton_step(at.trial, grad, stops, times)
             of_x = eps**2 * newton.bend
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
@@ -128,31 +133,47 @@ def minimum(order: float = jnp.inf) -> Certificate:
             )  # a bound that has overflown bounds nothing
             near = norm(newton.step) <= eps**NEAR * size
             proved = done | ((newton.decrement <= TRUSTED * (unseen + of_x)) & near & jnp.isfinite(newton.bend))
+            if second_order:
+                proved &= ~newton.saddle
             short = (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(at.trial)))
             pick = lambda new, old: jnp.where(better, new, old)
             point, step = pick(at.trial, at.x), pick(newton.step, SHORTER * at.step)
             proved, short = pick(proved, at.proved), pick(short, at.short)
-            trial = _inside(point + step, data)
+            trial = inside(point + step, data)
             goes_on = jnp.where(better, ~done, ~at.proved & (at.made > 0))
             goes_on &= jnp.any(trial != point) & ~(by_step & short)
+            saddle = at.saddle
+            if saddle is not None:
+                saddle = jnp.where(at.made == 0, newton.saddle, saddle)
+                goes_on &= saddle | ~believed
             where = pick(fun, at.fun), pick(grad, at.grad), trial, step, pick(newton.decrement, at.decrement)
+            hess = None if at.hess is None else pick(newton.hess, at.hess)
             inverse = None if at.inverse is None else pick(newton.inverse, at.inverse)
-            return Finish(point, *where, proved, short, goes_on, at.made + 1, inverse)
+            return Finish(point, *where, proved, short, goes_on, at.made + 1, inverse, saddle, hess)
 
+        dense = fields.get("hess") if x.shape[0] <= DENSE else None
         no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
         reported: Any = fields.get("hess_inv")  # the matrix itself, or an operator that may have one
         learnt: Any = getattr(reported, "matrix", reported) if x.shape[0] <= DENSE else None
         none = jnp.zeros((), jnp.int32)
-        start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, none, learnt)
+        asked = no if second_order else None
+        start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, none, learnt, asked, dense)
         try:
             end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
         except NOT_DERIVED:
             return {"status": decided(claim)}
-        slope = free_slope(end.grad, _stops(end.x, end.grad, data, *jnp.zeros(2, x.dtype)))
+        slope = free_slope(end.grad, stops_at(end.x, end.grad, data, *jnp.zeros(2, x.dtype)))
         reached = (end.proved & (norm(slope, order) <= data.gtol)) | (by_step & end.short)
         refused = jnp.where(end.made == 0, BUDGET, decided(claim))  # with no evaluation left nothing can be proved
-        status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused)).astype(jnp.int32)
+        if end.saddle is not None:
+            refused = jnp.where(believed & (end.made > 0), NUMERICAL, jnp.where(believed, CONVERGED, refused))
+        status = jnp.where(reached, CONVERGED, jnp.where(end.proved, PRECISION, refused))
+        if end.saddle is not None:
+            status = jnp.where(believed & ~end.saddle, CONVERGED, status)
+        status = status.astype(jnp.int32)
         found = {"x": end.x, "fun": end.fun, "jac": end.grad, "turns": fields["turns"] + end.made}
+        if "hess" in fields:
+            found["hess"] = jnp.where(jnp.all(end.x == x), fields["hess"], jnp.nan) if dense is None else end.hess
         if learnt is not None:
             assert end.inverse is not None
             exact = jnp.where(end.proved, end.inverse, learnt)
@@ -162,13 +183,13 @@ def minimum(order: float = jnp.inf) -> Certificate:
     return decide
 
 
-def _inside(x: Array, data: Any) -> Array:
+def inside(x: Array, data: Any) -> Array:
     """The nearest point of the box, where there is one."""
     lower = getattr(data, "lower", None)
     return x if lower is None else jnp.clip(x, lower, data.upper)
 
 
-def _stops(x: Array, grad: Array, data: Any, unseen: Array, near: Array) -> Stops | None:
+def stops_at(x: Array, grad: Array, data: Any, unseen: Array, near: Array) -> Stops | None:
     """The variables that a bound stops: at the bound, or within `near` of it where the way there gains at most `unseen`."""
     lower = getattr(data, "lower", None)
     if lower is None:

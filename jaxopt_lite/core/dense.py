@@ -3,14 +3,19 @@
 Products run at HIGHEST precision, for an Ampere or later GPU otherwise rounds float32 to TF32. Short inner products are
 written as multiply-and-sum, which XLA fuses with its neighbors; a matrix-vector product is left to the library, which is
 faster (64 against 79 ns a turn of BFGS at n = 4 on a CPU).
+
+Factorizations go column by column. Up to UNROLLED columns they are written out, so that XLA sees one elementwise program
+for all lanes; a call of LAPACK would serve one lane after the other.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
 
 SHORT = 64  # longest multiply-and-sum; a longer inner product is rounded less in the library's blocks
+UNROLLED = 8  # most columns of a factorization that is written out
 
 
 def dot(a: Array, b: Array) -> Array:
@@ -42,6 +47,13 @@ def norm(x: Array, order: float = jnp.inf) -> Array:
     return jnp.sum(jnp.abs(x) ** order) ** (1.0 / order)
 
 
+def somewhere(n: int, dtype: Any) -> Array:
+    """A fixed unit vector (n,) without a relation to any problem: what is blind to a subspace looks along it."""
+    index = jnp.arange(n, dtype=dtype)
+    v = jnp.cos(index * index + 0.7)
+    return v / norm(v, 2)
+
+
 def settled(flags: Array, dtype: Any) -> Array:
     """The same flags (k,), but computed once.
 
@@ -50,3 +62,103 @@ def settled(flags: Array, dtype: Any) -> Array:
     for 113 (n = 4, one core), in a box 192 for 276, and of BFGS 75 for 94. `lax.optimization_barrier` did nothing.
     """
     return matvec(jnp.eye(flags.shape[0], dtype=dtype), flags.astype(dtype)) > 0.5
+
+
+def settled_value(value: Array) -> Array:
+    """The same value (), which may be +inf, but computed once: see `settled`."""
+    finite = value < jnp.inf
+    parts = jnp.stack([jnp.where(finite, value, 0.0), jnp.where(finite, 0.0, 1.0).astype(value.dtype)])
+    value, infinite = matvec(jnp.eye(2, dtype=value.dtype), parts)
+    return jnp.where(infinite > 0.5, jnp.inf, value)
+
+
+Entries = Any  # of a vector: a tuple of n numbers () where it is short, else the vector (n,)
+
+
+def entries(v: Array) -> Entries:
+    """A vector (n,) for `sweep`. Of a stacked vector XLA computes each entry again wherever one of them is read."""
+    return tuple(v[i] for i in range(v.shape[0])) if v.shape[0] <= UNROLLED else v
+
+
+def sweep(step: Callable[[Any, tuple], tuple[Any, Any]], carry: Any, columns: tuple, reverse: bool = False) -> tuple:
+    """`lax.scan` over the entries of vectors, written out where these are short; what comes out are entries again."""
+    if not isinstance(columns[0], tuple):
+        return lax.scan(step, carry, columns, reverse=reverse)
+    n = len(columns[0])
+    outs: list[Any] = [None] * n
+    for i in reversed(range(n)) if reverse else range(n):
+        carry, outs[i] = step(carry, tuple(column[i] for column in columns))
+    return carry, tuple(zip(*outs, strict=True)) if isinstance(outs[0], tuple) else tuple(outs)
+
+
+def joined(v: Entries) -> Array:
+    """The vector (n,) of these entries."""
+    return jnp.stack(v) if isinstance(v, tuple) else v
+
+
+class LDL(NamedTuple):
+    """A symmetric matrix as L D L', by columns, up to its first pivot that is not positive."""
+
+    L: Array  # (n, n) unit lower triangular
+    d: Array  # (n,) pivots; 1 from the first on that is not positive
+    first: Array  # (n,) one-hot: the first pivot that is not positive; zero where there is none
+    positive: Array  # () bool: are all pivots positive, by more than rounding?
+
+
+def ldl(A: Array) -> LDL:
+    """The factors of A (n, n), which is symmetric (Golub & Van Loan 2013, section 4.1.2; without square roots).
+
+    A pivot counts as rounding where it is at most n eps of the diagonal entry that it is left of. For a positive definite
+    matrix the errors do not depend on how the variables are scaled (Higham 2002, section 10.1).
+    """
+    n = A.shape[0]
+    eye, index = jnp.eye(n, dtype=A.dtype), jnp.arange(n, dtype=jnp.int32)
+    least = n * float(jnp.finfo(A.dtype).eps) * jnp.abs(jnp.diagonal(A))
+    none = jnp.zeros((), bool)
+
+    def eliminate(state: tuple[Array, Array, Array, Array, Array], k: Any) -> tuple[Array, Array, Array, Array, Array]:
+        M, L, d, first, ended = state
+        own = eye[k]
+        pivot = M[k, k]
+        bad = ~(pivot > least[k])
+        first = jnp.where(bad & ~ended, own, first)
+        ended = ended | bad
+        safe = jnp.where(ended, 1.0, pivot)
+        column = jnp.where(ended | (index <= k), 0.0, M[:, k] / safe)
+        M = M - column[:, None] * M[k][None, :]
+        return M, L + column[:, None] * own[None, :], jnp.where(index == k, safe, d), first, ended
+
+    state = A, eye, jnp.ones(n, A.dtype), jnp.zeros(n, A.dtype), none
+    if n <= UNROLLED:
+        for k in range(n):
+            state = eliminate(state, k)
+    else:
+        state = lax.fori_loop(0, n, lambda k, state: eliminate(state, k), state)
+    return LDL(*state[1:4], ~state[4])
+
+
+def ldl_solve(factor: LDL, b: Array) -> Array:
+    """A^{-1} b for b (n,) of a positive definite matrix."""
+    return unit_upper_solve(factor.L, unit_lower_solve(factor.L, b) / factor.d)
+
+
+def unit_lower_solve(L: Array, b: Array) -> Array:
+    """L^{-1} b for a unit lower triangular matrix."""
+    n = b.shape[0]
+    if n > UNROLLED:
+        return lax.linalg.triangular_solve(L, b[:, None], left_side=True, lower=True, unit_diagonal=True)[:, 0]
+    for k in range(n - 1):
+        b = b - (L[:, k] - jnp.eye(n, dtype=b.dtype)[k]) * b[k]
+    return b
+
+
+def unit_upper_solve(L: Array, b: Array) -> Array:
+    """L^{-T} b for a unit lower triangular matrix."""
+    n = b.shape[0]
+    if n > UNROLLED:
+        return lax.linalg.triangular_solve(L, b[:, None], left_side=True, lower=True, transpose_a=True, unit_diagonal=True)[
+            :, 0
+        ]
+    for k in reversed(range(1, n)):
+        b = b - (L[k] - jnp.eye(n, dtype=b.dtype)[k]) * b[k]
+    return b

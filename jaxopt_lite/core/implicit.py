@@ -29,6 +29,7 @@ from jax import Array
 
 from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import is_success
 from jaxopt_lite.core.stopping import value_resolution
@@ -158,6 +159,44 @@ def valley(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_opera
     curvature = jnp.where(_is_least(at, accuracy, size), at.curvature, jnp.nan)
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (operands.function,), (d_operands.function,))
     return {"x": -(force + silent(x.dtype, d_operands)) / curvature}
+
+
+class Asked(NamedTuple):
+    """How near a minimum that is found from values is to be."""
+
+    step: Array  # (n,) the longest Newton step from it
+    worth: Array  # () the largest decrease that this step may promise
+    loose: Array  # (n,) the same two in the second place, where the first cannot be had
+    loose_worth: Array  # ()
+
+
+Accuracy = Callable[[Array, Array, Any, Array], Asked]  # (x, f there, data, x0) -> what was asked
+
+
+@kept()
+def found_by_values(rule: Rule, accuracy: Accuracy) -> Rule:
+    """`stationary` or `box` of a minimizer that was found from values; NaN where Newton's step from it is too long."""
+
+    def moved(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
+        x, theta, data = fields["x"], operands.function, operands.data
+        dx = rule(oracle, fields, operands, d_operands)["x"]
+        if x.shape[0] > DENSE:
+            return {"x": dx}
+        eps, size = float(jnp.finfo(x.dtype).eps), jnp.maximum(norm(x), norm(x - operands.x0))
+        gradient = oracle.derivative(x, theta)
+        hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
+        if getattr(data, "lower", None) is not None:
+            held, _ = held_by_bounds(x, gradient, data, data)
+            gradient = jnp.where(held, 0.0, gradient)
+            hess = jnp.where(held[:, None], jnp.eye(x.shape[0], dtype=x.dtype), hess)
+        newton = solve_regular(hess, gradient)
+        fun = oracle.merit(x, theta)
+        within = accuracy(x, fun, data, operands.x0).loose
+        near = jnp.all(jnp.abs(newton) <= jnp.maximum(within, eps**NEAR * size))
+        near |= jnp.abs(jnp.sum(gradient * newton)) <= 2.0 * NOISE * eps * jnp.abs(fun)
+        return {"x": dx * jnp.where(near, 1.0, jnp.nan).astype(dx.dtype)}
+
+    return moved
 
 
 class Seen(NamedTuple):

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import dot
+from jaxopt_lite.core.dense import dot, somewhere
 
 DENSE = 128  # up to here (2); beyond, conjugate gradients
 MOST_PRODUCTS = 500  # of conjugate gradients; a claim is refused where they need more
@@ -46,6 +46,9 @@ class Newton(NamedTuple):
     step: Array  # (n,)
     bend: Array  # () |x|'|H||x|, or for many variables |x|'|H x|, which is less
     inverse: Array | None  # (n, n) of the free variables; NaN without positive curvature; None: too many variables
+    saddle: Array  # () bool: negative curvature was seen
+    hess: Array | None  # (n, n); None: too many variables
+    escape: Array  # (n,) a direction of negative curvature, downhill or level; 0 where there is none, or many variables
 
 
 class Stops(NamedTuple):
@@ -104,7 +107,21 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     W = V * jnp.where(held, 0.0, jnp.where(curved, lax.rsqrt(jnp.where(curved, curvature, 1.0)), jnp.nan))[None, :]
     inverse = jnp.sum(W[:, None, :] * W[None, :, :], axis=2)
     step = -jnp.sum(V * along[None, :], axis=1)
-    return Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse)
+    saddles = jnp.any(saddle) | _mixed(H, held)
+    most = saddle & (index == jnp.argmin(jnp.where(saddle, curvature, jnp.inf)).astype(jnp.int32))
+    escape = -jnp.sum(V * jnp.where(most, jnp.where(y < 0, -1.0, 1.0), 0.0).astype(x.dtype)[None, :], axis=1)
+    decrement = jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along))
+    return Newton(decrement, step, bend, inverse, saddles, 0.5 * (H + H.T), escape)
+
+
+def _mixed(H: Array, held: Array) -> Array:
+    """() bool: do two variables without curvature of their own have one together, as in x_1 x_2?"""
+    n, eps = H.shape[0], float(jnp.finfo(H.dtype).eps)
+    M = H / jnp.maximum(jnp.max(jnp.abs(H)), jnp.finfo(H.dtype).tiny)
+    own = jnp.diagonal(M)
+    together = jnp.abs(M) - jnp.sqrt(jnp.maximum(own, 0.0))[:, None] * jnp.sqrt(jnp.maximum(own, 0.0))[None, :]
+    apart = ~jnp.eye(n, dtype=bool) & ~held[:, None] & ~held[None, :]
+    return jnp.any(apart & (together > 4 * n * eps**0.5))
 
 
 def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
@@ -131,4 +148,7 @@ def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     p, _, r, curvature, _ = lax.while_loop(goes_on, one, start)
     solved = (dot(r, r) <= enough) & (curvature > 0)
     bend = dot(jnp.abs(x), jnp.abs(times(x[:, None])[:, 0]))
-    return Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend, None)
+    fixed = free(somewhere(x.shape[0], x.dtype))
+    saddle = (curvature < 0) | (dot(fixed, product(fixed)) < 0)
+    decrement = jnp.where(solved, -0.5 * dot(g, p), jnp.inf)
+    return Newton(decrement, p, bend, None, saddle, None, jnp.zeros_like(x))

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core.apart import in_parts
-from jaxopt_lite.core.dense import dot, matvec
+from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.differences import differences
 from jaxopt_lite.core.function import Function
 from jaxopt_lite.core.protocol import Need, Query
@@ -69,6 +69,7 @@ class Oracle(NamedTuple):
     hessp: Function | None = None  # x, p -> (n,)
     paired: bool = False  # fun returns the value and its derivative
     scheme: str | None = None  # finite differences instead of autodiff
+    bends: str | None = None  # the same of the gradient, for the second derivatives that a method asks for
     loss: Loss | None = None  # how a residual is measured; None: half its sum of squares
     apart: bool = False  # is it so large that XLA has to be given it in parts? (`core/apart.py`)
     more: Any = None  # further functions, of constraints for one: known to the needs that use them, all but their `size`
@@ -88,17 +89,21 @@ class Oracle(NamedTuple):
 
     def value(self, x: Array, t: Traced) -> Array:
         """fun(x), () or (m,)."""
-        if self.scheme == "cs":
-            return jnp.real(self.fun(t.fun, x.astype(complex_like(x.dtype)), *t.args)[0])
-        return self.fun(t.fun, x, *t.args)[0]
+        return self._called(self.fun, t.fun, x, t)[0]
+
+    def _called(self, function: Function, captured: list[Array], x: Array, t: Traced) -> list[Array]:
+        """The values of a function that may have been closed over complex vectors, at a real one."""
+        if "cs" not in (self.scheme, self.bends):
+            return function(captured, x, *t.args)
+        return [jnp.real(v) for v in function(captured, x.astype(complex_like(x.dtype)), *t.args)]
 
     def with_derivative(self, x: Array, t: Traced) -> tuple[Array, Array]:
         """fun(x) and its gradient (n,) or Jacobian (m, n), by the means that the user chose."""
         if self.paired:
-            value, derivative = self.fun(t.fun, x, *t.args)
+            value, derivative = self._called(self.fun, t.fun, x, t)
             return value, derivative
         if self.jac is not None:
-            return self.value(x, t), self.jac(t.jac, x, *t.args)[0]
+            return self.value(x, t), self._called(self.jac, t.jac, x, t)[0]
         if self.scheme is not None:
             plain = lambda x: self.fun(t.fun, x, *t.args)[0]  # of complex x for 'cs'
             return differences(plain, x, self.scheme, t.rel_step, t.abs_step, t.box)
@@ -140,6 +145,37 @@ class Oracle(NamedTuple):
         if self.hess is not None:
             return jnp.dot(self.hess(t.hess, x, *t.args)[0], p, precision=HIGHEST)
         return jax.jvp(lambda x: self.derivative(x, t), (x,), (p,))[1]
+
+    def hessian_by_steps(self, x: Array, t: Traced) -> Array:
+        """Hessian (n, n) by differences of the gradient."""
+        assert self.bends is not None
+        return differences(self._slope(t), x, self.bends, t.rel_step, t.abs_step, t.box)[1]
+
+    def product_by_steps(self, x: Array, p: Array, t: Traced) -> Array:
+        """Hessian times p, by differences of the gradient along p; in a box by the whole Hessian, which stays inside."""
+        assert self.bends is not None
+        if t.box is not None:
+            return jnp.dot(self.hessian_by_steps(x, t), p, precision=HIGHEST)
+        size, length = jnp.maximum(1.0, norm(x)), norm(p, 2)
+        unit = p * (size / jnp.where(length > 0, length, 1.0))  # one unit of s is as large as x
+        slope = self._slope(t)
+        widest = lambda step: None if step is None else jnp.max(step)
+        absolute = None if t.abs_step is None else jnp.max(t.abs_step) / size
+        relative = absolute if absolute is not None else widest(t.rel_step)
+        along = lambda s: slope(x.astype(s.dtype) + s[0] * unit.astype(s.dtype))
+        _, bend = differences(along, jnp.zeros_like(x[:1]), self.bends, None, relative)
+        return bend[:, 0] * (length / size)
+
+    def _slope(self, t: Traced) -> Callable[[Array], Array]:
+        """The gradient, of complex x where differences are complex steps."""
+        if self.bends != "cs":
+            return lambda x: self.with_derivative(x, t)[1]
+        if self.paired:
+            return lambda z: self.fun(t.fun, z, *t.args)[1]
+        jac = self.jac
+        if jac is not None:
+            return lambda z: jac(t.jac, z, *t.args)[0]
+        return jax.grad(lambda z: self.fun(t.fun, z, *t.args)[0], holomorphic=True)
 
     def second_order(self, x: Array, t: Traced, going: Array | None = None) -> tuple[Array, Array, Callable[[Array], Array]]:
         """The merit, its gradient, and the product of the Hessian with columns (n, k); never by finite differences.

@@ -110,3 +110,4 @@ class Method(NamedTuple):
     rank: Rank = LEAST  # which of two answers is better: the best point is of that
     doubts: Callable[[dict[str, Array], Any, Array], Array] | None = None
     # (reported fields, the best answer, iterations) -> () bool: is a success no more than a claim?
+    stands: bool = False  # does a claim stand where nothing can decide it? So it is where values alone are the evidence

@@ -5,6 +5,7 @@ while a `stepper` still runs.
 
 A method may believe in a status that it cannot prove by the tolerance that was asked for. It then adds CLAIM to the status.
 After the loop a certificate (`core/certificate.py`) decides between that status and NUMERICAL. No result shows a claim.
+With BELIEVED in place of CLAIM the status holds unless the certificate objects.
 """
 
 from enum import IntEnum
@@ -72,6 +73,7 @@ STOPPED = int(Status.STOPPED)
 BAD_INPUT = int(Status.BAD_INPUT)
 PRECISION = int(Status.PRECISION)
 CLAIM = 16
+BELIEVED = 64  # added to a status that holds unless the certificate objects
 
 
 def is_success(status: Array) -> Array:
@@ -86,7 +88,8 @@ def is_claim(status: Any) -> Any:
 
 def decided(status: Array, proved: Array | bool = False) -> Array:
     """The status; a claim becomes the status that was claimed where `proved`, and NUMERICAL elsewhere."""
-    return jnp.where(is_claim(status), jnp.where(proved, status - CLAIM, NUMERICAL), status).astype(jnp.int32)
+    judged = jnp.where(is_claim(status), jnp.where(proved, status - CLAIM, NUMERICAL), status)
+    return jnp.where(status >= BELIEVED, status - BELIEVED, judged).astype(jnp.int32)
 
 
 MESSAGES = {

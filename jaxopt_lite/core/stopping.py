@@ -19,6 +19,11 @@ def abscissa_tolerance(dtype: np.dtype) -> float:
     return 1e-5
 
 
+def simplex_tolerance() -> float:
+    """Default of xatol and fatol of a simplex: SciPy's 1e-4, in every dtype."""
+    return 1e-4
+
+
 def value_resolution(dtype: np.dtype) -> float:
     """Relative distance in x below which the values of a smooth function do not differ: the square root of eps."""
     return float(jnp.finfo(dtype).eps) ** 0.5

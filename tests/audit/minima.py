@@ -19,6 +19,10 @@ they excuse no false claim. What a sound test at x estimates to within a factor 
 claims exceed it a hundred times. A value near another minimum is no reproach: where there are several, descent starts at x.
 A saddle with status 8 is no minimum.
 
+Methods that search by values alone are asked for an accuracy of x and of f instead of a gradient. They are right by (B),
+where f may be higher than the least value by TENFOLD what was asked of it, too: fatol, or Powell's ftol of the larger of
+|f| and 1. At kinks they promise no more than that no point within the accuracy that was asked of x is lower by as much.
+
 A point outside of the box, or where f is not finite, is never right. Options are part of the random data: gtol is the
 default in half of the lanes, else smaller or zero.
 """
@@ -35,11 +39,17 @@ from tests.audit.least import LONG, batched, derivatives, descend, exact, known,
 from tests.audit.objectives import Data, Kind, draw, kinds
 
 BOX = " box"
+BY_VALUES = {"Nelder-Mead": ("xatol", "fatol"), "Powell": ("xtol", "ftol")}  # methods and their tolerances
 ROWS = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "L-BFGS-B" + BOX, "TNC", "TNC" + BOX)
+ROWS += ("dogleg", "trust-ncg", "trust-krylov", "trust-exact")
+ROWS += tuple(name + box for name in BY_VALUES for box in ("", BOX))
 SIZES = (2, 4)  # variables: kinks and boxes are judged in two
 BUDGET = {"maxiter": 300, "maxfev": 1500}  # ends what wanders: an honest failure
 NEAR = 24  # points about x
+AROUND = 64  # points around x, in two variables
+TENFOLD = 10.0  # of what was asked of f: a sound test estimates what is left to gain to within a factor of ten
 GTOL = {"float32": 2.4e-5, "float64": 1e-5}  # the defaults that the package promises
+ASKED = 1e-4  # the default of what searches by values
 
 
 def audit(row: str, lanes: int, dtype: str, seed: int, part: tuple[int, int] = (0, 1)) -> dict[str, Outcome]:
@@ -58,7 +68,8 @@ def _of_size(n: int, method: str, boxed: bool, lanes: int, dtype: str, seed: int
     drawn = [draw(kind, rng, lanes, n, dtype) for kind, rng in zip(names, draws, strict=True)]
     data = Data(*(np.concatenate(v) for v in zip(*(d for d, _ in drawn), strict=True)))
     x0 = np.concatenate([x for _, x in drawn])
-    gtol = np.concatenate([_tolerances(rng, lanes, dtype) for rng in draws])
+    asked = ASKED if method in BY_VALUES else GTOL[dtype]
+    gtol = np.concatenate([_tolerances(rng, lanes, asked, dtype) for rng in draws])
     boxes = [_box(rng, start, boxed) for rng, (_, start) in zip(draws, drawn, strict=True)]
     lower, upper = (np.concatenate(side) for side in zip(*boxes, strict=True))
     which = np.repeat(np.arange(len(names), dtype=np.int32), lanes)
@@ -70,13 +81,13 @@ def _of_size(n: int, method: str, boxed: bool, lanes: int, dtype: str, seed: int
         lane = _Lanes(n, i, take(data, part), x0[part], x[part], status[part], gtol[part], lower[part], upper[part])
         right = np.zeros(lanes, bool)
         claims = np.flatnonzero(success[part])
-        right[claims] = _right(kind, lane.some(claims)) if len(claims) else False
+        right[claims] = _right(kind, lane.some(claims), method) if len(claims) else False
         found[f"{kind.name} {n}"] = Outcome(success[part], right, functools.partial(_show, lane))
     return found
 
 
-def _tolerances(rng: np.random.Generator, lanes: int, dtype: str) -> np.ndarray:
-    return (rng.choice([1.0, 1.0, 1e-2, 0.0], lanes) * GTOL[dtype]).astype(dtype)
+def _tolerances(rng: np.random.Generator, lanes: int, default: float, dtype: str) -> np.ndarray:
+    return (rng.choice([1.0, 1.0, 1e-2, 0.0], lanes) * default).astype(dtype)
 
 
 def _box(rng: np.random.Generator, x0: np.ndarray, boxed: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +104,11 @@ def _solve(method: str, n: int, boxed: bool) -> Any:
     fun = switched(n)
 
     def one(x0: Any, which: Any, d: Any, gtol: Any, maxls: Any, lower: Any, upper: Any) -> Any:
-        options = {"gtol": gtol} | BUDGET | ({"maxls": maxls} if method in ("L-BFGS-B", "TNC") else {})
+        options = (
+            dict.fromkeys(BY_VALUES.get(method, ("gtol",)), gtol)
+            | BUDGET
+            | ({"maxls": maxls} if method in ("L-BFGS-B", "TNC") else {})
+        )
         bounds = Bounds(lower, upper) if boxed else None
         res = minimize(fun, x0, args=(which, d), method=method, bounds=bounds, options=options)
         return res.x, res.status, res.success
@@ -113,13 +128,19 @@ class _Lanes:
         return _Lanes(self.n, self.which, take(self.data, index), *(v[index] for v in self.fields))
 
 
-def _right(kind: Kind, s: _Lanes) -> np.ndarray:
+def _right(kind: Kind, s: _Lanes, method: str) -> np.ndarray:
     """(lanes,) bool: is the claim true, by (A) or (B)?"""
     f = exact(kind, s.data)(s.x[:, None])[:, 0]
     valid = np.isfinite(f) & np.all((s.x >= s.lower) & (s.x <= s.upper), -1)
     flat = (s.status == 0) & (_resolved_slope(s) <= 1.1 * s.gtol.astype(np.float64) + np.finfo(s.x.dtype).tiny)
 
     allowed = _allowance(kind, s, f)
+    if method in BY_VALUES:
+        flat = np.zeros_like(flat)
+        asked = s.gtol * (np.maximum(1.0, np.abs(f)) if method == "Powell" else 1.0)
+        allowed = allowed + TENFOLD * asked
+        if kind.pieces is not None:
+            flat = _none_lower_near(kind, s, f, asked)
     rest = np.flatnonzero(valid & ~flat)
     right = valid & flat
     if len(rest):
@@ -129,6 +150,14 @@ def _right(kind: Kind, s: _Lanes) -> np.ndarray:
             least = descend(s.n, s.which, o.data, o.x, o.lower, o.upper, allowed[rest])
         right[rest] = f[rest] - least <= allowed[rest]
     return right
+
+
+def _none_lower_near(kind: Kind, s: _Lanes, f: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """(lanes,) bool: is no point at the distance that was asked of x lower by more than was asked of f?"""
+    turn = np.linspace(0.0, 2.0 * np.pi, AROUND, endpoint=False)
+    circle = np.stack([np.cos(turn), np.sin(turn)], -1)
+    near = np.clip(s.x[:, None] + s.gtol[:, None, None] * circle[None], s.lower[:, None], s.upper[:, None])
+    return f - exact(kind, s.data)(near).min(1) <= asked
 
 
 def _resolved_slope(s: _Lanes) -> np.ndarray:

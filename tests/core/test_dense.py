@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite.core.dense import SHORT, dot, matvec, norm
+from jaxopt_lite.core.dense import SHORT, dot, ldl, ldl_solve, matvec, norm, unit_upper_solve
 from tests.core.tolerance import DTYPES, assert_close, jaxprs
 
 SIZES = (1, 3, SHORT, SHORT + 1, 200)
@@ -70,3 +70,32 @@ def test_short_products_round_alike_in_a_batch_of_any_width(n):
     for width in (1, 2, 7):
         together = jax.jit(jax.vmap(dot))(jnp.tile(a, (width, 1)), jnp.tile(b, (width, 1)))
         np.testing.assert_array_equal(together, jnp.broadcast_to(alone, (width,)))
+
+
+@pytest.mark.parametrize("n", [1, 4, 8, 13])
+def test_ldl_of_positive_definite_matrices_solves_and_does_not_mind_units(n):
+    """Written out up to UNROLLED columns, by a loop beyond; scaled by 1e12 as good as before."""
+    rng = np.random.default_rng(n)
+    root = rng.standard_normal((n, n))
+    A, b = root @ root.T + np.eye(n), rng.standard_normal(n)
+    units = 10.0 ** np.linspace(-6, 6, n)
+    for D in (np.ones(n), units):
+        factor = ldl(jnp.asarray(D[:, None] * A * D))
+        assert bool(factor.positive)
+        np.testing.assert_array_equal(factor.first, 0.0)
+        np.testing.assert_allclose(factor.L * factor.d @ factor.L.T, D[:, None] * A * D, rtol=1e-12, atol=0)
+        np.testing.assert_allclose(D * ldl_solve(factor, jnp.asarray(D * b)), np.linalg.solve(A, b), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [4, 13])
+def test_ldl_finds_a_direction_of_negative_curvature(n):
+    rng = np.random.default_rng(n)
+    for k in range(n):
+        root = rng.standard_normal((n, n))
+        A = root @ root.T + np.eye(n)
+        A[k, k] -= 2 * A[k, k]
+        factor = ldl(jnp.asarray(A))
+        assert not bool(factor.positive)
+        np.testing.assert_array_equal(factor.first, np.eye(n)[k])
+        v = np.asarray(unit_upper_solve(factor.L, factor.first))
+        assert v @ A @ v < 0

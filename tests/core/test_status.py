@@ -8,6 +8,7 @@ from jaxopt_lite.core import status
 
 CODES = {name: value for name, value in vars(status).items() if name.isupper() and isinstance(value, int)}
 CLAIM = CODES.pop("CLAIM")  # added to a code, and never shown
+BELIEVED = CODES.pop("BELIEVED")
 
 
 def test_the_codes_are_what_was_promised():
@@ -46,3 +47,9 @@ def test_a_claim_becomes_what_was_claimed_only_if_it_is_proved():
     assert not np.any(status.is_success(claims))
     np.testing.assert_array_equal(status.decided(claims), [4, 4, 4, 1])
     np.testing.assert_array_equal(status.decided(claims, jnp.array([True, True, True, True])), [0, 8, 4, 1])
+
+
+def test_what_is_believed_holds_unless_a_certificate_objects():
+    believed = jnp.array([BELIEVED + status.CONVERGED, status.BUDGET])
+    np.testing.assert_array_equal(status.is_claim(believed), [True, False])
+    np.testing.assert_array_equal(status.decided(believed), [status.CONVERGED, status.BUDGET])

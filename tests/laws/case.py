@@ -49,6 +49,8 @@ class Case:
     shape: tuple[int, ...]  # of x in the model problem
     certified: bool = True  # its claims are decided after the loop, with one more evaluation of the function
     with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
+    of_slope: bool = False  # and where that vector is zero, the Hessian times the unit gradient
+    with_hessian: bool = False  # tell takes the Hessian
     known: float = 0.75  # x of the model problem is known to this power of eps, under a tight tolerance
     forks: tuple[float, float] = (
         0.0,

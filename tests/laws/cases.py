@@ -115,6 +115,11 @@ CG = _like_bfgs("CG", ("brown_badly_scaled", "meyer"), forks=(0.001, 0.6))
 NEWTON_CG = _like_bfgs("Newton-CG", with_product=True, forks=(0.0, 0.02))
 LBFGSB = _like_bfgs("L-BFGS-B")
 TNC = _like_bfgs("TNC", with_product=True)
+DOGLEG = _like_bfgs("dogleg", with_hessian=True)
+TRUST_NCG = _like_bfgs("trust-ncg", with_product=True, of_slope=True, ends_between=True, forks=(0.0, 0.02))
+TRUST_KRYLOV = _like_bfgs("trust-krylov", with_product=True, of_slope=True, ends_between=True, forks=(0.0, 0.02))
+TRUST_EXACT = _like_bfgs("trust-exact", with_hessian=True)
+TRUST = (DOGLEG, TRUST_NCG, TRUST_KRYLOV, TRUST_EXACT)
 
 SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there
 
@@ -140,9 +145,56 @@ def _boxed(case: Case) -> Case:
 
 
 LBFGSB_IN_A_BOX = replace(_boxed(LBFGSB), forks=(0.0, 0.03))
-OF_ONE_START = (BFGS, CG, NEWTON_CG, LBFGSB, TNC, BOUNDED, BRENT, GOLDEN, *ROOT_ROWS)  # called with a start alone
+
+
+# --- from values alone ------------------------------------------------------------------------------------------------
+
+
+def _run_by_values(case: Case, fun: Callable, k: Knobs, options: dict[str, Any]) -> OptimizeResult:
+    """The tolerance is one of x, and in units of fun one of fun."""
+    asked = {"xatol": k.tol, "fatol": k.tol * k.scale} if case.name == "Nelder-Mead" else {"xtol": k.tol, "ftol": k.tol}
+    given = asked | {"maxiter": k.maxiter, "maxfev": k.maxfev} | options
+    return minimize(fun, k.start, (k,), method=case.name, options=given)
+
+
+def _values_untrue(problem: Problem, x: np.ndarray, values: tuple, status: int, dtype: Any) -> float:
+    """As of a gradient; or how much lower a minimum is that the problem knows, against what was asked of fun."""
+    known = [v for v in (problem.fun_star, *problem.minima) if v is not None]
+    asked = tolerances.simplex_asked() + tolerances.value_noise(dtype, values[0])
+    apart = min((abs(values[0] - v) for v in known), default=np.inf)
+    return min(apart / asked, _gradient_untrue(problem, x, values, status, dtype))
+
+
+_BY_VALUES = {
+    "with_gradient": False,
+    "sloped": False,
+    "run": _run_by_values,
+    "untrue": _values_untrue,
+    "asked": lambda dtype: tolerances.simplex_asked(),
+    "scales_tol": False,
+    "learns_scale": True,
+    "known": 0.5,
+    "ends_between": True,
+}
+NELDER_MEAD = _like_bfgs("Nelder-Mead", tol_name="xatol", forks=(0.01, 0.3), **_BY_VALUES)
+POWELL = _like_bfgs("Powell", tol_name="xtol", forks=(0.05, 0.7), **_BY_VALUES)
+BY_VALUES = (NELDER_MEAD, POWELL)
+
+OF_ONE_START = (
+    BFGS,
+    CG,
+    NEWTON_CG,
+    LBFGSB,
+    TNC,
+    *TRUST,
+    BOUNDED,
+    BRENT,
+    GOLDEN,
+    *ROOT_ROWS,
+    *BY_VALUES,
+)  # called with a start alone
 ROWS = (*OF_ONE_START, LBFGSB_IN_A_BOX, _boxed(TNC), *IN_BRACKET, *FIT_ROWS, *PROGRAM_ROWS)  # of the book
-DOORS = (BFGS, BRENT, OF_ONE_START[8])  # one row a door, for what is a matter of doors: closures, sentences, kinds of args
+DOORS = (BFGS, BRENT, ROOT_ROWS[0])  # one row a door, for what is a matter of doors: closures, sentences, kinds of args
 
 
 # --- the library, solved --------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from jaxopt_lite import OptimizeResult
+from jaxopt_lite._needs.values import direction
 from tests.laws.case import host
 from tests.laws.cases import Case
 
@@ -22,13 +23,15 @@ class Driven(NamedTuple):
 @functools.cache
 def _evaluator(case: Case):
     if case.with_product:
-        return jax.jit(lambda at, theta: _with_product(lambda x: case.model(x, theta), *at))
+        return jax.jit(lambda at, theta: _with_product(lambda x: case.model(x, theta), *at, case.of_slope))
+    if case.with_hessian:
+        return jax.jit(lambda x, theta: (*jax.value_and_grad(case.model)(x, theta), jax.hessian(case.model)(x, theta)))
     return jax.jit(jax.value_and_grad(case.model) if case.with_gradient else case.model)
 
 
-def _with_product(model, x, vector):
-    (value, gradient), (_, product) = jax.jvp(jax.value_and_grad(model), (x,), (vector,))
-    return value, gradient, product
+def _with_product(model, x, vector, of_slope):
+    (value, gradient), tangent = jax.linearize(jax.value_and_grad(model), x)
+    return value, gradient, tangent(direction(vector, gradient) if of_slope else vector)[1]
 
 
 def drive(case: Case, start: np.ndarray, theta: np.ndarray, dtype: Any, **options: Any) -> Driven:

@@ -104,7 +104,9 @@ def same(book: Book, got: Any, wanted: Any, scale: Any = 1.0, forks: bool = True
         differs |= ~np.all(close.reshape(total, -1), axis=1)
     allowed = share * total + 3 * (share * total) ** 0.5
     assert differs.sum() <= allowed, f"{differs.sum()} of {total} lanes differ, the first: {_first(differs, got, wanted)}"
-    np.testing.assert_array_equal(got.success, wanted.success)  # and success is true, by the law of that name
+    # Success is true, by the law of that name. On another path a lane may end just before its budget, or just not.
+    ended = (np.asarray(got.status) != 1) & (np.asarray(wanted.status) != 1) if share else np.ones(total, bool)
+    np.testing.assert_array_equal(np.asarray(got.success)[ended], np.asarray(wanted.success)[ended])
 
 
 def _first(differs: np.ndarray, got: Any, wanted: Any) -> str:

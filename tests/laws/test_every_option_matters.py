@@ -6,6 +6,7 @@ How a batch is driven (`lanes`, `turns_per_refill`) changes no answer by design;
 import functools
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -19,7 +20,10 @@ T = np.linspace(0.0, 4.0, 12)
 
 
 def valley(x):
-    return 20.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 4 + (1.0 - x[0]) ** 2 + 5.0
+    return 20.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 4 + (1.0 - x[0]) ** 2 + 5.0 + jnp.sum(x[2:] ** 2)
+
+
+START = {"": np.array([-1.2, 1.0]), "Nelder-Mead": np.array([-1.2, 1.0, 0.5])}  # of two variables `adaptive` changes nothing
 
 
 def residual(p):
@@ -56,12 +60,34 @@ GIVEN = {
     "k": 2,
     "tol": 0.3,
     "vertex": True,
+    "initial_trust_radius": 0.1,
+    "max_trust_radius": 0.2,
+    "subproblem_maxiter": 1,
+    ("trust-exact", "subproblem_maxiter"): 0,
+    **{(method, "eta"): 0.0 for method in ("dogleg", "trust-ncg", "trust-krylov", "trust-exact")},
+    "inexact": False,
+    "fatol": 0.1,
+    "adaptive": True,
+    "initial_simplex": np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 1.0]]),
+    "direc": np.array([[1.0, 2.0], [0.0, 1.0]]),
     ("Newton-CG", "c1"): 0.45,
+    ("Powell", "ftol"): 1e-12,
     ("Newton-CG", "xtol"): 1e-9,
 }
-BESIDE = {"norm": {"gtol": 0.5}, ("Newton-CG", "c1"): {"c2": 0.9}, ("Newton-CG", "xtol"): {"gtol": 0.5}}
+BESIDE = {"max_trust_radius": {"initial_trust_radius": 0.1}, "subproblem_maxiter": {"initial_trust_radius": 0.1}}
+BESIDE |= {(method, "eta"): {"initial_trust_radius": 10.0} for method in ("trust-ncg", "trust-krylov")}
+RADIUS = {"dogleg": float(np.geomspace(0.001, 0.15, 100)[84]), "trust-exact": float(np.linspace(0.05, 4, 160)[4])}
+BESIDE |= {
+    (method, "eta"): {"initial_trust_radius": radius} for method, radius in RADIUS.items()
+}  # a step with a ratio between the two
+BESIDE |= {
+    "fatol": {"xatol": 9.0},
+    "norm": {"gtol": 0.5},
+    ("Newton-CG", "c1"): {"c2": 0.9},
+    ("Newton-CG", "xtol"): {"gtol": 0.5},
+}
 DOORS = {
-    "minimize": (methods.MINIMIZE, lambda row, **how: minimize(valley, np.array([-1.2, 1.0]), method=row, **how)),
+    "minimize": (methods.MINIMIZE, lambda row, **how: minimize(valley, START.get(row, START[""]), method=row, **how)),
     "minimize_scalar": (
         methods.MINIMIZE_SCALAR,
         lambda row, **how: minimize_scalar(
@@ -101,7 +127,8 @@ def plain(door, row, jac, others):
 def call(door, row, jac, options):
     """All fields of the result, as plain lists."""
     res = DOORS[door][1](row, options=options, **({"jac": jac} if jac else {}))
-    return {name: np.asarray(res[name]).tolist() for name in res if name != "message"}
+    leaves = lambda field: [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(field)]
+    return {name: leaves(res[name]) for name in res if name != "message"}
 
 
 @pytest.mark.parametrize(("door", "row", "name"), PAIRS)

@@ -198,24 +198,57 @@ def inverse_of_quadratic(seen: Seen, hess_inv: Any) -> None:
         assert np.all((seen_curvatures > 1 / factor) & (seen_curvatures < factor)), seen_curvatures
 
 
+def hess_of_quadratic(seen: Seen, hess: Any) -> None:
+    near(hess, CURVATURE, seen.dtype, np.abs(CURVATURE))
+
+
 def nhev_is_counted(seen: Seen, nhev: Any) -> None:
     """A turn asks for one product; the certificate takes twice as many as it needs, and counts a point once."""
+    name = "hess" if seen.asked["method"] in BY_HESSIAN else "hessp"
     if int(seen.res.status) == 8:
-        assert int(nhev) < seen.ran["hessp"] <= 2 * int(nhev)
+        assert int(nhev) < seen.ran["hessp"] <= 2 * int(nhev) if name == "hessp" else int(nhev) == seen.ran["hess"]
+    elif seen.asked["method"] in ("trust-ncg", "trust-krylov"):  # a claim may end with 0 too
+        assert int(nhev) <= seen.ran["hessp"] <= 2 * int(nhev)
     else:
-        counted("hessp")(seen, nhev)
+        counted(name)(seen, nhev)
+
+
+def simplex_is_true(seen: Seen, final_simplex: Any) -> None:
+    """Vertices in order, the best one first, with their values; +inf where one was not evaluated."""
+    simplex, values = (np.asarray(part, np.float64) for part in final_simplex)
+    assert simplex.shape == (N + 1, N)
+    assert np.all(np.diff(values[np.isfinite(values)]) >= 0)
+    for vertex, value in zip(simplex, values, strict=True):
+        if np.isfinite(value):
+            size = 2.0 + np.abs(vertex) @ np.abs(CURVATURE) @ np.abs(vertex)
+            near(value, 0.5 * vertex @ CURVATURE @ vertex - PULL @ vertex + 2.0, seen.dtype, size)
+    if int(seen.res.status) == 0:  # with 8 the point may have been proved, and made exact, from elsewhere
+        assert np.max(np.abs(simplex - seen.x)) <= 1e-2 + 256 * tolerances.eps(seen.dtype) ** 0.5
+
+
+def directions_span(seen: Seen, direc: Any) -> None:
+    """A row each; they have stayed independent."""
+    rows = np.asarray(direc, np.float64)
+    assert np.linalg.matrix_rank(rows / np.linalg.norm(rows, axis=1)[:, None]) == N
 
 
 OF_MINIMIZE = COMMON | {
+    "final_simplex": simplex_is_true,
+    "direc": directions_span,
     "x": x_of_quadratic,
     "fun": fun_of_quadratic,
     "jac": jac_of_quadratic,
     "njev": counted("jac"),
     "nhev": nhev_is_counted,
     "hess_inv": inverse_of_quadratic,
+    "hess": hess_of_quadratic,
 }
+BY_HESSIAN = ("dogleg", "trust-exact")
+BY_PRODUCTS = ("Newton-CG", "TNC", "trust-ncg", "trust-krylov")
 MINIMIZERS = {row.name: {"method": row.name} for row in methods.MINIMIZE}
-MINIMIZERS |= {f"{name} in a box": {"method": name, "boxed": True} for name in ("L-BFGS-B", "TNC")}
+MANY = 4000  # evaluations of a search by values
+BOXED = ("L-BFGS-B", "TNC", "Nelder-Mead", "Powell")
+MINIMIZERS |= {f"{name} in a box": {"method": name, "boxed": True} for name in BOXED}
 MINIMIZERS |= {"L-BFGS-B by pairs": {"method": "L-BFGS-B", "maxcor": 2, "known": 32.0}}
 
 
@@ -225,7 +258,10 @@ def test_fields_of_minimize(row, dtype):
     asked = {"boxed": False, "known": 2.0} | MINIMIZERS[row]
     counter = Counter()
     fun, jac, hessp = counter("fun", quadratic), counter("jac", slope), counter("hessp", product)
-    keywords = {"jac": jac} | ({"hessp": hessp} if asked["method"] in ("Newton-CG", "TNC") else {})
+    hess = counter("hess", lambda x, A, b: A)
+    by_values = asked["method"] in ("Nelder-Mead", "Powell")
+    keywords = ({} if by_values else {"jac": jac}) | ({"hessp": hessp} if asked["method"] in BY_PRODUCTS else {})
+    keywords |= {"hess": hess} if asked["method"] in BY_HESSIAN else {}
     if asked["boxed"]:
         keywords["bounds"] = list(zip(*(side.astype(dtype) for side in BOX), strict=True))
     options = {name: asked[name] for name in ("maxcor",) if name in asked}
@@ -233,7 +269,12 @@ def test_fields_of_minimize(row, dtype):
     for maxfev, tol in ((None, None), (3, None), (1, None), (None, 0.0)):
         limit = {} if maxfev is None and tol is None else {"maxfev": maxfev or ENOUGH}
         asked_tol = tolerances.gradient_asked(dtype) if tol is None else tol
-        given = options | {"gtol": asked_tol, "maxfev": maxfev or ENOUGH}
+        given = options | ({} if by_values else {"gtol": asked_tol}) | {"maxfev": maxfev or (MANY if by_values else ENOUGH)}
+        if by_values:
+            tight = dict.fromkeys(
+                ("xatol", "fatol") if asked["method"] == "Nelder-Mead" else ("xtol", "ftol"), 0.1 * asked_tol
+            )
+            given |= tight
         res = minimize(fun, np.zeros(N, dtype), args, method=asked["method"], options=given, **keywords)
         judge(OF_MINIMIZE, Seen(res, counter.read(), None, asked | limit, dtype))
 

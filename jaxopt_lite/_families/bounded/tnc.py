@@ -41,7 +41,7 @@ from jaxopt_lite.core.dense import dot, norm, settled
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.options import COUNT, FRACTION, IGNORED, POSITIVE_OR_ZERO, SIZE, Option
 from jaxopt_lite.core.protocol import Answer, Method, Query, Told
-from jaxopt_lite.core.status import RUNNING
+from jaxopt_lite.core.status import BELIEVED, CONVERGED, RUNNING
 
 _PLAIN = "Of no effect, a warning says so: nothing here depends on "
 OPTIONS = {
@@ -152,6 +152,7 @@ def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
     )
     still = (data.xtol > 0) & (norm(_unscaled(o.moved, data)) <= data.xtol)
     status = jnp.where(inner, RUNNING, search.status(path, o, free, answer, s.left == STEEPEST, data, still))
+    status = jnp.where(o.fresh & (status == CONVERGED), BELIEVED + CONVERGED, status)  # it has seen no curvature
     return Told(state, status, o.accepted & ~o.fresh)
 
 
@@ -194,4 +195,4 @@ def build(options: dict[str, Any]) -> Method:
 def tnc(bounded: bool) -> Method:
     """The method; equal arguments give the same object."""
     rule = implicit.box if bounded else implicit.stationary
-    return Method("TNC", HVP, _init, _ask, _tell, _report, rule, certificate=minimum())
+    return Method("TNC", HVP, _init, _ask, _tell, _report, rule, certificate=minimum(second_order=True))

@@ -102,7 +102,7 @@ def search(name: str, inside: Inside) -> Method:
         tol1 = _accuracy(s.x, data)
         to_a, to_b = s.a - s.x, s.b - s.x
         larger = jnp.where(-to_a > to_b, to_a, to_b)
-        d = _to_vertex(s)
+        d = to_vertex(s)
         step, e = inside(s, d, larger, old.u - old.x, tol1)
         most = jnp.finfo(s.x.dtype).max
         u = jnp.clip(s.x + jnp.where(walking, _onward(s, d), step), -most, most)
@@ -147,7 +147,7 @@ def _learnt(s: BracketState, fu: Array) -> BracketState:
     return s._replace(a=a, b=b, x=x, w=w, v=s.w, fx=fx, fw=fw, fv=s.fw)
 
 
-def _to_vertex(s: BracketState) -> Array:
+def to_vertex(s: BracketState) -> Array:
     """The way from x to the vertex of the parabola through the three points (Brent, p. 73); inf or NaN without a vertex."""
     r = (s.x - s.w) * (s.fx - s.fv)
     q = (s.x - s.v) * (s.fx - s.fw)

@@ -16,7 +16,7 @@ def minimize(
     args: Any = (),
     method: str | methods.Row | Callable | None = None,
     jac: Callable | str | bool | None = None,
-    hess: Callable | None = None,
+    hess: Callable | str | None = None,
     hessp: Callable | None = None,
     bounds: Any = None,
     constraints: Any = (),
@@ -41,24 +41,30 @@ def minimize(
         recompile; bools, strings and other objects are static.
     method : str, Row, callable or None
         'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'CG', nonlinear conjugate
-        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products. A `Row` is a method of
-        your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args, **kwargs,
-        **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
+        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products; of trust regions
+        'dogleg' and 'trust-exact' with Hessians, 'trust-ncg' and 'trust-krylov' with products. From values alone:
+        'Nelder-Mead', a simplex, for functions with kinks, jumps and noise, and 'Powell', line searches along conjugate
+        directions. A `Row` is a method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as
+        ``method(fun, x0, args, **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and
+        callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
         status does not account for their error. In float32 they are of little use.
-    hess, hessp : callable or None
-        ``hess(x, *args)`` (n, n) and ``hessp(x, p, *args)``, for methods that use them: Newton-CG, TNC. None: autodiff.
+    hess, hessp : callable, str or None
+        ``hess(x, *args)`` (n, n), of which the symmetric part counts, and ``hessp(x, p, *args)``, for methods that use them:
+        Newton-CG, TNC, trust-ncg, trust-krylov; dogleg and trust-exact take `hess` alone. None: autodiff. `hess` may be
+        '2-point', '3-point' or 'cs': differences of the gradient.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
-        For 'L-BFGS-B' and 'TNC': `Bounds`, or one (min, max) for each variable, None where there is no bound. Traced. The
-        function is never evaluated outside of them. Equal bounds fix a variable. A start outside is clipped.
+        For 'L-BFGS-B', 'TNC', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where there is
+        no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A start outside is
+        clipped.
     constraints : LinearConstraint, NonlinearConstraint, dict, or a list of them
         For methods of your own that take them (`jaxopt_lite.method`); no method of this version does. A dict is
         ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives are by
         autodiff where none are given. What the sides are is traced.
     tol : float, optional
-        Sets the method's own tolerance, gtol. Traced.
+        Sets the method's own tolerance: gtol; of 'Nelder-Mead' xatol and fatol, of 'Powell' xtol and ftol. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
         raising StopIteration (status 6, STOPPED). The run is then driven from the host: eager calls only, one problem at a
@@ -71,8 +77,11 @@ def minimize(
     -------
     OptimizeResult
         With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS: an array; L-BFGS-B: an operator with
-        `@` and `todense()`; NaN where the method has learnt nothing, as at the start); nhev (Newton-CG, TNC: each evaluation
-        gives fun, gradient and a product together). `x` and `jac` have the structure of x0.
+        `@` and `todense()`; NaN where the method has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
+        nhev (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
+        final_simplex (Nelder-Mead: the vertices (n + 1, n) in order, and their values, where the search ended), direc
+        (Powell: the directions (n, n), a row each). Methods from values alone have no jac and njev. `x` and `jac` have the
+        structure of x0.
 
     Raises
     ------
@@ -80,8 +89,8 @@ def minimize(
         Bounds that do not fit x; concrete (not traced) bounds that cross or hold NaN. Unknown method or option, a number out
         of its range, `fun` not scalar, a derivative of another shape than x.
     TypeError
-        x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace, or for Newton-CG and TNC
-        cannot derive twice where neither hess nor hessp is given.
+        x0 or the value of `fun` without floats or of another dtype; a `fun` that JAX cannot trace, or for methods with
+        second derivatives cannot derive twice where neither hess nor hessp is given.
 
     Notes
     -----
@@ -94,13 +103,23 @@ def minimize(
     (PRECISION) where the decrease that this step promises is rounding, else 4 (NUMERICAL). From a point that is refused a
     few Newton steps may go on. All these evaluations are counted, and bounded by `maxfev`.
 
+    From values alone 0 (CONVERGED) means that the simplex is within xatol and fatol, or that a sweep along the axes gains no
+    more than ftol, and that derivatives do not contradict: the exact Newton step at the point is within what was asked, or
+    the function does not fall along it. A claim that they refute goes on by Newton's steps. Where JAX cannot derive the
+    function (and in a `stepper`) the values decide. A claim of 'Powell' at a kink is refused. The default tolerances are
+    SciPy's in every dtype; `maxiter` is 400 n and 1000 n, and `maxfev` is not limited.
+
     Unlike SciPy's, `jac=None` means autodiff; an unknown option is an error; the default gtol depends on the dtype (1e-5;
     2.4e-5 in float32); a search that ends because the dtype resolves no further decrease is a success with a status of its
-    own, 8 (PRECISION). Newton-CG's success means a gradient within gtol, where SciPy's means a short step.
+    own, 8 (PRECISION). A saddle or a maximum is no success of the methods with second derivatives, as far as they see it:
+    dogleg and trust-exact by the whole Hessian, trust-ncg and trust-krylov by two products (up to 20 at the start),
+    Newton-CG and TNC at the start. Newton-CG's success means a gradient within gtol, where SciPy's means a short step.
 
     References
     ----------
-    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: sections 6.1 and 7.1.
+    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: chapters 4, 6 and 7.
+    J. C. Lagarias, J. A. Reeds, M. H. Wright, P. E. Wright, SIAM J. Optim. 9 (1998) 112: the simplex and its ties.
+    M. J. D. Powell, Comput. J. 7 (1964) 155: conjugate directions.
     W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions, and the direction of CG.
 
     Examples

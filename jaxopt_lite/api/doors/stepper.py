@@ -35,7 +35,7 @@ class StepState:
     @property
     def status(self) -> Array:
         """() int32: -1 while running, else how it ended (`OptimizeResult.status`)."""
-        return decided(self.run.status)  # nothing can be proved from values that are told
+        return decided(self.run.status, self.method.stands)  # nothing can be proved from values that are told
 
 
 class Stepper(NamedTuple):
@@ -198,7 +198,8 @@ def _told(state: StepState, parts: dict[str, Any]) -> StepState:
     read = functools.partial(state.method.needs.told, state.layout)
     answer = read(parts) if query.x.ndim == 1 else jax.vmap(read)(parts)
     run = loop.tell(state.method, state.run, query, answer, state.data, state.budget)
-    status = decided(loop.finish(state.method, run, state.data)["status"])  # there is no function to prove a claim with
+    ended = loop.finish(state.method, run, state.data)["status"]
+    status = decided(ended, state.method.stands)  # there is no function to prove a claim with
     return dataclasses.replace(state, run=run._replace(status=status))
 
 

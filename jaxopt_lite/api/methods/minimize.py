@@ -3,7 +3,9 @@
 import functools
 
 from jaxopt_lite._families.bounded import lbfgsb, tnc
+from jaxopt_lite._families.derivative_free import nelder_mead, powell
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
+from jaxopt_lite._families.trust_region import dogleg, exact, krylov, ncg, radius
 from jaxopt_lite.api.methods.row import Row
 
 _BOXED = functools.partial(
@@ -11,6 +13,12 @@ _BOXED = functools.partial(
     tol=("gtol",),
     takes=frozenset({"jac", "bounds"}),
     maxiter=lambda n: 15_000,
+)
+_TRUST = functools.partial(
+    Row,
+    prepare=radius.prepare,
+    tol=("gtol",),
+    maxiter=lambda n: 200 * n,
 )
 MINIMIZE = (
     Row(
@@ -47,5 +55,27 @@ MINIMIZE = (
         prepare=tnc.prepare,
         options=tnc.OPTIONS,
         takes=frozenset({"jac", "hess", "hessp", "bounds"}),
+    ),
+    _TRUST(name="dogleg", build=dogleg.build, options=dogleg.OPTIONS, takes=frozenset({"jac", "hess"})),
+    _TRUST(name="trust-ncg", build=ncg.build, options=ncg.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
+    _TRUST(name="trust-krylov", build=krylov.build, options=krylov.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
+    _TRUST(name="trust-exact", build=exact.build, options=exact.OPTIONS, takes=frozenset({"jac", "hess"})),
+    Row(
+        name="Nelder-Mead",
+        build=nelder_mead.build,
+        prepare=nelder_mead.prepare,
+        options=nelder_mead.OPTIONS,
+        tol=("xatol", "fatol"),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda n: 400 * n,
+    ),
+    Row(
+        name="Powell",
+        build=powell.build,
+        prepare=powell.prepare,
+        options=powell.OPTIONS,
+        tol=("xtol", "ftol"),
+        takes=frozenset({"bounds"}),
+        maxiter=lambda n: 1000 * n,
     ),
 )

@@ -66,10 +66,10 @@ def close_function(
     return close(fun, (name, mode, layout), call, inputs, arguments)
 
 
-def scheme_of(jac: Any, others: str) -> str | None:
+def scheme_of(jac: Any, others: str, name: str = "jac") -> str | None:
     """The scheme of finite differences that `jac` names, or None where it is something else."""
     if isinstance(jac, str) and jac not in SCHEMES:
-        raise ValueError(f"jac is {jac!r}; give {others} or one of {', '.join(SCHEMES)}.")
+        raise ValueError(f"{name} is {jac!r}; give {others} or one of {', '.join(SCHEMES)}.")
     return jac if isinstance(jac, str) else None
 
 

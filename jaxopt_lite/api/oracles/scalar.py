@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -29,8 +30,12 @@ def scalar_oracle(
     if jac is False:
         jac = None
     paired, scheme = jac is True, scheme_of(jac, "a callable, True, None")
+    bends = scheme_of(hess, "a callable, None", "hess")
+    if bends is not None:
+        _check_differences_of_slopes(scheme, hessp, hess)
+        hess = None
     check_callable(fun=fun, jac=None if paired or scheme else jac, hess=hess, hessp=hessp)
-    point, at = points_of(layout, scheme)
+    point, at = points_of(layout, bends if bends == "cs" else scheme)
 
     def value(out: Any) -> Array:
         return scalar_of(out, "fun", layout)
@@ -49,12 +54,19 @@ def scalar_oracle(
             raise ValueError(f"hess returned shape {jnp.shape(out)}; return an array of shape {(n, n)}.")
         return jnp.asarray(out).astype(layout.dtype)
 
-    gradient = lambda out: layout.ravel_like(out, "jac")
+    def complex_gradient(out: Any) -> Array:
+        return jnp.concatenate([jnp.ravel(jnp.asarray(leaf)).astype(at.dtype) for leaf in jax.tree.leaves(out)])
+
+    def complex_pair(out: Any) -> tuple[Array, Array]:
+        return complex_value(out[0]), complex_gradient(out[1])
+
+    complex_ = at.dtype != point.dtype
+    gradient = complex_gradient if complex_ else (lambda out: layout.ravel_like(out, "jac"))
     product = lambda out: layout.ravel_like(out, "hessp")
-    read = pair if paired else (complex_value if scheme == "cs" else value)
-    closed = {"fun": close_function(fun, "fun", read, layout, (at,), arguments, paired or scheme)}
+    read = (complex_pair if complex_ else pair) if paired else (complex_value if complex_ else value)
+    closed = {"fun": close_function(fun, "fun", read, layout, (at,), arguments, (paired or scheme, bends == "cs"))}
     for name, given, how, inputs in (
-        ("jac", None if paired or scheme else jac, gradient, (point,)),
+        ("jac", None if paired or scheme else jac, gradient, (at if bends == "cs" else point,)),
         ("hess", hess, square, (point,)),
         ("hessp", hessp, product, (point, point)),
     ):
@@ -62,5 +74,15 @@ def scalar_oracle(
             closed[name] = close_function(given, name, how, layout, inputs, arguments, None)
     functions = {name: function for name, (function, _) in closed.items()}
     captured: dict[str, Any] = {name: closed[name][1] if name in closed else [] for name in ("fun", "jac", "hess", "hessp")}
-    oracle = Oracle(needs, **functions, paired=paired, scheme=scheme)
+    oracle = Oracle(needs, **functions, paired=paired, scheme=scheme, bends=bends)
     return oracle, Traced(**captured, loss=[], args=arguments.dynamic, rel_step=rel_step, abs_step=abs_step)
+
+
+def _check_differences_of_slopes(scheme: str | None, hessp: Any, hess: str) -> None:
+    """Raises ValueError where a Hessian by differences makes no sense beside what else is given."""
+    if scheme is not None:
+        raise ValueError(
+            f"jac is {scheme!r} and hess is {hess!r}: differences of differences have no digits; leave one to autodiff."
+        )
+    if hessp is not None:
+        raise ValueError(f"hess is {hess!r} and hessp is given too; leave one of them out.")

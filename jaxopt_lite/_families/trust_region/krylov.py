@@ -1,0 +1,153 @@
+"""trust-krylov: the model's global minimizer in the Krylov space of the gradient (GLTR).
+
+Lanczos' process from q_1 = g / |g| takes one product a step, and makes the Hessian tridiagonal in the basis of the q's:
+
+    H q_k = b_{k-1} q_{k-1} + a_k q_k + b_k q_{k+1},   Q'H Q = T,   Q'g = |g| e_1                   (1)
+
+In this basis the model is the tridiagonal problem of `tridiagonal.py`, whose minimizer h gives p = Q h, on the boundary too.
+Its residual in the whole space is known without a product, |(H + lambda) p + g| = b_k |h_k| (Gould, Lucidi, Roma & Toint
+1999, theorem 5.1), and the solve ends where that is at most eta |g|, or where the space is exhausted.
+
+*One product a turn*: the first one comes with the trial, along whatever its gradient will be (`SLOPE_PRODUCT`). The basis is
+kept, (rows, n), and made orthogonal twice, so that T holds what the products said. So a rejected step takes no product: the
+same T is solved for a smaller radius. The original keeps no basis, and makes the products again to find p.
+
+*The hard case*: where H has a direction of negative curvature that g does not see, the process ends before it is found.
+With `inexact=False` it starts again from a fixed vector, orthogonal to the basis, with b_k = 0, and ends when the basis has
+all its rows: n of them, or as many as are kept. With n rows the step is the global minimizer.
+
+*A small gradient* is no minimum yet: the process begins from a fixed unit vector, with |g| = 0, for LOOKS products (as in
+`ncg.py`). Where T then has a negative eigenvalue, its eigenvector is followed to the boundary, downhill.
+
+Source: N. I. M. Gould, S. Lucidi, M. Roma, Ph. L. Toint, Solving the trust-region subproblem using the Lanczos method, SIAM
+J. Optim. 9 (1999) 504.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite._families.trust_region import radius, tridiagonal
+from jaxopt_lite._families.trust_region.ncg import FORCING, LOOKS, LOOKS_AT_START
+from jaxopt_lite._families.trust_region.radius import Place, Proposal, Subproblem
+from jaxopt_lite._needs.values import SLOPE_PRODUCT, direction
+from jaxopt_lite.core.dense import SHORT, dot, matvec, norm, somewhere
+from jaxopt_lite.core.once import kept
+from jaxopt_lite.core.options import CODE, STATIC, Check, Option
+from jaxopt_lite.core.protocol import Answer, Method
+
+ROWS = 20  # of the basis, where the option says nothing: 20 n numbers of state
+ROUNDINGS = 64.0  # times n eps of the size of T: what is no larger is rounding
+
+
+def _rows(value: Any, name: str, wanted: str, n: int) -> Any:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
+    return value
+
+
+OPTIONS = radius.OPTIONS | {
+    "subproblem_maxiter": Option(
+        None,
+        Check("an integer >= 1", _rows, CODE),
+        f"Rows of the basis: most products for one step. Default {ROWS} (static).",
+    ),
+    "inexact": Option(
+        True, STATIC, "End a solve at a residual of a tenth of the gradient; False: with all rows, hard cases too (static)."
+    ),
+}
+
+
+class Lanczos(NamedTuple):
+    """The process (1) after k products."""
+
+    Q: Array  # (rows, n) the basis, zero from row k on
+    a: Array  # (rows,)
+    b: Array  # (rows,)
+    q: Array  # (n,) the next product is along it; 0 before a trial: along the gradient there
+    products: Array  # () int32: k
+    trying: Array  # () bool: the next turn tries the step
+    looks: Array  # () int32: products that may still look for negative curvature; 0 in a solve
+
+
+def subproblem(rows: int, inexact: bool) -> Subproblem:
+    def init(x0: Array, data: Any) -> Lanczos:
+        m, none = min(rows, x0.shape[0]), jnp.zeros((), jnp.int32)
+        flat = jnp.zeros(m, x0.dtype)
+        basis = jnp.zeros((m, x0.shape[0]), x0.dtype)
+        return Lanczos(basis, flat, flat, jnp.zeros_like(x0), none, jnp.ones((), bool), none)
+
+    def advance(s: Lanczos, p: Array, at: Place, answer: Answer, data: Any) -> tuple[Lanczos, Proposal]:
+        g, n, m, eps = at.grad, p.shape[0], s.a.shape[0], float(jnp.finfo(p.dtype).eps)
+        index, length, looking = jnp.arange(m, dtype=jnp.int32), norm(g, 2), s.looks > 0
+        q = jnp.where(at.accepted, direction(jnp.zeros_like(g), g), s.q)
+        k = jnp.where(at.accepted, 0, s.products)
+        own, learn = index == k, ~at.rejected
+        Q = _with_row(jnp.where(at.accepted, 0.0, s.Q), jnp.where(learn, q, 0.0), k, own)
+        v = answer.hvp
+        parts = matvec(Q, v)
+        w = v - matvec(Q.T, parts)
+        w = w - matvec(Q.T, matvec(Q, w))
+        beta = norm(w, 2)
+        a = jnp.where(own & learn, dot(q, v), s.a)
+        k = jnp.where(learn, k + 1, k)
+        known = index < k
+        size = jnp.max(jnp.where(known, jnp.abs(a), 0.0) + 2.0 * jnp.where(index < k - 1, s.b, 0.0))
+        size = jnp.maximum(size, jnp.where(k > 1, beta, 0.0))
+        lost = beta <= ROUNDINGS * n * eps * size
+        b = jnp.where(own & learn, jnp.where(lost, 0.0, beta), s.b)
+
+        gamma = jnp.where(looking, 0.0, length)
+        found = tridiagonal.solve(
+            gamma, jnp.where(known, a, size), jnp.where(index < k - 1, b, 0.0), at.radius, tridiagonal.SECULAR
+        )
+        h = jnp.where(known, found.h, 0.0)
+        step = matvec(Q.T, h)
+        step = jnp.where(dot(g, step) > 0, -step, step)
+        negative = found.leftmost < -ROUNDINGS * n * eps * size
+
+        begins = at.accepted & at.flat & ~negative
+        bent = looking & negative & learn
+        looks = jnp.where(begins, jnp.where(at.fresh, LOOKS_AT_START, LOOKS), s.looks - 1)
+        looks = jnp.where(begins | (looking & learn & ~bent), jnp.minimum(looks, m), 0)
+        over = looking & learn & ~bent & ((looks <= 0) | lost | (k >= m))
+        residual = jnp.abs(dot(jnp.where(index == k - 1, b, 0.0), h))
+        solved = (k >= m) | (inexact & (lost | (residual <= FORCING * length)))
+        still = begins | (looking & ~bent & ~over & learn)
+        trying = at.rejected | bent | over | (solved & ~still)
+
+        fixed = somewhere(n, p.dtype)
+        if not inexact:
+            other = fixed - matvec(Q.T, matvec(Q, fixed))
+            other = other - matvec(Q.T, matvec(Q, other))
+            w = jnp.where(lost, other, w)
+        following = w / jnp.maximum(norm(w, 2), jnp.finfo(p.dtype).tiny)
+        following = jnp.where(trying, 0.0, jnp.where(begins, fixed, following))
+        k = jnp.where(begins, 0, k).astype(jnp.int32)
+        Q = jnp.where(begins, 0.0, Q)
+        state = Lanczos(Q, a, b, following, k, trying, looks.astype(jnp.int32))
+        return state, Proposal(step, found.gain - jnp.where(looking, dot(g, step), 0.0), over)
+
+    return Subproblem(
+        SLOPE_PRODUCT, init, trying=lambda s: s.trying, vector=lambda s: s.q, advance=advance, report=lambda s: {}
+    )
+
+
+def _with_row(Q: Array, q: Array, k: Array, own: Array) -> Array:
+    """Q (rows, n) with q added to row k."""
+    if Q.shape[1] <= SHORT:
+        return Q + jnp.where(own[:, None], q[None, :], 0.0)
+    return Q.at[k].add(q)
+
+
+@kept()
+def trust_krylov(rows: int, inexact: bool) -> Method:
+    """The method; the same object for the same static options."""
+    return radius.trust_region("trust-krylov", subproblem(rows, inexact))
+
+
+def build(options: dict[str, Any]) -> Method:
+    """The method from its options; raises ValueError where radii are out of order."""
+    radius.check(options)
+    return trust_krylov(options["subproblem_maxiter"] or ROWS, bool(options["inexact"]))
