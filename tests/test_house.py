@@ -41,7 +41,7 @@ PUBLIC = {
         "rosen",
         "rosen_der",
     ),
-    *("root_scalar", "rosen_hess", "rosen_hess_prod", "show_options", "stepper"),
+    *("quadprog", "root_scalar", "rosen_hess", "rosen_hess_prod", "show_options", "stepper"),
 }
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
 

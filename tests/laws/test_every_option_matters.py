@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxopt_lite import OptimizeWarning, least_squares, linprog, minimize, minimize_scalar, root_scalar
+from jaxopt_lite import OptimizeWarning, least_squares, linprog, minimize, minimize_scalar, quadprog, root_scalar
 from jaxopt_lite.api import methods
 from jaxopt_lite.core.options import COMMON
 
@@ -103,6 +103,10 @@ DOORS = {
     "least_squares": (
         methods.LEAST_SQUARES,
         lambda row, **how: least_squares(residual, np.array([5.0, 3.0]), method=row, **how),
+    ),
+    "quadprog": (
+        methods.QUADPROG,
+        lambda row, **how: quadprog(np.eye(2), [-1.0, -1.0], [[1.0, 1.0], [3.0, 1.0]], [4.0, 1.0], method=row, **how),
     ),
     "linprog": (
         methods.LINPROG,

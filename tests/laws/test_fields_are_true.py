@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from jaxopt_lite import OptimizeResult, curve_fit, least_squares, linprog, minimize, minimize_scalar, root_scalar
+from jaxopt_lite import OptimizeResult, curve_fit, least_squares, linprog, minimize, minimize_scalar, quadprog, root_scalar
 from jaxopt_lite.api import methods
 from tests import tolerances
 from tests.laws.cases import all_dtypes
@@ -747,6 +747,38 @@ def test_fields_of_linprog(row, dtype):
         operands = {key: value.astype(dtype) for key, value in lp.items()}
         res = linprog(**operands, method=method, options=LINEAR[row] | {"maxiter": 1 if name == "cut" else 200})
         judge(OF_LINPROG, Seen(res, {}, lp, {"fails": name}, dtype))
+
+
+QUADRATIC = {
+    "P": np.diag([2.0, 2.0]),
+    "q": np.array([-2.0, -5.0]),
+    "A_ub": np.array([[-1.0, 2.0], [1.0, 2.0]]),
+    "b_ub": np.array([2.0, 6.0]),
+    "A_eq": np.array([[0.0, 0.0]]),
+    "b_eq": np.array([0.0]),
+    "bounds": np.array([[0.0, np.inf], [-np.inf, 9.0]]),
+}
+
+
+@all_dtypes
+def test_fields_of_quadprog(dtype):
+    """Of (x0 - 1)^2 + (x1 - 2.5)^2, by hand: (1.4, 1.7), where the first row has the multiplier -0.8."""
+    res = quadprog(**{name: value.astype(dtype) for name, value in QUADRATIC.items()})
+    tol = program_tolerance(dtype)
+    assert (int(res.status), bool(res.success)) == (0, True)
+    assert int(res.nit) > 0
+    np.testing.assert_allclose(res.x, [1.4, 1.7], atol=tol)
+    np.testing.assert_allclose(res.fun, -6.45, atol=10 * tol)
+    residuals = {"ineqlin": [0.0, 1.2], "eqlin": [0.0], "lower": [1.4, np.inf], "upper": [np.inf, 7.3]}
+    marginals = {"ineqlin": [-0.8, 0.0], "eqlin": [res.eqlin.marginals[0]], "lower": [0.0, 0.0], "upper": [0.0, 0.0]}
+    for name in residuals:
+        np.testing.assert_allclose(res[name].residual, residuals[name], atol=10 * tol)
+        np.testing.assert_allclose(res[name].marginals, marginals[name], atol=10 * tol)
+    np.testing.assert_allclose(res.slack, residuals["ineqlin"], atol=10 * tol)
+    np.testing.assert_array_equal(res.con, 0.0)
+    assert float(res.maxcv) <= tol
+    assert np.all(np.isnan(res.ray_dual))
+    assert np.all(np.isnan(res.ray_primal))
 
 
 def test_fields_of_linprog_by_highs():

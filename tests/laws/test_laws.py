@@ -31,6 +31,7 @@ def test_every_row_of_every_door_stands_under_the_laws():
         "root_scalar": methods.ROOT_SCALAR,
         "least_squares": methods.LEAST_SQUARES,
         "linprog": methods.LINPROG,
+        "quadprog": methods.QUADPROG,
     }
     assert {name for name in vars(methods) if name.isupper() and not name.startswith("_")} == {
         *map(str.upper, tables),

@@ -14,6 +14,7 @@ import pytest
 from jaxopt_lite import linprog
 from jaxopt_lite._families.linear import certificate, highs
 from jaxopt_lite._families.linear.program import LinearProgram, Ranged
+from jaxopt_lite._families.linear.units import units
 from tests.audit import linear as audit
 
 LANES = 40
@@ -114,7 +115,7 @@ def test_errors_are_free_of_units():
             to_x, money = family.column[k], family.money[k]
             to_y = money * np.max(np.abs(base.A), axis=1) / np.max(np.abs(given.A) * to_x, axis=1)
             x, y, d = rng.standard_normal((3, 7))
-            unit, unit_given = certificate.units(base), certificate.units(given)
+            unit, unit_given = units(base), units(given)
             pair, pair_given = certificate.pair(base, x, y), certificate.pair(given, x * to_x, y * to_y)
             ours = [*certificate.errors(base, unit, pair), certificate.farkas(base, unit, y, 1e-8)[1]]
             theirs = [*certificate.errors(given, unit_given, pair_given)]
@@ -131,7 +132,7 @@ def test_a_ray_and_a_pair_never_hold_at_one_tolerance_near_by():
     for t in 10.0 ** np.arange(-9.0, 0.0, 0.25):
         b = np.array([1.0, 1.0 + t])
         lp = Ranged(np.ones(2), np.ones((2, 2)), b, b, np.zeros(2), np.full(2, np.inf))
-        unit = certificate.units(lp)
+        unit = units(lp)
         _, ray = certificate.farkas(lp, unit, y, tol)
         middle = certificate.errors(lp, unit, certificate.pair(lp, x * (1.0 + t / 2), np.zeros(2))).primal
         assert (ray <= tol) == (middle > tol), t

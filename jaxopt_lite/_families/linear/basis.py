@@ -45,6 +45,7 @@ from jaxopt_lite._families.linear.bounded_form import (
 )
 from jaxopt_lite._families.linear.pivoting import Move, Rows, Tolerances, infeasibility, move
 from jaxopt_lite._families.linear.program import Ranged
+from jaxopt_lite._families.linear.units import Units
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 
 PERIOD = 200  # exchanges between two eliminations; claims are refined, so that rounding costs steps, but no digits
@@ -61,7 +62,7 @@ class SimplexData(NamedTuple):
 
     form: BoundedForm
     lp: Ranged  # as given
-    unit: certificate.Units
+    unit: Units
     tol: Array  # () of the certificates
     flawed: Array  # () bool
 

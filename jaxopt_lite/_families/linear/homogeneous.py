@@ -50,7 +50,10 @@ from jaxopt_lite.core.dense import dot, matvec
 
 DAMPING, DAMPING_SINGLE = 0.995, 0.99  # share of the longest step; in float32 pairs must stay farther from zero
 REFINEMENTS, REFINEMENTS_SINGLE = 2, 6
-ASTRAY, CENTERED = 0.03, 0.5  # of a quadratic program: with a pair below this share of mu, sigma is at least so large; without
+ASTRAY, CENTERED = (
+    0.03,
+    0.5,
+)  # of a quadratic program: with a pair below this share of mu, sigma is at least so large; without
 # it 3 of 1,000 programs with a narrow box jump from one end of it to the other until they stall
 RHO, DELTA = 1e-6, 1e-8  # for data of size 1: nearly dependent rows with free variables need them so large
 RHO_SINGLE, DELTA_SINGLE = 1e-4, 1e-5  # in float32; ten times more, or two refinements, lost Netlib's kb2 and adlittle
@@ -75,6 +78,7 @@ class Model(NamedTuple):
     def curved(self, x: Array) -> Array:
         """P x for x (n,)."""
         assert self.P is not None
+        assert self.weight is not None
         return self.weight * self.C * matvec(self.P, self.C * x)
 
     def times(self, x: Array) -> Array:
@@ -237,6 +241,7 @@ def _quadratic(model: Model, proximal: Array, D: Array, p: int) -> Solver:
     H = P + Theta^{-1} + A_ub' D^{-1} A_ub is positive definite, and so is A_eq H^{-1} A_eq'.
     """
     assert model.P is not None
+    assert model.weight is not None
     single = D.dtype != jnp.float64
     (A_ub, A_eq), (R_ub, R_eq), (D_ub, _) = (parted(a, p) for a in (model.A, model.R, D))
     C = model.C

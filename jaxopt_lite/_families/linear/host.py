@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxopt_lite._families.linear import certificate
 from jaxopt_lite._families.linear.program import Ranged
+from jaxopt_lite._families.linear.units import Units, units
 from jaxopt_lite.core.status import BAD_INPUT, BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, UNBOUNDED
 
 Numbers = Any  # an array of NumPy, where programs and certificates are typed for those of JAX
@@ -90,7 +91,7 @@ def _answered(lp: Ranged, asked: HighsRequest) -> _Answer:
 
 def _proved(lp: Ranged, asked: HighsRequest, found: dict[str, Any]) -> dict[str, Any]:
     """The fields, with the status that the certificate proves, and the ray."""
-    tol, unit, status = _tolerance(asked), certificate.units(lp), found["status"]
+    tol, unit, status = _tolerance(asked), units(lp), found["status"]
     if status == CONVERGED:
         at = certificate.pair(lp, found["x"], found["y"])
         strict, loose = (certificate.errors(lp, unit, at, rounding).worst() for rounding in (0.0, certificate.ROUNDING))
@@ -121,11 +122,11 @@ def _tested(lp: Ranged, asked: HighsRequest, found: dict[str, Any], answer: _Ans
     bounds: list[Numbers] = [np.minimum(lp.lower, answer.x), np.maximum(lp.upper, answer.x)]  # 0 may be outside
     lp = lp._replace(lower=bounds[0], upper=bounds[1])
     at = certificate.pair(lp, answer.x, found["y"])
-    primal = certificate.errors(lp, certificate.units(lp), at, certificate.ROUNDING).primal
+    primal = certificate.errors(lp, units(lp), at, certificate.ROUNDING).primal
     return found | {"x": at.x, "status": CONVERGED if primal <= _tolerance(asked) else NUMERICAL}
 
 
-def _in_units(lp: Ranged, unit: certificate.Units) -> Ranged:
+def _in_units(lp: Ranged, unit: Units) -> Ranged:
     """The program with x divided by the units of x, and rows by the units of the rows."""
     R = 1.0 / np.where(unit.row > 0, unit.row, 1.0)
     A: Any = lp.A
@@ -133,7 +134,7 @@ def _in_units(lp: Ranged, unit: certificate.Units) -> Ranged:
     return Ranged(lp.c * unit.x, A, lp.row_lower * R, lp.row_upper * R, lp.lower / unit.x, lp.upper / unit.x)
 
 
-def _nearest(lp: Ranged, unit: certificate.Units, asked: HighsRequest) -> tuple[Numbers, Numbers]:
+def _nearest(lp: Ranged, unit: Units, asked: HighsRequest) -> tuple[Numbers, Numbers]:
     """x (n,) and multipliers (m,) of (1)."""
     (m, n), scaled = lp.A.shape, _in_units(lp, unit)
     A: Any = scaled.A
@@ -152,7 +153,7 @@ def _nearest(lp: Ranged, unit: certificate.Units, asked: HighsRequest) -> tuple[
     return x, np.zeros(m) if answer.y is None else answer.y / np.where(unit.row > 0, unit.row, 1.0)
 
 
-def _steepest(lp: Ranged, unit: certificate.Units, asked: HighsRequest) -> Numbers:
+def _steepest(lp: Ranged, unit: Units, asked: HighsRequest) -> Numbers:
     """d (n,) of (2)."""
     scaled = _in_units(lp, unit)
     cone = lambda low, high, most: (np.where(low > -np.inf, 0.0, -most), np.where(high < np.inf, 0.0, most))

@@ -34,12 +34,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.linear import certificate
-from jaxopt_lite._families.linear.certificate import ROUNDING, Units
+from jaxopt_lite._families.linear.certificate import ROUNDING
 from jaxopt_lite._families.linear.homogeneous import Model, Point, distances, join, split, step
 from jaxopt_lite._families.linear.normal import factor, gram, solve
 from jaxopt_lite._families.linear.program import LinearProgram, Ranged, is_flawed, parted, ranged
 from jaxopt_lite._families.linear.scaling import power_of_two, ruiz
 from jaxopt_lite._families.linear.solution import active, vertex
+from jaxopt_lite._families.linear.units import Units, finite, flat, units
 from jaxopt_lite._needs.nothing import NOTHING
 from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.implicit import Rule
@@ -94,8 +95,12 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     tol = (1e-8 if dtype == jnp.float64 else 1e-4) if tol is None else tol
     lp = ranged(program)
     m, P = lp.A.shape[0], lp.P
-    R, C = ruiz(lp.A if P is None else jnp.concatenate([lp.A, P]))
-    R, _ = parted(R, m)
+    if P is None:
+        R, C = ruiz(lp.A)
+    else:
+        alike = jnp.where(_largest(lp.A) > 0, _largest(lp.A), 1.0) / jnp.where(_largest(P) > 0, _largest(P), 1.0)
+        R, C = ruiz(jnp.concatenate([lp.A, power_of_two(alike) * P]))  # in other units of the objective the same
+        R, _ = parted(R, m)
     fixed, present = lp.lower == lp.upper, jnp.isfinite(lp.row_upper)
     origin = jnp.where(fixed, lp.lower, 0.0)
     ends = jnp.stack([lp.lower, lp.upper])
@@ -116,9 +121,9 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     pairs = jnp.concatenate([has.reshape(-1), jnp.ones(p + 1, bool)]).astype(dtype)
     model = Model(lp.A, R, C, jnp.where(present, b / beta, 1.0), cost / gamma, bound / beta, pairs, P, weight)
     tol = jnp.asarray(tol).astype(dtype)
-    unit = certificate.units(lp)
-    endless = None if P is None else certificate.units(certificate.flat(lp, lp.c))
-    asked = jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(certificate.finite(lp.row_upper))))
+    unit = units(lp)
+    endless = None if P is None else units(flat(lp, lp.c))
+    asked = jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(finite(lp.row_upper))))
     return InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype), endless)
 
 
@@ -199,7 +204,7 @@ def _falls_along(lp: Ranged, data: InteriorData, d: Array) -> tuple[Array, Array
     """The direction of recession (n,) that d gives, and its error."""
     if data.endless is None:
         return certificate.recession(lp, data.unit, d, data.tol)
-    return certificate.recession(certificate.flat(lp, jnp.zeros_like(lp.c)), data.endless, d, data.tol)
+    return certificate.recession(flat(lp, jnp.zeros_like(lp.c)), data.endless, d, data.tol)
 
 
 def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
@@ -241,9 +246,7 @@ def _workspace(data: InteriorData) -> int:
 
 def _method(rule: Rule) -> Method:
     ask = lambda s, data: Query(s.best_x)
-    return Method(
-        "interior-point", NOTHING, _init, ask, _tell, _report, rule, solution=("x", "y"), workspace=_workspace
-    )
+    return Method("interior-point", NOTHING, _init, ask, _tell, _report, rule, solution=("x", "y"), workspace=_workspace)
 
 
 METHOD = _method(vertex)

@@ -83,4 +83,8 @@ def is_convex(P: Array) -> Array:
     scale = 1.0 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
     unit = P * scale[:, None] * scale[None, :] + CURVED * n * eps * jnp.eye(n, dtype=P.dtype)
     alone = jnp.where(diagonal > 0, 0.0, jnp.max(jnp.abs(P), axis=1, initial=0.0))  # a row without a diagonal is a zero row
-    return jnp.all(jnp.isfinite(lax.linalg.cholesky(unit, symmetrize_input=False))) & jnp.all(alone == 0) & jnp.all(diagonal >= 0)
+    return (
+        jnp.all(jnp.isfinite(lax.linalg.cholesky(unit, symmetrize_input=False)))
+        & jnp.all(alone == 0)
+        & jnp.all(diagonal >= 0)
+    )

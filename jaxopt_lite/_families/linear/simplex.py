@@ -13,7 +13,6 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite._families.linear import certificate
 from jaxopt_lite._families.linear.basis import (
     PERIOD,
     Count,
@@ -35,6 +34,7 @@ from jaxopt_lite._families.linear.pivoting import Move, Rows, exchanged, move, r
 from jaxopt_lite._families.linear.program import is_flawed, ranged
 from jaxopt_lite._families.linear.seldom import seldom
 from jaxopt_lite._families.linear.solution import vertex
+from jaxopt_lite._families.linear.units import units
 from jaxopt_lite._needs.nothing import NOTHING
 from jaxopt_lite.core.dense import matvec
 from jaxopt_lite.core.once import kept
@@ -59,7 +59,7 @@ def prepare(options: dict[str, Any], x0: Array) -> SimplexData:
     tol = options.get("tol")
     tol = (1e-8 if x0.dtype == jnp.float64 else 1e-5) if tol is None else tol
     form = bounded_form(options["program"])
-    return SimplexData(form, lp, certificate.units(lp), jnp.asarray(tol, x0.dtype), is_flawed(lp))
+    return SimplexData(form, lp, units(lp), jnp.asarray(tol, x0.dtype), is_flawed(lp))
 
 
 def _init(x0: Array, data: SimplexData) -> SimplexState:

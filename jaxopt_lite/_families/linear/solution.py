@@ -44,7 +44,7 @@ CLEAR = 1e-3  # basic: the multiplier is at most this part of the distance to a 
 
 
 class Reduced(NamedTuple):
-    """Reduced costs c + P x - A'y, positive ones at lower bounds, negative ones at upper bounds; 0 where the bound is infinite."""
+    """Reduced costs c + P x - A'y, positive ones at lower bounds, negative ones at upper bounds, 0 at infinite bounds."""
 
     lower: Array  # (n,) >= 0
     upper: Array  # (n,) <= 0
@@ -69,7 +69,7 @@ def _(primals: tuple[Ranged, Array, Array], tangents: tuple[Ranged, Any, Any]) -
     (lp, x, y), (d, _, _) = primals, tangents
     z = reduced(lp, x, y)
     rows = dot(y, jnp.where(y > 0, d.row_lower, d.row_upper) - matvec(d.A, x))
-    direct = dot(d.c, x) if lp.P is None else dot(d.c + 0.5 * matvec(d.P, x), x)
+    direct = dot(d.c, x) if d.P is None else dot(d.c + 0.5 * matvec(d.P, x), x)
     return optimum(lp, x, y), direct + rows + dot(z.lower, d.lower) + dot(z.upper, d.upper)
 
 
@@ -163,8 +163,12 @@ def active(oracle: Oracle, solved: dict[str, Array], operands: Operands, d_opera
     free, idle = between[:n], between[n:]
     of_x, of_y = jnp.eye(n, dtype=x.dtype), jnp.eye(m, dtype=x.dtype)
     nearer = lambda v, low, high, d_low, d_high: jnp.where(jnp.abs(v - low) <= jnp.abs(v - high), d_low, d_high)
-    top = jnp.where(free[:, None], jnp.concatenate([lp.P, -lp.A.T], 1), jnp.concatenate([of_x, jnp.zeros((n, m), x.dtype)], 1))
-    bottom = jnp.where(idle[:, None], jnp.concatenate([jnp.zeros((m, n), x.dtype), of_y], 1), jnp.pad(lp.A, ((0, 0), (0, m))))
+    top = jnp.where(
+        free[:, None], jnp.concatenate([lp.P, -lp.A.T], 1), jnp.concatenate([of_x, jnp.zeros((n, m), x.dtype)], 1)
+    )
+    bottom = jnp.where(
+        idle[:, None], jnp.concatenate([jnp.zeros((m, n), x.dtype), of_y], 1), jnp.pad(lp.A, ((0, 0), (0, m)))
+    )
     force = -(d.c + matvec(d.P, x) - matvec(d.A.T, y))
     force = jnp.where(free, force, nearer(x, lp.lower, lp.upper, d.lower, d.upper))
     row = nearer(matvec(lp.A, x), lp.row_lower, lp.row_upper, d.row_lower, d.row_upper) - matvec(d.A, x)

@@ -6,4 +6,15 @@ from jaxopt_lite.api.methods.minimize import MINIMIZE
 from jaxopt_lite.api.methods.row import Row, find, refuse
 from jaxopt_lite.api.methods.scalar import MINIMIZE_SCALAR, ROOT_SCALAR
 
-__all__ = ["LEAST_SQUARES", "LINPROG", "MINIMIZE", "MINIMIZE_SCALAR", "QUADPROG", "ROOT_SCALAR", "UNLIMITED", "Row", "find", "refuse"]
+__all__ = [
+    "LEAST_SQUARES",
+    "LINPROG",
+    "MINIMIZE",
+    "MINIMIZE_SCALAR",
+    "QUADPROG",
+    "ROOT_SCALAR",
+    "UNLIMITED",
+    "Row",
+    "find",
+    "refuse",
+]

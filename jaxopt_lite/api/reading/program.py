@@ -39,7 +39,9 @@ def read_program(
     dtype = _dtype(list(arrays.values()), [lower, upper])
     for key, array in arrays.items():
         if not isinstance(array, Tracer) and not np.all(np.isfinite(np.asarray(array))):
-            raise ValueError(f"{called(key)} holds NaN or infinity; give finite numbers, and leave out rows that bound nothing.")
+            raise ValueError(
+                f"{called(key)} holds NaN or infinity; give finite numbers, and leave out rows that bound nothing."
+            )
     cast = lambda array: array if array.dtype == dtype else array.astype(dtype)
     operands = {key: cast(array) for key, array in arrays.items()}
     return LinearProgram(**operands, lower=cast(lower), upper=cast(upper))
