@@ -92,12 +92,20 @@ def constant(value: Any) -> Any:
 
 
 def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
-    """dx* where the gradient vanishes: Hess dx* = -(d grad / d theta) dtheta; NaN where the Hessian is singular."""
+    """dx* where the gradient vanishes: Hess dx* = -(d grad / d theta) dtheta; NaN where the Hessian is singular.
+
+    A method that reports its Hessian at x has it made by then: it is not made again, unless the user's own stands in for it.
+    """
     x, theta = fields["x"], operands.function
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
     force = force + silent(x.dtype, d_operands)
     if x.shape[0] > DENSE:
         return {"x": -solve_by_products(lambda p: oracle.hessian_product(x, p, theta), force)}
+    if "hess" in fields and oracle.hess is None and oracle.bends is None:
+        known = jax.lax.stop_gradient(fields["hess"])  # its own derivatives follow from the products
+        product = lambda p: oracle.hessian_product(x, p, theta)
+        solve = lambda _, b: solve_regular(known, b)
+        return {"x": -jax.lax.custom_linear_solve(product, force, solve, symmetric=True)}
     hess = jax.jacfwd(lambda x: oracle.derivative(x, theta))(x)
     return {"x": -solve_regular(hess, force)}
 

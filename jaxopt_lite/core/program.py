@@ -230,7 +230,8 @@ def _program(plan: Plan) -> Program:
     @solution.defjvp
     def _(primals: tuple[Call], d_primals: tuple[Call]) -> tuple[dict, dict]:
         fields = solution(*primals)
-        moved = tangents_of(*primals, *d_primals, {name: fields[name] for name in (*plan.method.solution, "status")})
+        read = [name for name in (*plan.method.solution, "status", "hess") if name in fields]
+        moved = tangents_of(*primals, *d_primals, {name: fields[name] for name in read})
         return fields, {name: moved[name] if name in moved else constant(fields[name]) for name in fields}
 
     return Program(plain, None if later is None else Compiled(decide_call, of_certificate), solution)

@@ -305,3 +305,21 @@ def test_a_start_at_a_maximum_or_a_saddle_is_no_success(method):
     fun = lambda x, which: lax.switch(which, kinds, x)
     res = jax.vmap(lambda which: minimize(fun, jnp.zeros(2), (which,), method=method))(np.arange(6, dtype=np.int32))
     np.testing.assert_array_equal(res.status, [4, 4, 4, 0, 0, 0])
+
+
+def test_derivatives_of_a_solution_do_not_make_its_hessian_again():
+    """Of a method that reports it; in second order too the derivatives are those of other methods."""
+    fun = lambda x, a: jnp.sum(jnp.cosh(x - a)) + 0.1 * (x[0] * x[1] - a) ** 2
+    x = lambda a, method: minimize(fun, np.array([0.5, 0.2]), (a,), method=method, options={"gtol": 1e-11}).x
+    both = {
+        m: jax.jit(lambda a, m=m: (jax.jacfwd(x)(a, m), jax.jacrev(jax.jacrev(x))(a, m))) for m in ("BFGS", "trust-exact")
+    }
+    for got, wanted in zip(both["trust-exact"](0.7), both["BFGS"](0.7), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-7)
+
+    def made(method):
+        alone, moved = lambda a: x(a, method), lambda a: jax.jvp(lambda a: x(a, method), (a,), (1.0,))
+        written = [jax.jit(f).lower(0.7).as_text() for f in (alone, moved)]
+        return sum(sign * text.count(name) for sign, text in zip((-1, 1), written, strict=True) for name in ("cosh", "sinh"))
+
+    assert 0 < made("trust-exact") < made("BFGS")
