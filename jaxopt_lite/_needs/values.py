@@ -27,10 +27,16 @@ def _hessian(oracle: Oracle, query: Query, t: Traced) -> Answer:
     if oracle.bends is not None:
         hess = oracle.hessian_by_steps(x, t)
         return Answer(*oracle.with_derivative(x, t), hess=0.5 * (hess + hess.T))
-    fun, grad, times = oracle.second_order(x, t)
-    if oracle.scheme is not None:
+    eye = jnp.eye(x.shape[0], dtype=x.dtype)
+    if oracle.scheme is None:
+        fun, grad, times = oracle.second_order(x, t)
+        hess = times(eye)
+    elif oracle.hess is None and oracle.hessp is None:
+        (fun, grad), tangent = jax.linearize(lambda x: oracle.with_derivative(x, t), x)
+        hess = jax.vmap(lambda p: tangent(p)[1])(eye)
+    else:
         fun, grad = oracle.with_derivative(x, t)
-    hess = times(jnp.eye(x.shape[0], dtype=x.dtype))
+        hess = jax.vmap(lambda p: oracle.hessian_product(x, p, t))(eye)
     return Answer(fun, grad, hess=0.5 * (hess + hess.T))
 
 

@@ -83,7 +83,8 @@ def test_ldl_of_positive_definite_matrices_solves_and_does_not_mind_units(n):
         factor = ldl(jnp.asarray(D[:, None] * A * D))
         assert bool(factor.positive)
         np.testing.assert_array_equal(factor.first, 0.0)
-        np.testing.assert_allclose(factor.L * factor.d @ factor.L.T, D[:, None] * A * D, rtol=1e-12, atol=0)
+        L, d = np.asarray(factor.L), np.asarray(factor.d)
+        np.testing.assert_allclose(L * d @ L.T, D[:, None] * A * D, rtol=1e-12, atol=0)
         np.testing.assert_allclose(D * ldl_solve(factor, jnp.asarray(D * b)), np.linalg.solve(A, b), rtol=1e-9)
 
 

@@ -84,7 +84,9 @@ def test_rays_prove_what_is_said():
     none = quadprog(P, Q, [[1.0, 1.0], [-1.0, -1.0]], [-1.0, -1.0])
     y = np.asarray(none.ray_dual)
     assert none.status == Status.INFEASIBLE
-    np.testing.assert_allclose(y @ np.array([[1.0, 1.0], [-1.0, -1.0]]), 0.0, atol=1e-7 * np.abs(y).max())  # the tolerance is 1e-8
+    np.testing.assert_allclose(
+        y @ np.array([[1.0, 1.0], [-1.0, -1.0]]), 0.0, atol=1e-7 * np.abs(y).max()
+    )  # the tolerance is 1e-8
     assert y @ np.array([-1.0, -1.0]) > 0
 
 
