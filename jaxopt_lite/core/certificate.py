@@ -117,13 +117,14 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
         left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
         xrtol, by_step = getattr(data, "xrtol", 0.0), claim == CLAIM + CONVERGED
         believed = claim >= BELIEVED
+        dense = fields.get("hess") if x.shape[0] <= DENSE else None
 
         def one(at: Finish) -> Finish:
             fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)
             unseen = eps * jnp.abs(fun)
             size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
             stops = stops_at(at.trial, grad, data, unseen, eps**NEAR * size)
-            newton = newton_step(at.trial, grad, stops, times)
+            newton = newton_step(at.trial, grad, stops, times, bent=second_order or dense is not None)
             of_x = eps**2 * newton.bend
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)
             better = jnp.where(at.proved, falls, falls | (fun < at.fun)) | (at.made == 0)
@@ -134,6 +135,7 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
             near = norm(newton.step) <= eps**NEAR * size
             proved = done | ((newton.decrement <= TRUSTED * (unseen + of_x)) & near & jnp.isfinite(newton.bend))
             if second_order:
+                assert newton.saddle is not None
                 proved &= ~newton.saddle
             short = (newton.decrement < jnp.inf) & (norm(newton.step) <= xrtol * (xrtol + norm(at.trial)))
             pick = lambda new, old: jnp.where(better, new, old)
@@ -144,6 +146,7 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
             goes_on &= jnp.any(trial != point) & ~(by_step & short)
             saddle = at.saddle
             if saddle is not None:
+                assert newton.saddle is not None
                 saddle = jnp.where(at.made == 0, newton.saddle, saddle)
                 goes_on &= saddle | ~believed
             where = pick(fun, at.fun), pick(grad, at.grad), trial, step, pick(newton.decrement, at.decrement)
@@ -151,7 +154,6 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
             inverse = None if at.inverse is None else pick(newton.inverse, at.inverse)
             return Finish(point, *where, proved, short, goes_on, at.made + 1, inverse, saddle, hess)
 
-        dense = fields.get("hess") if x.shape[0] <= DENSE else None
         no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
         reported: Any = fields.get("hess_inv")  # the matrix itself, or an operator that may have one
         learnt: Any = getattr(reported, "matrix", reported) if x.shape[0] <= DENSE else None

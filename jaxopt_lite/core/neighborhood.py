@@ -81,7 +81,9 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             fun, grad, times = oracle.second_order(at.trial, t, at.goes_on)
             unseen = eps * jnp.abs(fun)
             size = jnp.maximum(norm(at.trial), norm(at.trial - operands.x0))
-            newton = newton_step(at.trial, grad, stops_at(at.trial, grad, data, unseen, eps**NEAR * size), times)
+            stops = stops_at(at.trial, grad, data, unseen, eps**NEAR * size)
+            newton = newton_step(at.trial, grad, stops, times, bent=True)
+            assert newton.escape is not None
             known = jnp.isfinite(fun) & jnp.all(jnp.isfinite(grad)) & jnp.isfinite(newton.bend)
             minimal = known & (newton.decrement < jnp.inf)  # no saddle: else a step of zero length would prove one
             falls = (newton.decrement < FALLS * at.decrement) & (fun <= at.fun + NOISE * unseen)

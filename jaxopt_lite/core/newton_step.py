@@ -46,9 +46,10 @@ class Newton(NamedTuple):
     step: Array  # (n,)
     bend: Array  # () |x|'|H||x|, or for many variables |x|'|H x|, which is less
     inverse: Array | None  # (n, n) of the free variables; NaN without positive curvature; None: too many variables
-    saddle: Array  # () bool: negative curvature was seen
-    hess: Array | None  # (n, n); None: too many variables
-    escape: Array  # (n,) a direction of negative curvature, downhill or level; 0 where there is none, or many variables
+    # what is asked for besides, with `bent`; else None
+    saddle: Array | None = None  # () bool: negative curvature was seen
+    hess: Array | None = None  # (n, n); None: too many variables
+    escape: Array | None = None  # (n,) a direction of negative curvature, downhill or level; 0: there is none, or n is large
 
 
 class Stops(NamedTuple):
@@ -58,9 +59,12 @@ class Stops(NamedTuple):
     up: Array
 
 
-def newton_step(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
-    """The step at x with the gradient g (n,); `times` multiplies the Hessian with columns (n, k)."""
-    return (_dense if x.shape[0] <= DENSE else _large)(x, g, stops, times)
+def newton_step(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array], bent: bool = False) -> Newton:
+    """The step at x with the gradient g (n,); `times` multiplies the Hessian with columns (n, k).
+
+    With `bent` also what is negative about the curvature.
+    """
+    return (_dense if x.shape[0] <= DENSE else _large)(x, g, stops, times, bent)
 
 
 def free_slope(slope: Array, stops: Stops | None) -> Array:
@@ -70,7 +74,7 @@ def free_slope(slope: Array, stops: Stops | None) -> Array:
     return jnp.where((stops.down & (slope > 0)) | (stops.up & (slope < 0)), 0.0, slope)
 
 
-def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
+def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array], bent: bool) -> Newton:
     """The step by (2). Directions of variables at a bound are made conjugate to the free ones, but not to one another."""
     n, eps = x.shape[0], float(jnp.finfo(x.dtype).eps)
     own, index = jnp.eye(n, dtype=x.dtype), jnp.arange(n, dtype=jnp.int32)
@@ -107,11 +111,12 @@ def _dense(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     W = V * jnp.where(held, 0.0, jnp.where(curved, lax.rsqrt(jnp.where(curved, curvature, 1.0)), jnp.nan))[None, :]
     inverse = jnp.sum(W[:, None, :] * W[None, :, :], axis=2)
     step = -jnp.sum(V * along[None, :], axis=1)
-    saddles = jnp.any(saddle) | _mixed(H, held)
+    found = Newton(jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along)), step, bend, inverse)
+    if not bent:
+        return found
     most = saddle & (index == jnp.argmin(jnp.where(saddle, curvature, jnp.inf)).astype(jnp.int32))
     escape = -jnp.sum(V * jnp.where(most, jnp.where(y < 0, -1.0, 1.0), 0.0).astype(x.dtype)[None, :], axis=1)
-    decrement = jnp.where(lost, jnp.inf, 0.5 * jnp.sum(y * along))
-    return Newton(decrement, step, bend, inverse, saddles, 0.5 * (H + H.T), escape)
+    return found._replace(saddle=jnp.any(saddle) | _mixed(H, held), hess=0.5 * (H + H.T), escape=escape)
 
 
 def _mixed(H: Array, held: Array) -> Array:
@@ -124,7 +129,7 @@ def _mixed(H: Array, held: Array) -> Array:
     return jnp.any(apart & (together > 4 * n * eps**0.5))
 
 
-def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array]) -> Newton:
+def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Array], bent: bool) -> Newton:
     """The step by conjugate gradients (Nocedal & Wright 2006, algorithm 5.2) on the variables that may move."""
     eps = jnp.finfo(x.dtype).eps
     moves = None if stops is None else ~((stops.down & (g >= 0)) | (stops.up & (g <= 0)))
@@ -148,7 +153,8 @@ def _large(x: Array, g: Array, stops: Stops | None, times: Callable[[Array], Arr
     p, _, r, curvature, _ = lax.while_loop(goes_on, one, start)
     solved = (dot(r, r) <= enough) & (curvature > 0)
     bend = dot(jnp.abs(x), jnp.abs(times(x[:, None])[:, 0]))
+    found = Newton(jnp.where(solved, -0.5 * dot(g, p), jnp.inf), p, bend, None)
+    if not bent:
+        return found
     fixed = free(somewhere(x.shape[0], x.dtype))
-    saddle = (curvature < 0) | (dot(fixed, product(fixed)) < 0)
-    decrement = jnp.where(solved, -0.5 * dot(g, p), jnp.inf)
-    return Newton(decrement, p, bend, None, saddle, None, jnp.zeros_like(x))
+    return found._replace(saddle=(curvature < 0) | (dot(fixed, product(fixed)) < 0), escape=jnp.zeros_like(x))
