@@ -23,7 +23,8 @@ def valley(x):
     return 20.0 * (x[1] - x[0] ** 2) ** 2 + (1.0 - x[0]) ** 4 + (1.0 - x[0]) ** 2 + 5.0 + jnp.sum(x[2:] ** 2)
 
 
-START = {"": np.array([-1.2, 1.0]), "Nelder-Mead": np.array([-1.2, 1.0, 0.5])}  # of two variables `adaptive` changes nothing
+THREE = np.array([-1.2, 1.0, 0.5])  # with two variables `adaptive` changes nothing, nor does one pair in place of a matrix
+START = {"": THREE[:2], "Nelder-Mead": THREE, "L-BFGS-B": np.array([-1.2, 1.0, 8.0])}
 
 
 def residual(p):

@@ -152,7 +152,9 @@ def _tell(s: Newton, query: Query, answer: Answer, data: TNCData) -> Told:
     )
     still = (data.xtol > 0) & (norm(_unscaled(o.moved, data)) <= data.xtol)
     status = jnp.where(inner, RUNNING, search.status(path, o, free, answer, s.left == STEEPEST, data, still))
-    status = jnp.where(o.fresh & (status == CONVERGED), BELIEVED + CONVERGED, status)  # it has seen no curvature
+    moves = jnp.ones((), bool) if free is None else jnp.any(free)
+    unseen = o.fresh & (status == CONVERGED) & moves  # a first point: no curvature was seen
+    status = jnp.where(unseen, BELIEVED + CONVERGED, status)
     return Told(state, status, o.accepted & ~o.fresh)
 
 
