@@ -12,8 +12,9 @@ easily missed. Where JAX can derive the function twice its derivatives know wher
               derivatives do not describe the function at that distance (a kink, a jump, noise), and say nothing against
               the values of a simplex
 
-The line searches of Powell's method do not see that a valley with a kink falls along its floor: no claim of it stands. At a
-saddle the way is one of negative curvature.
+The line searches of Powell's method do not see that a valley with a kink falls along its floor: no claim of it stands. Nor
+does a simplex that has been clipped to a face of the box: there no claim at a kink stands. At a saddle the way is one of
+negative curvature.
 
 From a refused claim Newton's steps go on, at most MOST_STEPS evaluations, as after the claims of the gradient methods, and
 each lower point is judged alike. A claim stands only where these steps have not led away from the point that was claimed.
@@ -120,6 +121,8 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             return {"status": decided(claim, True)}
         stands = ~end.goes_on & end.denied & jnp.all(jnp.abs(end.x - x) <= within)
         stands &= is_success(claim - CLAIM) & sees_kinks
+        if getattr(data, "lower", None) is not None:
+            stands &= jnp.all((end.x > data.lower) & (end.x < data.upper))
         cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
         refused = jnp.where(cut, BUDGET, decided(claim, stands))
         proved = end.asked | (end.enough & ~cut)
