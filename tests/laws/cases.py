@@ -118,7 +118,7 @@ TNC = _like_bfgs("TNC", with_product=True)
 DOGLEG = _like_bfgs("dogleg", with_hessian=True)
 TRUST_NCG = _like_bfgs("trust-ncg", with_product=True, of_slope=True, ends_between=True, forks=(0.0, 0.02))
 TRUST_KRYLOV = _like_bfgs("trust-krylov", with_product=True, of_slope=True, ends_between=True, forks=(0.0, 0.02))
-TRUST_EXACT = _like_bfgs("trust-exact", with_hessian=True)
+TRUST_EXACT = _like_bfgs("trust-exact", with_hessian=True, forks=(0.0, 0.02))
 TRUST = (DOGLEG, TRUST_NCG, TRUST_KRYLOV, TRUST_EXACT)
 
 SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there

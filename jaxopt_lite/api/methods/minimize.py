@@ -7,6 +7,7 @@ from jaxopt_lite._families.derivative_free import nelder_mead, powell
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
 from jaxopt_lite._families.trust_region import dogleg, exact, krylov, ncg, radius
 from jaxopt_lite.api.methods.row import Row
+from jaxopt_lite.core.batching import Schedule
 
 _BOXED = functools.partial(
     Row,
@@ -68,6 +69,7 @@ MINIMIZE = (
         tol=("xatol", "fatol"),
         takes=frozenset({"bounds"}),
         maxiter=lambda n: 400 * n,
+        schedule=Schedule(turns_per_refill=16, most=128),
     ),
     Row(
         name="Powell",
@@ -77,5 +79,6 @@ MINIMIZE = (
         tol=("xtol", "ftol"),
         takes=frozenset({"bounds"}),
         maxiter=lambda n: 1000 * n,
+        schedule=Schedule(turns_per_refill=16),
     ),
 )
