@@ -29,6 +29,7 @@ from jax import Array
 
 from jaxopt_lite.core.dense import norm
 from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.newton_step import DENSE as CERTIFIED
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import is_success
@@ -94,14 +95,16 @@ def constant(value: Any) -> Any:
 def stationary(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands: Operands) -> dict[str, Array]:
     """dx* where the gradient vanishes: Hess dx* = -(d grad / d theta) dtheta; NaN where the Hessian is singular.
 
-    A method that reports its Hessian at x has it made by then: it is not made again, unless the user's own stands in for it.
+    A method that reports its Hessian at x has it made by then: it is not made again, unless the user's own or differences
+    stand in for it, or there are so many variables that a certificate which moved x has not made it.
     """
     x, theta = fields["x"], operands.function
     _, force = jax.jvp(lambda t: oracle.derivative(x, t), (theta,), (d_operands.function,))
     force = force + silent(x.dtype, d_operands)
     if x.shape[0] > DENSE:
         return {"x": -solve_by_products(lambda p: oracle.hessian_product(x, p, theta), force)}
-    if "hess" in fields and oracle.hess is None and oracle.bends is None:
+    by_autodiff = oracle.hess is None and oracle.bends is None and oracle.scheme is None
+    if "hess" in fields and by_autodiff and x.shape[0] <= CERTIFIED:
         known = jax.lax.stop_gradient(fields["hess"])  # its own derivatives follow from the products
         product = lambda p: oracle.hessian_product(x, p, theta)
         solve = lambda _, b: solve_regular(known, b)

@@ -8,13 +8,13 @@ easily missed. Where JAX can derive the function twice its derivatives know wher
     proved    where it is within what was asked of x, and promises no more than what was asked of f;  also where its
               promise is no more than what f and x resolve, as in `certificate.py`, (2)
     refused   where the function does fall along it: then a lower point is known
-    standing  where it does not fall though its slope promises that, down to NEAREST of the distance that was asked for: the
-              derivatives do not describe the function at that distance (a kink, a jump, noise), and say nothing against
-              the values of a simplex
+    standing  where it does not fall though its slope promises that, down to NEAREST of the distance that was asked for, and
+              until the slope promises no more than was asked of f: the derivatives do not describe the function at that
+              distance (a kink, a jump, noise), and say nothing against the values of a simplex
 
 The line searches of Powell's method do not see that a valley with a kink falls along its floor: no claim of it stands. Nor
-does a simplex that has been clipped to a face of the box: there no claim at a kink stands. At a saddle the way is one of
-negative curvature.
+does a simplex that has been clipped to a face of the box: within that distance of one no claim at a kink stands. At a saddle
+the way is one of negative curvature.
 
 From a refused claim Newton's steps go on, at most MOST_STEPS evaluations, as after the claims of the gradient methods, and
 each lower point is judged alike. A claim stands only where these steps have not led away from the point that was claimed.
@@ -107,10 +107,12 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
             newest = jnp.where(known, newest, 0.0)
             step = pick(newest, SHORTER * at.step)
             trial = inside(point + step, data)
-            goes_on = jnp.any(trial != point) & (better | (~resolved & jnp.any(jnp.abs(step) > NEAREST * within)))
+            promise = pick(-dot(grad, newest), SHORTER * at.promise)
+            far_or_dear = jnp.any(jnp.abs(step) > NEAREST * within) | (promise > wanted.loose_worth)
+            goes_on = jnp.any(trial != point) & (better | (~resolved & far_or_dear))
             goes_on &= ~asked & ~(better & finest)
             verdict = asked, enough, resolved, quiet, goes_on, at.made + 1, pick(newton.decrement, at.decrement)
-            promise, denied = pick(-dot(grad, newest), SHORTER * at.promise), ~better & (at.promise > NOISE * unseen)
+            denied = ~better & (at.promise > NOISE * unseen)
             return Look(point, pick(fun, at.fun), trial, step, *verdict, promise, denied)
 
         no, none, inf = jnp.zeros((), bool), jnp.zeros((), jnp.int32), jnp.full((), jnp.inf, x.dtype)
@@ -122,7 +124,7 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
         stands = ~end.goes_on & end.denied & jnp.all(jnp.abs(end.x - x) <= within)
         stands &= is_success(claim - CLAIM) & sees_kinks
         if getattr(data, "lower", None) is not None:
-            stands &= jnp.all((end.x > data.lower) & (end.x < data.upper))
+            stands &= jnp.all((end.x - data.lower > within) & (data.upper - end.x > within))
         cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
         refused = jnp.where(cut, BUDGET, decided(claim, stands))
         proved = end.asked | (end.enough & ~cut)

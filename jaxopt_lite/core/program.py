@@ -106,9 +106,8 @@ def operands_of(plan: Plan, call: Call) -> Operands:
     turns = most if call.maxfev is None else jnp.maximum(1, jnp.asarray(call.maxfev, jnp.int32) // evaluations - last)
     budget = Budget(jnp.asarray(call.maxiter, jnp.int32), jnp.asarray(turns, jnp.int32))
     data, traced = plan.prepare(call.options, x0), call.traced
-    if (plan.oracle.scheme or plan.oracle.bends) is not None and getattr(
-        data, "lower", None
-    ) is not None:  # no difference leaves the bounds
+    by_steps = plan.oracle.scheme is not None or plan.oracle.bends is not None
+    if by_steps and getattr(data, "lower", None) is not None:  # no difference leaves the bounds
         traced = traced._replace(box=(data.lower, data.upper))
     return Operands(x0, data, budget, traced)
 

@@ -60,6 +60,7 @@ class Case:
         0.0,
         0.05,
     )  # under the quick tests' flags: 3 of 15 of L-BFGS-B, none of most
+    forks_at_the_budget: bool = False  # on another path a lane may end just before its budget, or just not: by values alone
     pose: Callable[[Callable], Callable] = _itself  # a convex function -> the function to give: its minimum is the answer
     rank: Callable[[Any], Any] = _itself  # of values: the best point has the least
     lift: float = 1.0  # what may be added to fun without moving the answer: 1 times anything, or for a root 0 times

@@ -175,6 +175,7 @@ _BY_VALUES = {
     "learns_scale": True,
     "known": 0.5,
     "ends_between": True,
+    "forks_at_the_budget": True,
 }
 NELDER_MEAD = _like_bfgs("Nelder-Mead", tol_name="xatol", forks=(0.01, 0.3), **_BY_VALUES)
 POWELL = _like_bfgs("Powell", tol_name="xtol", forks=(0.05, 0.7), **_BY_VALUES)

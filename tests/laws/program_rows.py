@@ -38,6 +38,21 @@ def _answer(theta: np.ndarray) -> np.ndarray:
     return np.stack([1 + t0 - t1, t1, 0 * t0, SUM - 1 - t0], -1)
 
 
+def _called(program: Callable) -> tuple[Callable, Callable]:
+    """How the laws call a program: with a vector of parameters, and for a lane of the book."""
+
+    def solve(fun: Callable, start: Any, args: Any = (), tol: Any = None, options: dict | None = None) -> OptimizeResult:
+        (theta,) = args
+        one, zero = theta.dtype.type(1), theta.dtype.type(0)
+        return program(jnp.asarray(theta), zero, one, jnp.arange(4), 0, {"tol": tol} | (options or {}))
+
+    def run(case: Case, fun: Callable, k: Knobs, options: dict[str, Any]) -> OptimizeResult:
+        asked = {"tol": k.tol, "maxiter": k.maxiter} | options
+        return program(k.theta, k.shift, k.scale, k.order, k.kind, asked)
+
+    return solve, run
+
+
 def _row(name: str) -> Case:
     def program(theta: Any, shift: Any, scale: Any, order: Any, kind: Any, options: dict[str, Any]) -> OptimizeResult:
         of = lambda a: jnp.asarray(a, theta.dtype)
@@ -51,14 +66,7 @@ def _row(name: str) -> Case:
         bounds = jnp.stack([jnp.full(4, shift), jnp.full(4, jnp.inf, theta.dtype)], -1)
         return linprog(c[back], A_ub[:, back], b_ub, A_eq[None, back], b_eq[None], bounds, method=name, options=options)
 
-    def solve(fun: Callable, start: Any, args: Any = (), tol: Any = None, options: dict | None = None) -> OptimizeResult:
-        (theta,) = args
-        one, zero = theta.dtype.type(1), theta.dtype.type(0)
-        return program(jnp.asarray(theta), zero, one, jnp.arange(4), 0, {"tol": tol} | (options or {}))
-
-    def run(case: Case, fun: Callable, k: Knobs, options: dict[str, Any]) -> OptimizeResult:
-        asked = {"tol": k.tol, "maxiter": k.maxiter} | options
-        return program(k.theta, k.shift, k.scale, k.order, k.kind, asked)
+    solve, run = _called(program)
 
     return Case(
         name=name,
@@ -127,14 +135,7 @@ def _quadratic(linear: Case) -> Case:
         P, A_ub = jnp.diag(curvature[back]), of(ROW)[back]
         return quadprog(P, c[back], A_ub[None], b_ub[None], A_eq[None, back], b_eq[None], bounds, options=options)
 
-    def solve(fun: Callable, start: Any, args: Any = (), tol: Any = None, options: dict | None = None) -> OptimizeResult:
-        (theta,) = args
-        one, zero = theta.dtype.type(1), theta.dtype.type(0)
-        return program(jnp.asarray(theta), zero, one, jnp.arange(4), 0, {"tol": tol} | (options or {}))
-
-    def run(case: Case, fun: Callable, k: Knobs, options: dict[str, Any]) -> OptimizeResult:
-        asked = {"tol": k.tol, "maxiter": k.maxiter} | options
-        return program(k.theta, k.shift, k.scale, k.order, k.kind, asked)
+    solve, run = _called(program)
 
     return replace(
         linear,

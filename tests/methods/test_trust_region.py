@@ -323,3 +323,13 @@ def test_derivatives_of_a_solution_do_not_make_its_hessian_again():
         return sum(sign * text.count(name) for sign, text in zip((-1, 1), written, strict=True) for name in ("cosh", "sinh"))
 
     assert 0 < made("trust-exact") < made("BFGS")
+
+
+def test_derivatives_of_many_variables_hold_where_a_certificate_has_moved_x():
+    """It makes no Hessian there (128 variables and more): the rule makes its own."""
+    n = 130
+    tilt = np.linspace(0.1, 1.0, n)
+    fun = lambda x, a: jnp.sum(jnp.cosh(x - a) - tilt * (x - a)) + 1e3
+    x = lambda a: minimize(fun, np.linspace(0.0, 1.0, n), (a,), method="trust-exact", options={"gtol": 0.0})
+    assert int(jax.jit(x)(0.7).status) == 8
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(lambda a: x(a).x))(0.7), 1.0, rtol=1e-9)

@@ -39,13 +39,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.bounded import box
+from jaxopt_lite._families.derivative_free import given
 from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core import implicit
 from jaxopt_lite.core.dense import settled, settled_value
 from jaxopt_lite.core.implicit import Asked
 from jaxopt_lite.core.neighborhood import by_values
 from jaxopt_lite.core.once import kept
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Check, Option
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import simplex_tolerance
@@ -90,14 +91,7 @@ class Shape(NamedTuple):
     sigma: float
 
 
-def _simplex(value: Any, name: str, wanted: str, n: int) -> Any:
-    value = value if isinstance(value, jax.Array) else jnp.asarray(value)
-    if value.shape != (n + 1, n):
-        raise ValueError(f"option {name!r} has shape {value.shape}; give {wanted}, of shape {(n + 1, n)} for n = {n}.")
-    return value
-
-
-SIMPLEX = Check("the vertices of a simplex (n + 1, n)", _simplex)
+SIMPLEX = given.rows("the vertices of a simplex (n + 1, n)", lambda n: n + 1)
 OPTIONS = {
     "xatol": Option(None, POSITIVE_OR_ZERO, "Largest distance of the vertices from the best one, at the end. Default 1e-4."),
     "fatol": Option(None, POSITIVE_OR_ZERO, "Largest difference of their values, at the end. Default 1e-4."),
@@ -110,16 +104,16 @@ def prepare(options: dict[str, Any], x0: Array) -> NelderMeadData:
     """The data record from options; None takes the default."""
     number = lambda name: jnp.asarray(simplex_tolerance() if options[name] is None else options[name]).astype(x0.dtype)
     lower, upper = box.sides(options.get("bounds"), x0)
-    given, n = options["initial_simplex"], x0.shape[0]
-    if given is not None:
-        simplex = jnp.asarray(given).astype(x0.dtype)
+    first, n = options["initial_simplex"], x0.shape[0]
+    if first is not None:
+        simplex = jnp.asarray(first).astype(x0.dtype)
     else:
         x = x0 if lower is None else jnp.clip(x0, lower, upper)
         moved = jnp.where(x == 0, FROM_ZERO, (1 + STRETCH) * x)
         simplex = jnp.concatenate([x[None], jnp.where(jnp.eye(n, dtype=bool), moved[None], x[None])])
     if upper is not None:
         simplex = jnp.where(simplex > upper[None], 2 * upper[None] - simplex, simplex)
-    good = jnp.ones((), bool) if given is None else _has_volume(simplex)
+    good = jnp.ones((), bool) if first is None else given.span(simplex[1:] - simplex[:1])
     data = NelderMeadData(number("xatol"), number("fatol"), lower, upper, simplex, good)
     return data._replace(simplex=_clipped(simplex, data), good=good & ~box.crossed(data))
 
@@ -127,14 +121,6 @@ def prepare(options: dict[str, Any], x0: Array) -> NelderMeadData:
 def _clipped(simplex: Array, data: NelderMeadData) -> Array:
     """The simplex with all vertices in the box."""
     return jax.vmap(lambda x: box.project(x, data))(simplex)
-
-
-def _has_volume(simplex: Array) -> Array:
-    """() bool: do the edges span the space, to rounding, whatever their lengths are?"""
-    edges = simplex[1:] - simplex[:1]
-    size = jnp.max(jnp.abs(edges), axis=1, keepdims=True)
-    lu, _ = jax.scipy.linalg.lu_factor(edges / jnp.where(size > 0, size, 1.0))
-    return jnp.min(jnp.abs(jnp.diagonal(lu))) > edges.shape[0] * jnp.finfo(edges.dtype).eps
 
 
 class Ends(NamedTuple):

@@ -32,6 +32,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.bounded import box
+from jaxopt_lite._families.derivative_free import given
 from jaxopt_lite._families.scalar.bracketing import GROWTH, LIMIT, BracketState, to_vertex
 from jaxopt_lite._families.scalar.golden import SECTION
 from jaxopt_lite._needs.values import VALUE
@@ -39,7 +40,7 @@ from jaxopt_lite.core import implicit
 from jaxopt_lite.core.implicit import Asked
 from jaxopt_lite.core.neighborhood import by_values
 from jaxopt_lite.core.once import kept
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Check, Option
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING
 from jaxopt_lite.core.stopping import simplex_tolerance
@@ -78,14 +79,7 @@ class PowellState(NamedTuple):
     dropped: Array  # () int32: the direction with the largest decrease
 
 
-def _directions(value: Any, name: str, wanted: str, n: int) -> Any:
-    value = value if isinstance(value, jax.Array) else jnp.asarray(value)
-    if value.shape != (n, n):
-        raise ValueError(f"option {name!r} has shape {value.shape}; give {wanted}, of shape {(n, n)} for n = {n}.")
-    return value
-
-
-DIRECTIONS = Check("the first directions, a row each (n, n)", _directions)
+DIRECTIONS = given.rows("the first directions, a row each (n, n)", lambda n: n)
 OPTIONS = {
     "xtol": Option(None, POSITIVE_OR_ZERO, "Relative accuracy of x that is wanted. Default 1e-4."),
     "ftol": Option(None, POSITIVE_OR_ZERO, "End where a sweep gains no more than this part of f. Default 1e-4."),
@@ -101,16 +95,9 @@ def prepare(options: dict[str, Any], x0: Array) -> PowellData:
     directions = jnp.eye(x0.shape[0], dtype=x0.dtype)
     if options["direc"] is not None:
         directions = jnp.asarray(options["direc"]).astype(x0.dtype)
-        good = _span(directions)
+        good = given.span(directions)
     data = PowellData(number("xtol"), number("ftol"), lower, upper, directions, x0, good)
     return data._replace(good=good & ~box.crossed(data))
-
-
-def _span(rows: Array) -> Array:
-    """() bool: do these rows (n, n) span the space, to rounding, whatever their lengths are?"""
-    size = jnp.max(jnp.abs(rows), axis=1, keepdims=True)
-    lu, _ = jax.scipy.linalg.lu_factor(rows / jnp.where(size > 0, size, 1.0))
-    return jnp.min(jnp.abs(jnp.diagonal(lu))) > rows.shape[0] * jnp.finfo(rows.dtype).eps
 
 
 def _search_from(fun: Array) -> BracketState:
