@@ -161,7 +161,8 @@ def test_importing_changes_no_configuration_and_starts_no_backend():
     assert not done.stderr
 
 
-LOOPS = ("core/loop.py", "core/batching.py", "core/certificate.py", "core/neighborhood.py", "core/newton_step.py")
+JUDGES = ("core/certificate.py", "core/neighborhood.py", "core/newton_step.py", "core/rises.py")
+LOOPS = ("core/loop.py", "core/batching.py", *JUDGES)
 
 
 @each_file

@@ -7,7 +7,8 @@
 
 A walk is then a record with an open (infinite) end, and needs no phase in the state. Only a value that is higher than f(x)
 closes an open end, because rounding may make values level (1e16 + x). Where f(w) = f(x) the walk goes on beyond w, OVER
-times as far. So a bracket has a rise on both sides of x.
+times as far. So a bracket has a rise on both sides of x. That may be a rise by the last digit of f. Where a search
+leaps to the vertex of a parabola and f(w) or f(v) is f(x) in the end, success is but a claim, which `core/rises.py` decides.
 
 From the user's two points the walk goes downhill (Press, Teukolsky, Vetterling & Flannery, Numerical Recipes, 3rd ed. 2007,
 section 10.1). With h = x - w and the vertex of the parabola through the three points at x + d, the next point is x + s,
@@ -43,7 +44,8 @@ from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core.implicit import valley
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Answer, Method, Query, Told
-from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
+from jaxopt_lite.core.rises import rises_on_both_sides
+from jaxopt_lite.core.status import BAD_INPUT, CLAIM, CONVERGED, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 from jaxopt_lite.core.stopping import value_resolution
 
 GROWTH = 1.618034  # the golden ratio: golden section goes on in the proportions of such a bracket
@@ -93,8 +95,11 @@ def prepare(options: dict[str, Any], x0: Array) -> BracketData:
     return BracketData(xa, xb, xc[0] if xc else None, number(xtol))
 
 
-def search(name: str, inside: Inside) -> Method:
-    """The method that walks to a bracket and narrows it by the steps of `inside`."""
+def search(name: str, inside: Inside, leaps: bool) -> Method:
+    """The method that walks to a bracket and narrows it by the steps of `inside`.
+
+    Does it `leap`, so that a short step may cut off most of the bracket? Then the last digit of a value may do so.
+    """
 
     def tell(old: BracketState, query: Query, answer: Answer, data: BracketData) -> Told:
         s = _learnt(old, answer.fun)
@@ -111,6 +116,8 @@ def search(name: str, inside: Inside) -> Method:
             u = jnp.where(second, data.xc, u)
         u = jnp.where(first, data.xa, u)
         ended = jnp.where(data.xtol >= value_resolution(s.x.dtype), CONVERGED, PRECISION)
+        if leaps:
+            ended += jnp.where(jnp.minimum(s.fw, s.fv) > s.fx, 0, CLAIM)
         status = jnp.where(~walking & (jnp.abs(larger) <= 2 * tol1), ended, RUNNING)
         nowhere, far = jnp.where(s.fx == s.fw, NUMERICAL, UNBOUNDED), jnp.abs(s.u)
         overflown = was_open & (answer.fun == jnp.inf) & (s.fx < jnp.inf) & (far > jnp.finfo(far.dtype).eps * most)
@@ -121,7 +128,8 @@ def search(name: str, inside: Inside) -> Method:
         status = jnp.where(good, status, BAD_INPUT)
         return Told(s._replace(u=u, e=e), status, ~was_open)  # as in SciPy, turns of the walk are no iterations
 
-    return Method(name, VALUE, _init, _ask, tell, _report, valley)
+    looks = rises_on_both_sides(_accuracy) if leaps else None
+    return Method(name, VALUE, _init, _ask, tell, _report, valley, certificate=looks, stands=True)
 
 
 def _init(x0: Array, data: BracketData) -> BracketState:

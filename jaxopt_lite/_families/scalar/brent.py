@@ -6,7 +6,7 @@ last, and tol1 and the test of `bracketing.py`, the next point is x + s,
 
     s = d               if x + d lies inside of the bracket and |d| < |e| / 2, |e| > tol1                (1)
     s = SECTION larger  otherwise: a golden section of the larger part                                   (2)
-    s = +-tol1          instead of a shorter one; toward the larger part, if x + d is within 2 tol1 of an end
+    s = +-LEAST tol1    instead of a shorter one; toward the larger part, if x + d is within 2 tol1 of an end
 
 By the bound in (1) parabolic steps must halve every second step, or a golden step takes their place. So the search is never
 much slower than golden section search. After a golden step e is the larger part. In the turn that closes the bracket, e is
@@ -24,6 +24,7 @@ from jax import Array
 from jaxopt_lite._families.scalar.bracketing import BracketState, search
 from jaxopt_lite._families.scalar.golden import SECTION
 
+LEAST = 1.98  # times tol1: farther points tell more of a rise, and from 2 on a bracket would not be closed
 LIFTED = 1.01  # a step of tol1 is longer than that by the rounding of x: by sqrt(eps) of tol1, 3e-4 in float32
 
 
@@ -34,8 +35,9 @@ def _inside(s: BracketState, d: Array, larger: Array, last: Array, tol1: Array) 
     at_end = (d - to_a < 2 * tol1) | (to_b - d < 2 * tol1)
     inward = jnp.where(larger < 0, -tol1, tol1)
     step = jnp.where(parabolic, jnp.where(at_end, inward, d), SECTION * larger)
-    step = jnp.where(jnp.abs(step) < tol1, jnp.where(step < 0, -tol1, tol1), step)
+    least = LEAST * tol1
+    step = jnp.where(jnp.abs(step) < least, jnp.where(step < 0, -least, least), step)
     return step, jnp.where(parabolic, last, larger)
 
 
-BRENT = search("brent", _inside)
+BRENT = search("brent", _inside, leaps=True)

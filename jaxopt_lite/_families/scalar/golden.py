@@ -25,4 +25,4 @@ def _inside(s: BracketState, d: Array, larger: Array, last: Array, tol1: Array) 
     return SECTION * larger, larger
 
 
-GOLDEN = search("golden", _inside)
+GOLDEN = search("golden", _inside, leaps=False)
