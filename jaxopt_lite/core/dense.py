@@ -112,29 +112,38 @@ def ldl(A: Array) -> LDL:
     matrix the errors do not depend on how the variables are scaled (Higham 2002, section 10.1).
     """
     n = A.shape[0]
-    eye, index = jnp.eye(n, dtype=A.dtype), jnp.arange(n, dtype=jnp.int32)
+    index = jnp.arange(n, dtype=jnp.int32)
     least = n * float(jnp.finfo(A.dtype).eps) * jnp.abs(jnp.diagonal(A))
-    none = jnp.zeros((), bool)
 
-    def eliminate(state: tuple[Array, Array, Array, Array, Array], k: Any) -> tuple[Array, Array, Array, Array, Array]:
-        M, L, d, first, ended = state
-        own = eye[k]
-        pivot = M[k, k]
+    def column(k: Any, v: Array, first: Array, ended: Array) -> tuple[Array, Array, Array, Array]:
+        """Column k of L and its pivot, from what the columns before it leave of A[k]."""
+        own, pivot = index == k, v[k]
         bad = ~(pivot > least[k])
-        first = jnp.where(bad & ~ended, own, first)
+        first = jnp.where(bad & ~ended, own.astype(A.dtype), first)
         ended = ended | bad
         safe = jnp.where(ended, 1.0, pivot)
-        column = jnp.where(ended | (index <= k), 0.0, M[:, k] / safe)
-        M = M - column[:, None] * M[k][None, :]
-        return M, L + column[:, None] * own[None, :], jnp.where(index == k, safe, d), first, ended
+        return jnp.where(ended | (index <= k), 0.0, v / safe), safe, first, ended
 
-    state = A, eye, jnp.ones(n, A.dtype), jnp.zeros(n, A.dtype), none
+    first, ended = jnp.zeros(n, A.dtype), jnp.zeros((), bool)
     if n <= UNROLLED:
+        columns: list[Array] = []
+        pivots: list[Array] = []
         for k in range(n):
-            state = eliminate(state, k)
-    else:
-        state = lax.fori_loop(0, n, lambda k, state: eliminate(state, k), state)
-    return LDL(*state[1:4], ~state[4])
+            v = A[k]
+            for l, d in zip(columns, pivots, strict=True):
+                v = v - l * (l[k] * d)
+            l, d, first, ended = column(k, v, first, ended)
+            columns.append(l)
+            pivots.append(d)
+        return LDL(jnp.stack(columns, 1) + jnp.eye(n, dtype=A.dtype), jnp.stack(pivots), first, ~ended)
+
+    def eliminate(k: Any, state: tuple[Array, ...]) -> tuple[Array, ...]:
+        L, d, first, ended = state
+        l, pivot, first, ended = column(k, A[k] - matvec(L, L[k] * d), first, ended)
+        return L.at[:, k].set(l), jnp.where(index == k, pivot, d), first, ended
+
+    L, d, first, ended = lax.fori_loop(0, n, eliminate, (jnp.zeros_like(A), jnp.ones(n, A.dtype), first, ended))
+    return LDL(L + jnp.eye(n, dtype=A.dtype), d, first, ~ended)
 
 
 def ldl_solve(factor: LDL, b: Array) -> Array:
