@@ -29,9 +29,9 @@ ACTIVE = 1e-6  # a row or bound is active if its distance is at most this part o
 class Constrained:
     """Problem (1) with its start and its known answer; compared and hashed by identity.
 
-    Tags in use: 'hs' (Hock and Schittkowski), 'linear' (all constraints are), 'bounds' (there are no others), 'singular' (the
-    minimum is flat or its multipliers are not unique), 'badly_scaled', 'no_kkt' (no multipliers exist at the minimizer), and
-    'infeasible': no point satisfies the constraints, and nothing is known of the answer.
+    Tags in use: 'hs' (Hock and Schittkowski), 'linear' (all constraints are), 'bounds' (there are no others), 'singular' (a
+    flat minimum, or multipliers that are not unique), 'badly_scaled', 'no_kkt' (there are no multipliers at the minimizer),
+    and 'infeasible': no point satisfies the constraints, and there is no answer.
     """
 
     name: str
