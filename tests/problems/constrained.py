@@ -44,6 +44,7 @@ class Constrained:
     fun_star: float | None = None  # the least value
     x_star: Point | None = None  # a minimizer
     published: str | None = None  # fun_star as its source prints it
+    least_violation: float | None = None  # where it is infeasible: no point in the box has a smaller largest violation
     tags: frozenset[str] = frozenset()
 
     @property

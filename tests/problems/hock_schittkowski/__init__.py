@@ -9,8 +9,10 @@ Systems 187, Springer.
 """
 
 from tests.problems.constrained import Constrained
-from tests.problems.hock_schittkowski import from_1, from_28
+from tests.problems.hock_schittkowski import from_1, from_28, from_51, from_59, from_83, from_106
 
-PROBLEMS: tuple[Constrained, ...] = from_1.PROBLEMS + from_28.PROBLEMS
+PROBLEMS: tuple[Constrained, ...] = (
+    from_1.PROBLEMS + from_28.PROBLEMS + from_51.PROBLEMS + from_59.PROBLEMS + from_83.PROBLEMS + from_106.PROBLEMS
+)
 
 __all__ = ["PROBLEMS"]

@@ -1,4 +1,4 @@
-"""Problems 28 to 59 of Hock and Schittkowski."""
+"""Problems 28 to 50 of Hock and Schittkowski."""
 
 from typing import Any
 
