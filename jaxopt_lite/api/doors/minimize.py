@@ -164,10 +164,7 @@ _REFUSED = dict.fromkeys(
 def _choose(method: str | methods.Row | None, bounded: bool, constrained: bool) -> methods.Row:
     """The row of the method; SciPy's choice where none is named."""
     if method is None and constrained:
-        raise ValueError(
-            "constraints are given and no method: SciPy's rule takes 'SLSQP', which this version does not have. "
-            f"Known methods: {', '.join(row.name for row in methods.MINIMIZE)}; none of them takes constraints."
-        )
+        method = "SLSQP"
     if method is None:
         method = "L-BFGS-B" if bounded else "BFGS"
     return methods.find(methods.MINIMIZE, method, "minimize")
