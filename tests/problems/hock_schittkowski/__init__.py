@@ -1,4 +1,4 @@
-"""The problems of Hock and Schittkowski: all but ten of 1 to 114, with 2 to 10 variables.
+"""The problems of Hock and Schittkowski: 102 of numbers 1 to 114, with 2 to 10 variables.
 
 Each is the book's formula with its x_1 ... x_n: functions take the coordinates one by one, constraints return a tuple of
 rows; `equal` is to be 0, `above` to be >= 0. `published` is the minimum as the book prints it; `fun_star` and `x_star` are
