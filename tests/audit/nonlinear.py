@@ -1,6 +1,6 @@
 """Random problems with constraints on which a claim is easily false: four variables, two equations or none, bounds.
 
-An objective and the rows are chosen from two short lists, and written once for JAX and NumPy (`xp`), over the last axis. Most
+An objective and the rows are chosen from two short lists, written once for JAX and NumPy (`xp`) over the last axis. Most
 rows are conic, s_i (C_i x + e_i |x - w_i|^2 - d_i): lines, spheres, discs, in any units and repeated as often as one likes.
 The first rows of a group are equations, the others are to be >= 0. All problems but the infeasible ones are feasible at z,
 by construction; those are infeasible by a gap that no rounding closes.
@@ -124,22 +124,35 @@ ROWS = (_conic, _products, _cusp, _logarithm, _diamond, _exponential)
 CONIC, PRODUCTS, CUSP, LOGARITHM, DIAMOND, EXPONENTIAL = range(6)
 
 
-def lifted(kind: Kind, equations: int, p: Data) -> tuple[Callable[..., Any], Callable[..., Any], Callable[[Any], Any]] | None:
-    """Of one problem: fun(y, xp) and rows(y, xp) of y = (x, t), and the y of an x; None where there is no kink."""
-    if kind.objective != KINK and kind.rows != DIAMOND:
-        return None
+class Smooth(NamedTuple):
+    """A problem without its kinks, of y = (x, t)."""
+
+    fun: Callable[[Any, Data, ModuleType], Any]
+    rows: Callable[[Any, Data, ModuleType], Any]
+    start: Callable[[Any, Data], Any]  # x -> y
+
+
+def lifted(kind: Kind) -> Smooth:
+    """The same problem where there is no kink."""
+    fun, rows = OBJECTIVES[kind.objective], ROWS[kind.rows]
     if kind.objective == KINK:
-        ends, fun = lambda x: _u(x, p)[..., :2], lambda x, xp: 0.5 * ((x - p.z) ** 2).sum(-1)
-        rows = lambda y, xp: ROWS[kind.rows](y[..., :N], p, xp)
+        ends = lambda x, p: _u(x, p)[..., :2]
+        fun = lambda y, p, xp: 0.5 * ((y[..., :N] - p.z) ** 2).sum(-1) + y[..., N:].sum(-1)
+    elif kind.rows == DIAMOND:
+        ends = lambda x, p: x[..., :2] - p.z[..., :2]
+        rows = lambda x, p, xp: _first([p.d[..., 0]], x, p, xp)
+        fun = lambda y, p, xp: OBJECTIVES[kind.objective](y[..., :N], p, xp)
     else:
-        ends, fun = lambda x: x[..., :2] - p.z[..., :2], lambda x, xp: OBJECTIVES[kind.objective](x, p, xp)
-        rows = lambda y, xp: _first([p.d[..., 0] - y[..., N:].sum(-1)], y[..., :N], p, xp)
-    priced = kind.objective == KINK
-    return (
-        lambda y, xp: fun(y[..., :N], xp) + (y[..., N:].sum(-1) if priced else 0.0),
-        lambda y, xp: xp.concatenate([rows(y, xp), y[..., N:] - ends(y[..., :N]), y[..., N:] + ends(y[..., :N])], -1),
-        lambda x: np.concatenate([x, np.abs(ends(x))], -1),
-    )
+        return Smooth(fun, rows, lambda x, p: x)
+
+    def all_rows(y: Any, p: Data, xp: ModuleType) -> Any:
+        x, t = y[..., :N], y[..., N:]
+        made, end = rows(x, p, xp), ends(x, p)
+        if kind.rows == DIAMOND:
+            made = xp.concatenate([made[..., :1] - t.sum(-1, keepdims=True), made[..., 1:]], -1)
+        return xp.concatenate([made, t - end, t + end], -1)
+
+    return Smooth(fun, all_rows, lambda x, p: np.concatenate([x, np.abs(ends(x, p))], -1))
 
 
 def base(rng: np.random.Generator, lanes: int, equations: int, rows: int) -> Drawn:
