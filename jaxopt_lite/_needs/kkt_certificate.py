@@ -10,7 +10,7 @@ A = R Q with orthonormal rows Q (Gram-Schmidt, twice; a row that depends on thos
     dy = -R^-T Q grad L,     v = Q'R^-1 (side - c),     p = -(Z'H Z)^-1 Z'(grad L + H v)                      (1)
 
 correct the multipliers, restore the rows, and minimize along them (Nocedal & Wright 2006, section 18.3: null-space form of
-(18.6)), with H the Hessian of L and Z a basis of what is orthogonal to Q. Without Z the last part is computed by the eigenvalues of
+(18.6)), with H the Hessian of L and Z a basis of what is orthogonal to Q. Without Z, p follows from the eigenvalues of
 
     M = P H P + gamma Q'Q,     P = 1 - Q'Q                                                          (2)
 
@@ -44,7 +44,7 @@ from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, NOT_DERIVED, inside
 from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
-from jaxopt_lite.core.status import BELIEVED, BUDGET, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
+from jaxopt_lite.core.status import BELIEVED, BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
 
 HIGHEST = lax.Precision.HIGHEST
 MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
@@ -85,13 +85,14 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
     """The fields after the claim of a minimum, or of contradicting constraints, has been decided at the point `_x`."""
     x, claim, t, data = fields["_x"], fields["status"], operands.function, operands.data
     left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
+    passing = jnp.sqrt(data.ftol)  # on the way, rows without a price may be violated more
 
     def one(at: Look) -> Look:
         answer, times = second_order(oracle, at.trial, at.verdict.y, t)
         found = _judged(oracle, at.trial, at.verdict.y, answer, times(jnp.eye(x.shape[0], dtype=x.dtype)), operands)
         known = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
         first = at.made == 0
-        falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, data.ftol))
+        falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, passing))
         better = known & (first | falls)
         pick = lambda new, old: jnp.where(better, new, old)
         point = pick(at.trial, at.x)

@@ -1,7 +1,7 @@
 """SLSQP: sequential quadratic programming with damped BFGS updates and an L1 merit function, one evaluation a turn.
 
 At x the objective is modelled by g'd + d'B d / 2 and the rows c by c + A d. The minimizer d of the model on the linearized
-rows and within the bounds, with its multipliers y (`qp.py`; Nocedal & Wright 2006, (18.11)), is the direction of a search for
+rows and within the bounds, with its multipliers y (`qp.py`; Nocedal & Wright 2006, (18.11)), is the direction of a search on
 
     phi(x) = f(x) + sum_i w_i v_i(x),   v = max(lower - c, c - upper, 0)                            (1)
 
@@ -27,7 +27,8 @@ The subproblem wants H = B^{-1}, and knows B d: it is -(g + A'y + z), z of the b
     H+ = H + (1 + r'H r / s'r) s s' / s'r - (H r s' + s r'H) / s'r,   H r = theta H u + (1 - theta) s.     (6)
 
 H starts as the identity, scaled such that the free step has at most length 1, and is scaled by s'u / u'u before its first
-update (N&W (6.20)). A search that fails starts again from there once.
+update (N&W (6.20)). As long as a step meets no curvature at all, as on a linear f, it grows fivefold instead. A search that
+fails starts again from there once.
 
 *Rows that contradict one another.* Kraft's code adds a variable that takes back part of the rows. Here each row has a price
 (`qp.py`): the step is then one of least violation. It teaches H nothing, for its multipliers are prices, and when the prices
@@ -154,7 +155,7 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, fun, grad = pick(query.x, s.x), pick(answer.fun, s.fun), pick(answer.grad, s.grad)
     c, A = pick(answer.constraints, s.c), pick(answer.jacobian, s.A)
-    H, unlearnt = _learnt(s, answer, accepted & ~fresh)
+    H, unlearnt, grows = _learnt(s, answer, accepted & ~fresh)
     restart = stuck & ~s.unlearnt
     anew = restart | (fresh & accepted)
     H = jnp.where(anew, unit_step(grad) * jnp.eye(x.shape[0], dtype=x.dtype), H)
@@ -175,7 +176,7 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     outside = jnp.sum(violated)
     rounding = NOISE * eps * (jnp.abs(fun) + dot(w, jnp.abs(c)))
     feasible = outside <= data.ftol
-    good = (promise <= data.ftol) & feasible
+    good = (promise <= jnp.where(grows, rounding, data.ftol)) & feasible
     idle = feasible & (-slope <= rounding)
     held = step.elastic & ~feasible & (dot(w, violated - left) <= STILL * dot(w, violated))
     dead = (stuck & s.unlearnt) | (fresh & ~accepted)
@@ -192,18 +193,19 @@ def _violation(c: Array, data: SQPData) -> Array:
     return jnp.maximum(jnp.maximum(data.row_lower - c, c - data.row_upper), 0.0)
 
 
-def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, Array]:
-    """H after the step that was accepted by (6), and is it a multiple of the identity still?"""
+def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, Array, Array]:
+    """H after the step that was accepted by (6); is it a multiple of the identity still, and one that grows?"""
     eps = float(jnp.finfo(s.x.dtype).eps)
     moved, Bs = s.t * s.step.d, s.t * s.step.Bd
     u = answer.grad - s.grad + matvec((answer.jacobian - s.A).T, s.step.y)
     su, uu, ss = dot(moved, u), dot(u, u), dot(moved, moved)
-    curved = (su > 0) & (su * su > eps * uu * ss)
+    curved = (su > 0) & (su * su > eps * uu * ss) & (uu > (NOISE * eps) ** 2 * dot(answer.grad, answer.grad))
     scale = jnp.where(curved, su / jnp.where(curved, uu, 1.0) / s.H[0, 0], jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
     scale = jnp.where(s.unlearnt, scale, 1.0)
     Bs, H = Bs / scale, scale * s.H
     sBs = dot(moved, Bs)
-    learns = accepted & ~s.step.elastic & (sBs > 0)
+    flat = s.unlearnt & ~curved & (su >= 0)
+    learns = accepted & ~s.step.elastic & (sBs > 0) & ~flat
     low = su < DAMPED * sBs
     theta = jnp.where(low, (1.0 - DAMPED) * sBs / jnp.where(low, sBs - su, 1.0), 1.0)
     sr = jnp.where(learns, theta * su + (1.0 - theta) * sBs, 1.0)
@@ -211,8 +213,8 @@ def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, A
     Hr = theta * matvec(H, u) + (1.0 - theta) * moved
     along = (1.0 + dot(r, Hr) / sr) / sr * moved - Hr / sr
     new = H + moved[:, None] * along[None, :] - (Hr / sr)[:, None] * moved[None, :]
-    new = jnp.where(learns, 0.5 * (new + new.T), s.H)
-    return new, s.unlearnt & ~learns
+    new = jnp.where(learns, 0.5 * (new + new.T), jnp.where(accepted & flat, H, s.H))
+    return new, s.unlearnt & ~learns, accepted & flat
 
 
 def _report(s: SQPState, data: SQPData) -> dict[str, Array]:
