@@ -122,7 +122,9 @@ def test_a_start_on_a_constraint():
 @DTYPES
 def test_no_linearization_is_feasible(dtype):
     """x0^2 = -1: at each point but 0 there is a step, and nowhere a solution."""
-    res = minimize(lambda x: x[1] ** 2, np.array([3.0, 1.0], dtype), constraints={"type": "eq", "fun": lambda x: x[0] ** 2 + 1})
+    res = minimize(
+        lambda x: x[1] ** 2, np.array([3.0, 1.0], dtype), constraints={"type": "eq", "fun": lambda x: x[0] ** 2 + 1}
+    )
     assert res.status == Status.INFEASIBLE
     np.testing.assert_allclose(res.maxcv, 1, atol=1e-2)
     assert np.all(np.isfinite(res.x))

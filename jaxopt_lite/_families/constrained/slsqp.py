@@ -27,7 +27,8 @@ The subproblem wants H = B^{-1}, and knows B d: it is -(g + A'y + z), z of the b
     H+ = H + (1 + r'H r / s'r) s s' / s'r - (H r s' + s r'H) / s'r,   H r = theta H u + (1 - theta) s.     (6)
 
 H starts as the identity, scaled such that the free step has at most length 1, and is scaled by s'u / u'u before its first
-update (N&W (6.20)). As long as a step meets no curvature at all, as on a linear f, it grows fivefold instead. A search that
+update (N&W (6.20)), but not beyond the identity or fivefold: a first step that meets little curvature must not set free the
+next one. As long as a step meets no curvature at all, as on a linear f, it grows fivefold instead. A search that
 fails starts again from there once.
 
 *Rows that contradict one another.* Kraft's code adds a variable that takes back part of the rows. Here each row has a price
@@ -67,6 +68,7 @@ C1 = 1e-4  # sufficient decrease
 SHORTEST, LONGEST = 0.1, 0.5  # of a step that was refused: its next one, as in Kraft's code
 DAMPED = 0.2  # of (4)
 NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
+CREEPING = 1e-2  # a step this short, after which the violation is the same, makes no progress towards feasibility
 STILL = 1e-6  # a violation that falls by no more than this part of itself is stationary
 
 
@@ -178,10 +180,12 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     feasible = outside <= data.ftol
     good = (promise <= jnp.where(grows, rounding, data.ftol)) & feasible
     idle = feasible & (-slope <= rounding)
-    held = step.elastic & ~feasible & (dot(w, violated - left) <= STILL * dot(w, violated))
+    held = dot(w, violated - left) <= STILL * dot(w, violated)
+    fallen = dot(s.w, _violation(s.c, data) - violated)  # by short steps and within rounding: it creeps
+    held |= ~fresh & (s.t < CREEPING) & (fallen <= NOISE * eps * dot(s.w, violated))
     dead = (stuck & s.unlearnt) | (fresh & ~accepted)
     status = jnp.where(dead, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
-    status = jnp.where(accepted & held, CLAIM + INFEASIBLE, status)
+    status = jnp.where(accepted & held & ~feasible, CLAIM + INFEASIBLE, status)
     status = jnp.where(accepted & idle, CLAIM + PRECISION, status)
     status = jnp.where(accepted & good, BELIEVED + CONVERGED, status)
     status = jnp.where(data.flawed, BAD_INPUT, status)
@@ -200,12 +204,14 @@ def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, A
     u = answer.grad - s.grad + matvec((answer.jacobian - s.A).T, s.step.y)
     su, uu, ss = dot(moved, u), dot(u, u), dot(moved, moved)
     curved = (su > 0) & (su * su > eps * uu * ss) & (uu > (NOISE * eps) ** 2 * dot(answer.grad, answer.grad))
-    scale = jnp.where(curved, su / jnp.where(curved, uu, 1.0) / s.H[0, 0], jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
+    first = s.H[0, 0]
+    scale = jnp.minimum(su / jnp.where(curved, uu, 1.0) / first, jnp.maximum(1.0 / DAMPED, 1.0 / first))
+    scale = jnp.where(curved, scale, jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
     scale = jnp.where(s.unlearnt, scale, 1.0)
     Bs, H = Bs / scale, scale * s.H
     sBs = dot(moved, Bs)
     flat = s.unlearnt & ~curved & (su >= 0)
-    learns = accepted & ~s.step.elastic & (sBs > 0) & ~flat
+    learns = accepted & ~s.step.elastic & (sBs > 0) & ~flat & (su > 0)
     low = su < DAMPED * sBs
     theta = jnp.where(low, (1.0 - DAMPED) * sBs / jnp.where(low, sBs - su, 1.0), 1.0)
     sr = jnp.where(learns, theta * su + (1.0 - theta) * sBs, 1.0)
