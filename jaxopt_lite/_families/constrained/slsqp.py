@@ -151,7 +151,7 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     enough = after <= before + C1 * s.t * s.slope + NOISE * eps * (jnp.abs(s.fun) + dot(s.w, jnp.abs(s.c)))
     accepted = answer.finite & (fresh | enough)
     least, _ = resolved_steps(s.x, s.step.d)
-    stuck = ~accepted & ((s.t <= least) | jnp.all(query.x == s.x))
+    stuck = ~accepted & (~(s.t > least) | jnp.all(query.x == s.x))  # so too where a step is not a number
     fresh, accepted, stuck = settled(jnp.stack([fresh, accepted, stuck & ~fresh]), s.x.dtype)
 
     pick = lambda new, old: jnp.where(accepted, new, old)
