@@ -163,7 +163,7 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     H = jnp.where(anew, unit_step(grad) * jnp.eye(x.shape[0], dtype=x.dtype), H)
     unlearnt = unlearnt | anew
 
-    room = None if data.lower is None else (data.lower - x, data.upper - x)
+    room = None if data.lower is None or data.upper is None else (data.lower - x, data.upper - x)
     step = qp.solve(qp.Subproblem(H, grad, A, data.row_lower - c, data.row_upper - c, room))
     size = jnp.abs(step.y)
     forget = anew | (s.step.elastic & ~step.elastic)
