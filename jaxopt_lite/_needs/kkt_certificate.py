@@ -10,12 +10,12 @@ A = R Q with orthonormal rows Q (Gram-Schmidt, twice; a row that depends on thos
     dy = -R^-T Q grad L,     v = Q'R^-1 (side - c),     p = -(Z'H Z)^-1 Z'(grad L + H v)                      (1)
 
 correct the multipliers, restore the rows, and minimize along them (Nocedal & Wright 2006, section 18.3: null-space form of
-(18.6)), with H the Hessian of L and Z a basis of what is orthogonal to Q. Instead of with Z the last part is computed with
+(18.6)), with H the Hessian of L and Z a basis of what is orthogonal to Q. Without Z the last part is computed by the eigenvalues of
 
     M = P H P + gamma Q'Q,     P = 1 - Q'Q                                                          (2)
 
-by `core/newton_step.py`, which sees negative curvature too: M has the curvatures of Z'H Z, and gamma on the rest. What the
-step promises, in units of f, is
+which has the curvatures of Z'H Z, and gamma on the rest; negative ones count by their size, so that the step descends. What
+it promises, in units of f, is
 
     promise = p'M p / 2 + sum_i |y_i| |c_i - side_i| + sum_j |z_j| |x_j - bound_j|.                  (3)
 
@@ -41,9 +41,8 @@ from jax import Array, lax
 from jaxopt_lite._needs.constrained import Constrained, second_order
 from jaxopt_lite._needs.kkt import active_rows
 from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, NOT_DERIVED, inside, stops_at
-from jaxopt_lite.core.dense import dot, matvec, norm, somewhere
+from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.loop import Operands
-from jaxopt_lite.core.newton_step import newton_step
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BELIEVED, BUDGET, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
 
@@ -51,6 +50,8 @@ HIGHEST = lax.Precision.HIGHEST
 MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
 DEPENDENT = 0.5  # a row depends on others if less than this power of eps of it is orthogonal to them
 SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
+ROUNDINGS = 8.0  # times eps: a slope below this part of its terms is none
+FLAT = 64.0  # times n eps: a negative curvature below this is rounding, of curvatures of 1
 SLIGHT = 1e-3  # share of a violation that a long move gains, and that is nothing
 CANCELLED = 1e-5  # share of its own terms below which A'y is rounding, or what rests of the slope of f beside prices
 
@@ -87,7 +88,7 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
 
     def one(at: Look) -> Look:
         answer, times = second_order(oracle, at.trial, at.verdict.y, t)
-        found = _judged(oracle, at.trial, at.verdict.y, answer, times, operands)
+        found = _judged(oracle, at.trial, at.verdict.y, answer, times(jnp.eye(x.shape[0], dtype=x.dtype)), operands)
         known = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
         first = at.made == 0
         falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, data.ftol))
@@ -133,7 +134,7 @@ def _sides(oracle: Oracle, x: Array, operands: Operands) -> tuple[Array, Array, 
     return jnp.asarray(rows.lower).astype(x.dtype), jnp.asarray(rows.upper).astype(x.dtype), oracle.more.p
 
 
-def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, times: Any, operands: Operands) -> Verdict:
+def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, operands: Operands) -> Verdict:
     data, eps = operands.data, float(jnp.finfo(x.dtype).eps)
     c, A, g = at.constraints, at.jacobian, at.grad
     lower, upper, p = _sides(oracle, x, operands)
@@ -158,54 +159,72 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, times: Any, ope
         to_bound = jnp.where(held, jnp.where(down, data.lower, data.upper) - x, 0.0)
 
     # (1)
-    free = jnp.where(held[None, :], 0.0, A)
-    Q, R, kept = _orthonormal(jnp.where(holding[:, None], free, 0.0))
-    onto = lambda V: jnp.dot(Q.T, jnp.dot(Q, V, precision=HIGHEST), precision=HIGHEST)
-    y = y - _triangular(R, jnp.where(kept, matvec(Q, jnp.where(held, 0.0, force)), 0.0), True)
+    loose = ~held
+    Q, R, kept = _orthonormal(jnp.where(holding[:, None] & loose[None, :], A, 0.0))
+    y = y - _triangular(R, jnp.where(kept, matvec(Q, jnp.where(loose, force, 0.0)), 0.0), True)
     missing = jnp.where(kept, side - c - matvec(A, to_bound), 0.0)
     normal = to_bound + matvec(Q.T, _triangular(R, missing, False))
+    P = jnp.diag(loose.astype(x.dtype)) - jnp.dot(Q.T, Q, precision=HIGHEST)
     terms = jnp.abs(g) + matvec(jnp.abs(A).T, jnp.abs(y))
-    along = lambda V: _free(V, held) - onto(_free(V, held))
-    slope = g + matvec(A.T, y) + times(normal[:, None])[:, 0]
-    slope = along(jnp.where(jnp.abs(slope) <= 8 * eps * terms, 0.0, slope)[:, None])[:, 0]
-    slope = jnp.where(jnp.abs(slope) <= 8 * eps * (norm(terms) + jnp.abs(slope)), 0.0, slope)
-    stiff = norm(times(somewhere(x.shape[0], x.dtype)[:, None])[:, 0])
-    stiff = jnp.where(stiff > 0, stiff, 1.0)
-    rest = lambda V: stiff * (V - along(V))
-    newton = newton_step(x, slope, None, lambda V: along(times(along(V))) + rest(V), bent=True)
-    assert newton.saddle is not None
+    slope = g + matvec(A.T, y)
+    slope = matvec(P, jnp.where(jnp.abs(slope) <= ROUNDINGS * eps * terms, 0.0, slope) + matvec(H, normal))
+    slope = jnp.where(jnp.abs(slope) <= ROUNDINGS * eps * (norm(terms) + norm(matvec(H, normal))), 0.0, slope)
+    tangent = _minimized(H, P, slope)
 
     # (3)
     wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
     pull = jnp.abs(y) * norm_of_rows(A)
     astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(pull), norm(g))))
     y = jnp.where(wrong, 0.0, y)
-    gain = jnp.where(newton.decrement < jnp.inf, newton.decrement, norm(slope, 1) * size)
+    gain = jnp.where(tangent.flat, norm(slope, 1) * size, tangent.decrement)
     promise = gain + dot(jnp.abs(y), jnp.abs(c - side)) + dot(jnp.abs(force), jnp.abs(to_bound))
-    rounded = eps * (jnp.abs(at.fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(side))) + eps**2 * newton.bend
-    resolution = NOISE * eps * (jnp.abs(c) + jnp.abs(jnp.where(violated > 0, side, 0.0)) + matvec(jnp.abs(A), jnp.abs(x)))
-    sound = ~newton.saddle & ~astray & jnp.isfinite(newton.bend)
-    step = jnp.where(newton.decrement < jnp.inf, normal + along(newton.step[:, None])[:, 0], normal)
+    bend = dot(jnp.abs(x), matvec(jnp.abs(H), jnp.abs(x)))
+    rounded = eps * (jnp.abs(at.fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(side))) + eps**2 * bend
+    unseen = NOISE * eps * (jnp.abs(c) + jnp.abs(jnp.where(violated > 0, side, 0.0)) + matvec(jnp.abs(A), jnp.abs(x)))
+    step = normal + tangent.step
+    sound = ~tangent.saddle & ~astray & jnp.isfinite(bend)
     near = norm(step) <= eps**NEAR * size
     return Verdict(
         y=y,
         step=step,
         promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
         asked=sound & (promise <= data.ftol) & jnp.all(violated <= data.ftol),
-        resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= resolution),
-        done=(promise <= rounded) & jnp.all(violated <= resolution) & ~astray,
+        resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= unseen),
+        done=(promise <= rounded) & jnp.all(violated <= unseen) & ~astray,
         worst=jnp.max(violated, initial=0.0),
     )
-
-
-def _free(V: Array, held: Array) -> Array:
-    """Columns (n, k), with 0 for what a bound holds."""
-    return jnp.where(held[:, None], 0.0, V)
 
 
 def norm_of_rows(A: Array) -> Array:
     """Euclidean norms (m,) of the rows of A (m, n)."""
     return jnp.sqrt(jnp.sum(A * A, axis=1))
+
+
+class Tangent(NamedTuple):
+    """The minimizer of the quadratic model along the rows that hold."""
+
+    step: Array  # (n,)
+    decrement: Array  # ()
+    flat: Array  # () bool: a slope meets no curvature
+    saddle: Array  # () bool: there is negative curvature
+
+
+def _minimized(H: Array, P: Array, slope: Array) -> Tangent:
+    """The step of (2), by eigenvalues of M in units in which its diagonal is +-1; negative ones count by their size."""
+    n, eps = slope.shape[0], float(jnp.finfo(slope.dtype).eps)
+    own = jnp.eye(n, dtype=H.dtype)
+    stiff = jnp.max(jnp.abs(H))
+    stiff = jnp.where((stiff > 0) & (stiff < jnp.inf), stiff, 1.0)
+    M = jnp.dot(P, jnp.dot(H, P, precision=HIGHEST), precision=HIGHEST) + stiff * (own - P)
+    M = jnp.where(jnp.isfinite(M), 0.5 * (M + M.T), own)
+    size = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diagonal(M)), eps * stiff))
+    curvature, V = jnp.linalg.eigh(M / (size[:, None] * size[None, :]), symmetrize_input=False)
+    y = matvec(V.T, slope / size)
+    curved = jnp.abs(curvature) > 4 * n * eps
+    along = y / jnp.where(curved, jnp.abs(curvature), 1.0)
+    step = -matvec(P, matvec(V, jnp.where(curved, along, 0.0)) / size)
+    level = jnp.abs(y) <= n * eps * norm(y, 2)
+    return Tangent(step, 0.5 * dot(y, along), jnp.any(~curved & ~level), jnp.any(curvature < -FLAT * n * eps))
 
 
 def _orthonormal(A: Array) -> tuple[Array, Array, Array]:

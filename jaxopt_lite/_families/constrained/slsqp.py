@@ -199,7 +199,8 @@ def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, A
     u = answer.grad - s.grad + matvec((answer.jacobian - s.A).T, s.step.y)
     su, uu, ss = dot(moved, u), dot(u, u), dot(moved, moved)
     curved = (su > 0) & (su * su > eps * uu * ss)
-    scale = jnp.where(s.unlearnt & curved, su / jnp.where(curved, uu, 1.0) / s.H[0, 0], 1.0)
+    scale = jnp.where(curved, su / jnp.where(curved, uu, 1.0) / s.H[0, 0], jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
+    scale = jnp.where(s.unlearnt, scale, 1.0)
     Bs, H = Bs / scale, scale * s.H
     sBs = dot(moved, Bs)
     learns = accepted & ~s.step.elastic & (sBs > 0)
