@@ -1,10 +1,10 @@
 """Quality under constraints: 102 problems of Hock and Schittkowski, and 14 that no point solves, from their starts.
 
-Ours and SciPy's SLSQP have the same ftol, which is SciPy's default, the same budget, and derivatives by autodiff; SciPy's
-always works in float64. A problem is solved where the value, recomputed in float64, is the book's within 1e-5 (relative where
-it is above 1) and no constraint is violated by more than 1e-6; both are 1e-3 in float32. Another point that is claimed is
-excused if it is feasible and has multipliers: many of the problems have several minima. An infeasible problem is solved where
-the method says so at a finite point, and wrong where it claims a minimum. Problems of the same shape are one program.
+Ours and SciPy's SLSQP have the same ftol, which is SciPy's default, the same budget, and derivatives by autodiff; SciPy's is
+always in float64. A problem is solved where the value, recomputed in float64, is the book's within 1e-5 (relative if it is
+above 1) and no constraint is violated by more than 1e-6; both are 1e-3 in float32. Another point that is claimed is excused
+if it is feasible and has multipliers: many of the problems have several minima. An infeasible problem is solved where the
+method says so at a finite point, and wrong where it claims a minimum. Problems of the same shape are one program.
 """
 
 import functools
