@@ -153,8 +153,8 @@ def draw(share: np.ndarray, states: np.ndarray, effort: np.ndarray, picture: Pat
         right.stairs(share[lane], edges, color=color, linewidth=2, label=f"effort {effort[lane]:.2f}")
     for limit in (-1, 1):
         right.axhline(limit, color=GRAY, linestyle=":", linewidth=1)
-    right.set(title="Three plans", xlabel="seconds", ylabel="torque, of the largest")
-    right.legend(frameon=False)
+    right.set(title="Three plans", xlabel="seconds", ylabel="torque, of the largest", ylim=(-1.35, 1.1))
+    right.legend(frameon=False, ncols=3, loc="lower center")
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=110)
 

@@ -8,7 +8,7 @@ fits each row and dtype has another sixth of the families. The slow test has all
 import numpy as np
 import pytest
 
-from tests.audit import fits, linear, minima, quadratic, roots, scalar
+from tests.audit import constrained, fits, linear, minima, quadratic, roots, scalar
 from tests.laws.cases import ROWS
 
 SEED = 15
@@ -19,6 +19,7 @@ LANES = {
     fits: 300,
     linear: 50,
     quadratic: 200,
+    constrained: 24,
 }  # of a family; of boxes, which have fewer, twice as many
 PARTS = {minima: 2, fits: 6}
 AUDITED = [(part, row, dtype) for part in LANES for row in part.ROWS for dtype in ("float32", "float64")]
