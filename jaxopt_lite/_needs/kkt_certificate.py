@@ -10,7 +10,7 @@ A = R Q with orthonormal rows Q (Gram-Schmidt, twice; a row that depends on thos
     dy = -R^-T Q grad L,     v = Q'R^-1 (side - c),     p = -(Z'H Z)^-1 Z'(grad L + H v)                      (1)
 
 correct the multipliers, restore the rows, and minimize along them (Nocedal & Wright 2006, section 18.3: null-space form of
-(18.6)), with H the Hessian of L and Z a basis of what is orthogonal to Q. Without Z the last part is computed by the eigenvalues of
+(18.6)), with H the Hessian of L and Z a basis of what is orthogonal to Q. Without Z, p follows from the eigenvalues of
 
     M = P H P + gamma Q'Q,     P = 1 - Q'Q                                                          (2)
 
@@ -28,9 +28,10 @@ first term.
 a loose ftol still has a solution that is known to working precision, and its derivatives with it.
 
 **No feasible point near.** A claim that the constraints contradict one another is judged by the violation to first order.
-With y_i scaled to at most 1, of the sign of the violation, and 0 for rows that are neither violated nor at their side, x is
-a stationary point of the weighted violation sum |y_i| v_i where A'y is zero on the variables that no bound holds against it:
-a move as long as x, or the way from x0, gains no more than SLIGHT of the violation, or A'y is rounding beside its own terms.
+With y_i scaled to at most 1, of the sign of the violation, and 0 for rows that are neither violated nor at their side (or,
+where the method knows none, with y_i = +-1 for those that are violated), x is a stationary point of the weighted violation
+sum |y_i| v_i where A'y is zero on the variables that no bound holds against it: a move as long as x, or the way from x0,
+gains no more than SLIGHT of the violation, or A'y is rounding beside its own terms.
 """
 
 from typing import Any, NamedTuple
@@ -44,7 +45,7 @@ from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, NOT_DERIVED, inside
 from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
-from jaxopt_lite.core.status import BELIEVED, BUDGET, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
+from jaxopt_lite.core.status import BELIEVED, BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
 
 HIGHEST = lax.Precision.HIGHEST
 MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
@@ -52,7 +53,7 @@ DEPENDENT = 0.5  # a row depends on others if less than this power of eps of it 
 SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
 ROUNDINGS = 8.0  # times eps: a slope below this part of its terms is none
 FLAT = 64.0  # times n eps: a negative curvature below this is rounding, of curvatures of 1
-SLIGHT = 1e-3  # share of a violation that a long move gains, and that is nothing
+SLIGHT = 1e-3  # share of a violation that a long move gains, and that is nothing; in float32 its root of eps, 16 times
 CANCELLED = 1e-5  # share of its own terms below which A'y is rounding, or what rests of the slope of f beside prices
 
 
@@ -85,14 +86,16 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
     """The fields after the claim of a minimum, or of contradicting constraints, has been decided at the point `_x`."""
     x, claim, t, data = fields["_x"], fields["status"], operands.function, operands.data
     left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
+    passing = jnp.sqrt(data.ftol)  # on the way, rows without a price may be violated more
 
     def one(at: Look) -> Look:
         answer, times = second_order(oracle, at.trial, at.verdict.y, t)
         found = _judged(oracle, at.trial, at.verdict.y, answer, times(jnp.eye(x.shape[0], dtype=x.dtype)), operands)
         known = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
         first = at.made == 0
-        falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, data.ftol))
-        better = known & (first | falls)
+        falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, passing))
+        proved = found.asked | found.resolved | ~(at.verdict.asked | at.verdict.resolved)  # no proof is given up for a step
+        better = known & (first | (falls & proved))
         pick = lambda new, old: jnp.where(better, new, old)
         point = pick(at.trial, at.x)
         verdict = Verdict(*(pick(new, old) for new, old in zip(found, at.verdict, strict=True)))
@@ -265,8 +268,11 @@ def _contradicts(oracle: Oracle, x: Array, y: Array, at: Constrained, operands: 
         return jnp.zeros((), bool)
     lower, upper, _ = _sides(oracle, x, operands)
     over, under = c - upper, lower - c
-    near = data.ftol + jnp.finfo(x.dtype).eps ** 0.5 * jnp.maximum(jnp.abs(c), 1.0)
+    root = float(jnp.finfo(x.dtype).eps) ** 0.5
+    near = data.ftol + root * jnp.maximum(jnp.abs(c), 1.0)
     y = jnp.where((over >= -near) & (y > 0), y, jnp.where((under >= -near) & (y < 0), y, 0.0))
+    sign = jnp.where(over > data.ftol, 1.0, jnp.where(under > data.ftol, -1.0, 0.0)).astype(x.dtype)
+    y = jnp.where(norm(y) > 0, y, sign)
     largest = norm(y)
     y = y / jnp.where(largest > 0, largest, 1.0)
     gain = dot(jnp.abs(y), jnp.where(y > 0, over, jnp.where(y < 0, under, 0.0)))
@@ -274,6 +280,6 @@ def _contradicts(oracle: Oracle, x: Array, y: Array, at: Constrained, operands: 
     if getattr(data, "lower", None) is not None:
         force = jnp.where(((x <= data.lower) & (force > 0)) | ((x >= data.upper) & (force < 0)), 0.0, force)
     size = jnp.maximum(norm(x), norm(x - operands.x0))
-    level = (norm(force, 1) * size <= SLIGHT * gain) | jnp.all(jnp.abs(force) <= CANCELLED * terms)
+    level = (norm(force, 1) * size <= max(SLIGHT, 16 * root) * gain) | jnp.all(jnp.abs(force) <= CANCELLED * terms)
     worst = jnp.max(jnp.maximum(over, under), initial=0.0)
     return level & (gain > 0) & (worst > data.ftol) & (largest > 0)

@@ -1,7 +1,7 @@
 """SLSQP: sequential quadratic programming with damped BFGS updates and an L1 merit function, one evaluation a turn.
 
 At x the objective is modelled by g'd + d'B d / 2 and the rows c by c + A d. The minimizer d of the model on the linearized
-rows and within the bounds, with its multipliers y (`qp.py`; Nocedal & Wright 2006, (18.11)), is the direction of a search for
+rows and within the bounds, with its multipliers y (`qp.py`; Nocedal & Wright 2006, (18.11)), is the direction of a search on
 
     phi(x) = f(x) + sum_i w_i v_i(x),   v = max(lower - c, c - upper, 0)                            (1)
 
@@ -27,7 +27,9 @@ The subproblem wants H = B^{-1}, and knows B d: it is -(g + A'y + z), z of the b
     H+ = H + (1 + r'H r / s'r) s s' / s'r - (H r s' + s r'H) / s'r,   H r = theta H u + (1 - theta) s.     (6)
 
 H starts as the identity, scaled such that the free step has at most length 1, and is scaled by s'u / u'u before its first
-update (N&W (6.20)). A search that fails starts again from there once.
+update (N&W (6.20)), but not beyond the identity or fivefold: a first step that meets little curvature must not set free the
+next one. As long as a step meets no curvature at all, as on a linear f, it grows fivefold instead. A search that
+fails starts again from there once.
 
 *Rows that contradict one another.* Kraft's code adds a variable that takes back part of the rows. Here each row has a price
 (`qp.py`): the step is then one of least violation. It teaches H nothing, for its multipliers are prices, and when the prices
@@ -66,6 +68,7 @@ C1 = 1e-4  # sufficient decrease
 SHORTEST, LONGEST = 0.1, 0.5  # of a step that was refused: its next one, as in Kraft's code
 DAMPED = 0.2  # of (4)
 NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
+CREEPING = 1e-2  # a step this short, after which the violation is the same, makes no progress towards feasibility
 STILL = 1e-6  # a violation that falls by no more than this part of itself is stationary
 
 
@@ -148,19 +151,19 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     enough = after <= before + C1 * s.t * s.slope + NOISE * eps * (jnp.abs(s.fun) + dot(s.w, jnp.abs(s.c)))
     accepted = answer.finite & (fresh | enough)
     least, _ = resolved_steps(s.x, s.step.d)
-    stuck = ~accepted & ((s.t <= least) | jnp.all(query.x == s.x))
+    stuck = ~accepted & (~(s.t > least) | jnp.all(query.x == s.x))  # so too where a step is not a number
     fresh, accepted, stuck = settled(jnp.stack([fresh, accepted, stuck & ~fresh]), s.x.dtype)
 
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, fun, grad = pick(query.x, s.x), pick(answer.fun, s.fun), pick(answer.grad, s.grad)
     c, A = pick(answer.constraints, s.c), pick(answer.jacobian, s.A)
-    H, unlearnt = _learnt(s, answer, accepted & ~fresh)
+    H, unlearnt, grows = _learnt(s, answer, accepted & ~fresh)
     restart = stuck & ~s.unlearnt
     anew = restart | (fresh & accepted)
     H = jnp.where(anew, unit_step(grad) * jnp.eye(x.shape[0], dtype=x.dtype), H)
     unlearnt = unlearnt | anew
 
-    room = None if data.lower is None else (data.lower - x, data.upper - x)
+    room = None if data.lower is None or data.upper is None else (data.lower - x, data.upper - x)
     step = qp.solve(qp.Subproblem(H, grad, A, data.row_lower - c, data.row_upper - c, room))
     size = jnp.abs(step.y)
     forget = anew | (s.step.elastic & ~step.elastic)
@@ -175,12 +178,14 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     outside = jnp.sum(violated)
     rounding = NOISE * eps * (jnp.abs(fun) + dot(w, jnp.abs(c)))
     feasible = outside <= data.ftol
-    good = (promise <= data.ftol) & feasible
+    good = (promise <= jnp.where(grows, rounding, data.ftol)) & feasible
     idle = feasible & (-slope <= rounding)
-    held = step.elastic & ~feasible & (dot(w, violated - left) <= STILL * dot(w, violated))
+    held = dot(w, violated - left) <= STILL * dot(w, violated)
+    fallen = dot(s.w, _violation(s.c, data) - violated)  # by short steps and within rounding: it creeps
+    held |= ~fresh & (s.t < CREEPING) & (fallen <= NOISE * eps * dot(s.w, violated))
     dead = (stuck & s.unlearnt) | (fresh & ~accepted)
     status = jnp.where(dead, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
-    status = jnp.where(accepted & held, CLAIM + INFEASIBLE, status)
+    status = jnp.where(accepted & held & ~feasible, CLAIM + INFEASIBLE, status)
     status = jnp.where(accepted & idle, CLAIM + PRECISION, status)
     status = jnp.where(accepted & good, BELIEVED + CONVERGED, status)
     status = jnp.where(data.flawed, BAD_INPUT, status)
@@ -192,18 +197,21 @@ def _violation(c: Array, data: SQPData) -> Array:
     return jnp.maximum(jnp.maximum(data.row_lower - c, c - data.row_upper), 0.0)
 
 
-def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, Array]:
-    """H after the step that was accepted by (6), and is it a multiple of the identity still?"""
+def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, Array, Array]:
+    """H after the step that was accepted by (6); is it a multiple of the identity still, and one that grows?"""
     eps = float(jnp.finfo(s.x.dtype).eps)
     moved, Bs = s.t * s.step.d, s.t * s.step.Bd
     u = answer.grad - s.grad + matvec((answer.jacobian - s.A).T, s.step.y)
     su, uu, ss = dot(moved, u), dot(u, u), dot(moved, moved)
-    curved = (su > 0) & (su * su > eps * uu * ss)
-    scale = jnp.where(curved, su / jnp.where(curved, uu, 1.0) / s.H[0, 0], jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
+    curved = (su > 0) & (su * su > eps * uu * ss) & (uu > (NOISE * eps) ** 2 * dot(answer.grad, answer.grad))
+    first = s.H[0, 0]
+    scale = jnp.minimum(su / jnp.where(curved, uu, 1.0) / first, jnp.maximum(1.0 / DAMPED, 1.0 / first))
+    scale = jnp.where(curved, scale, jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
     scale = jnp.where(s.unlearnt, scale, 1.0)
     Bs, H = Bs / scale, scale * s.H
     sBs = dot(moved, Bs)
-    learns = accepted & ~s.step.elastic & (sBs > 0)
+    flat = s.unlearnt & ~curved & (su >= 0)
+    learns = accepted & ~s.step.elastic & (sBs > 0) & ~flat & (su > 0)
     low = su < DAMPED * sBs
     theta = jnp.where(low, (1.0 - DAMPED) * sBs / jnp.where(low, sBs - su, 1.0), 1.0)
     sr = jnp.where(learns, theta * su + (1.0 - theta) * sBs, 1.0)
@@ -211,8 +219,8 @@ def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, A
     Hr = theta * matvec(H, u) + (1.0 - theta) * moved
     along = (1.0 + dot(r, Hr) / sr) / sr * moved - Hr / sr
     new = H + moved[:, None] * along[None, :] - (Hr / sr)[:, None] * moved[None, :]
-    new = jnp.where(learns, 0.5 * (new + new.T), s.H)
-    return new, s.unlearnt & ~learns
+    new = jnp.where(learns, 0.5 * (new + new.T), jnp.where(accepted & flat, H, s.H))
+    return new, s.unlearnt & ~learns, accepted & flat
 
 
 def _report(s: SQPState, data: SQPData) -> dict[str, Array]:
