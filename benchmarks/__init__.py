@@ -6,8 +6,8 @@
     python -m benchmarks --quick --out /tmp/bench     a minute, to see that everything runs
     benchmarks/gpu.sh                                 all suites in both precisions on a GPU
 
-Needs jax, numpy and scipy; Optimistix, JAXopt, optax, qpax, PIQP and matplotlib where installed (a contender that cannot be imported or
-fails is a row that says so; without matplotlib there is no plot).
+Needs jax, numpy and scipy; Optimistix, JAXopt, optax, qpax, PIQP and matplotlib where installed (a contender that cannot be
+imported or fails is a row that says so; without matplotlib there is no plot).
 
 | suite        | question |
 |---|---|

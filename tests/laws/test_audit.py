@@ -52,4 +52,5 @@ def test_no_claim_of_any_family_is_false(part, row, dtype):
 def test_every_row_is_audited():
     """Whoever adds a row adds it to the part of the audit for its door."""
     short = lambda name: name.replace(" in a box", minima.BOX).replace(" in a bracket", roots.IN_BRACKET)
-    assert {short(case.name) for case in ROWS} <= {row for _, row, _ in AUDITED}
+    bare = lambda name: next((row for row in constrained.ROWS if name.startswith(row)), name)  # it has rows and bounds
+    assert {short(bare(case.name)) for case in ROWS} <= {row for _, row, _ in AUDITED}
