@@ -41,12 +41,12 @@ def minimize(
         recompile; bools, strings and other objects are static.
     method : str, Row, callable or None
         'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'SLSQP' (the default with
-        constraints), sequential quadratic programming; 'CG', nonlinear conjugate gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products; of trust regions
-        'dogleg' and 'trust-exact' with Hessians, 'trust-ncg' and 'trust-krylov' with products. From values alone:
-        'Nelder-Mead', a simplex, for functions with kinks, jumps and noise, and 'Powell', line searches along conjugate
-        directions. A `Row` is a method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as
-        ``method(fun, x0, args, **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and
-        callback.
+        constraints), sequential quadratic programming; 'CG', nonlinear conjugate gradients, which keeps no matrix;
+        'Newton-CG', truncated Newton with Hessian-vector products; of trust regions 'dogleg' and 'trust-exact' with
+        Hessians, 'trust-ncg' and 'trust-krylov' with products. From values alone: 'Nelder-Mead', a simplex, for
+        functions with kinks, jumps and noise, and 'Powell', line searches along conjugate directions. A `Row` is a
+        method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args,
+        **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
@@ -56,15 +56,16 @@ def minimize(
         Newton-CG, TNC, trust-ncg, trust-krylov; dogleg and trust-exact take `hess` alone. None: autodiff. `hess` may be
         '2-point', '3-point' or 'cs': differences of the gradient.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
-        For 'L-BFGS-B', 'TNC', 'SLSQP', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where there is
-        no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A start outside is
-        clipped.
+        For 'L-BFGS-B', 'TNC', 'SLSQP', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where
+        there is no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A start
+        outside is clipped.
     constraints : LinearConstraint, NonlinearConstraint, dict, or a list of them
         For 'SLSQP', and methods of your own that take them (`jaxopt_lite.method`). A dict is
         ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives are by
         autodiff where none are given. What the sides are is traced.
     tol : float, optional
-        Sets the method's own tolerance: gtol; of 'SLSQP' ftol; of 'Nelder-Mead' xatol and fatol, of 'Powell' xtol and ftol. Traced.
+        Sets the method's own tolerance: gtol; of 'SLSQP' ftol; of 'Nelder-Mead' xatol and fatol, of 'Powell' xtol and
+        ftol. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
         raising StopIteration (status 6, STOPPED). The run is then driven from the host: eager calls only, one problem at a
@@ -78,8 +79,8 @@ def minimize(
     OptimizeResult
         With x, fun, jac, nfev, njev, nit, status, success and message; of 'SLSQP' multipliers (one for each row of the
         constraints, the equalities first: positive where the upper side holds, negative where the lower one does) and maxcv,
-        the largest violation; hess_inv (BFGS: an array; L-BFGS-B: an operator with
-        `@` and `todense()`; NaN where the method has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
+        the largest violation; hess_inv (BFGS: an array; L-BFGS-B: an operator with `@` and `todense()`; NaN where the method
+        has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
         nhev (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
         final_simplex (Nelder-Mead: the vertices (n + 1, n) in order, and their values, where the search ended), direc
         (Powell: the directions (n, n), a row each). Methods from values alone have no jac and njev. `x` and `jac` have the
@@ -106,7 +107,7 @@ def minimize(
     few Newton steps may go on. All these evaluations are counted, and bounded by `maxfev`.
 
     Under constraints 0 (CONVERGED) means that no row is violated by more than ftol and that the exact Newton step of the
-    conditions of Karush, Kuhn and Tucker promises to gain no more than ftol (1e-6; 6.4e-6 in float32), bounds and multipliers
+    conditions of Karush, Kuhn and Tucker promises to gain no more than ftol (1e-6; 6.4e-6 in float32), slacks and bounds
     accounted for, with no negative curvature along the rows that hold; 8 (PRECISION) that it promises rounding. From there
     Newton's steps go on, so that x, the multipliers and their derivatives are known better than ftol says. 2 (INFEASIBLE)
     means that a weighted sum of the violations is stationary: near x no point satisfies the constraints. With finite
