@@ -179,15 +179,18 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     promise = jnp.abs(dot(grad, step.d)) + dot(size, violated)
     length = norm(step.d, 2)  # H that has learnt nothing promises little where its units are wrong: then the slope counts
     worth = jnp.maximum(norm(x, 2), 1.0) / jnp.where(length > 0, length, 1.0)
-    promise = promise * jnp.where(unlearnt, jnp.maximum(worth, 1.0), 1.0)
+    worth = jnp.where(unlearnt, jnp.maximum(worth, 1.0), 1.0)
+    promise = worth * promise
     outside = jnp.sum(violated)
     rounding = NOISE * eps * (jnp.abs(fun) + dot(w, jnp.abs(c)))
     feasible = outside <= data.ftol
     good = (promise <= jnp.where(grows, rounding, data.ftol)) & feasible
-    idle = feasible & (-slope <= rounding)
-    held = dot(w, violated - left) <= STILL * dot(w, violated)
-    fallen = dot(s.w, _violation(s.c, data) - violated)  # by short steps and within rounding: it creeps
-    held |= ~fresh & (s.t < CREEPING) & (fallen <= NOISE * eps * dot(s.w, violated))
+    idle = feasible & (-worth * slope <= rounding)
+    stays = lambda w, fallen, part: dot(w, fallen) <= part * dot(w, violated)  # weights may be zero
+    one, fallen = jnp.ones_like(w), _violation(s.c, data) - violated
+    held = stays(w, violated - left, STILL) & stays(one, violated - left, STILL)
+    creeps = stays(s.w, fallen, NOISE * eps) & stays(one, fallen, NOISE * eps)
+    held |= ~fresh & (s.t < CREEPING) & creeps
     dead = (stuck & s.unlearnt) | (fresh & ~accepted)
     status = jnp.where(dead, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
     status = jnp.where(accepted & held & ~feasible, CLAIM + INFEASIBLE, status)
