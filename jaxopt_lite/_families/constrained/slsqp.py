@@ -38,9 +38,9 @@ expense, and a longer step would run away from them: such a step is not learnt.
 are no longer paid the weights start anew from the multipliers.
 
 *How a run ends.* As in SciPy's code, where |g'd| + sum |y_i| v_i <= SURE ftol and sum v_i <= ftol. That rests on H, which is
-an estimate. So the method only believes it; what decides is the exact Newton step of the conditions of Karush, Kuhn and Tucker
-(`_needs/kkt_certificate.py`). A run also ends, with a claim, where D is rounding, where a search fails from a fresh H, and
-where the violation cannot be reduced to first order.
+an estimate. So the method only believes it; what decides is the exact Newton step of the conditions of Karush, Kuhn and
+Tucker (`_needs/kkt_certificate.py`). A run also ends, with a claim, where D is rounding, where a search fails from a fresh
+H, and where the violation cannot be reduced to first order.
 
 Every trial point is in the bounds exactly.
 
