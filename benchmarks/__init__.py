@@ -6,8 +6,8 @@
     python -m benchmarks --quick --out /tmp/bench     a minute, to see that everything runs
     benchmarks/gpu.sh                                 all suites in both precisions on a GPU
 
-Needs jax, numpy and scipy; Optimistix, JAXopt, optax and matplotlib where installed (a contender that cannot be imported or
-fails is a row that says so; without matplotlib there is no plot).
+Needs jax, numpy and scipy; Optimistix, JAXopt, optax, qpax, PIQP and matplotlib where installed (a contender that cannot be
+imported or fails is a row that says so; without matplotlib there is no plot).
 
 | suite        | question |
 |---|---|
@@ -19,6 +19,8 @@ fails is a row that says so; without matplotlib there is no plot).
 | `bounded`    | L-BFGS-B and TNC in a box: a batch at n = 4, and n = 100,000 |
 | `trust_region` | dogleg, trust-ncg, trust-krylov, trust-exact: the same as `descent` |
 | `spots`      | `curve_fit` on 100,000 Gaussian spots of 5 x 5 pixels, the rate at 10^6 and 10^7 (GPU), the memory |
+| `constrained` | SLSQP on 10,000 projections onto a polygon, and 10,000 sales of shares |
+| `quadprog`   | 10,000 convex quadratic programs, 20 variables and 10 equations; a table of other sizes |
 
 `python -m benchmarks.solved` prints which problems of the library each method solves, and what it claims of the others.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 OURS = "jaxopt_lite"  # the contender that every ratio is taken against
 
@@ -59,3 +59,17 @@ class Row:
     wrong: int | None = None  # lanes reported as solved whose gradient is neither within 10 x tol nor within rounding
     extra: dict[str, Any] = field(default_factory=dict)  # what only this suite measures
     note: str = ""  # how this row was obtained, where it differs from the others
+
+
+class Line(NamedTuple):
+    """What a method did with a problem."""
+
+    problem: str
+    solved: bool
+    claimed: bool
+    excused: bool  # claimed, not solved, and true in another way
+
+    @property
+    def wrong(self) -> bool:
+        """Claimed, and not true."""
+        return self.claimed and not (self.solved or self.excused)

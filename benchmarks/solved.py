@@ -6,39 +6,29 @@ claims that are not solved, the ones that are true in another way (another minim
 gtol, or Newton's step in float64 within the rounding of the dtype) and the wrong ones. Below the table
 are the names of what is claimed wrongly, and of what is not solved, so that two runs can be compared. Problems with the
 same number of variables are one program, a switch, which is true branching outside of vmap: 112 programs instead of 900.
+The sets `book` and `infeasible` have constraints (`constrained_library.py`), and SciPy's SLSQP has lines of its own there.
 """
 
 import argparse
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import constrained_library
 from benchmarks.library import ASKED_OF_VALUES, BY_VALUES, GTOL, near, ours, solved
+from benchmarks.records import Line
 
 DESCENT = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC", "dogleg", "trust-ncg", "trust-krylov", "trust-exact")
 BOXES = ("L-BFGS-B", "TNC")
 BRACKETED = ("bisect", "brentq", "brenth", "ridder", "toms748", "chandrupatla", "newton", "halley")
 OPEN = ("newton", "halley", "secant")
+CONSTRAINED = ("SLSQP", constrained_library.SCIPY)
 WALKING, BOUNDED = ("brent", "golden"), "bounded"
 MAXITER = 500  # of a root: bisection of the largest brackets takes more than the default
-
-
-class Line(NamedTuple):
-    """What a method did with a problem."""
-
-    problem: str
-    solved: bool
-    claimed: bool
-    excused: bool  # claimed, not solved, and true in another way
-
-    @property
-    def wrong(self) -> bool:
-        """Claimed, and not true."""
-        return self.claimed and not (self.solved or self.excused)
 
 
 def main() -> None:
@@ -79,10 +69,12 @@ def _runs() -> Iterator[tuple[str, str, str, Callable[[str, str], Iterator[Line]
         ((*WALKING, BOUNDED), "scalar", _scalar),
         (BRACKETED, "bracket", _bracketed),
         (OPEN, "start", _open),
+        (CONSTRAINED, "book", constrained_library.solved),
+        (CONSTRAINED, "infeasible", constrained_library.infeasible),
     ]
     for methods, kind, run in rows:
         for method in methods:
-            for dtype in ("float64", "float32"):
+            for dtype in ("float64",) if method == constrained_library.SCIPY else ("float64", "float32"):
                 yield method, kind, dtype, run
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
@@ -181,12 +182,55 @@ def test_many_starts_find_the_deepest_valley_of_each_problem(tmp_path):
     check_many_starts(run_example(script_named("many_starts"), tmp_path / "valleys.png"), 16)
 
 
+def check_sale(printed: str) -> None:
+    """The worked example to all digits; a thousand shares are infeasible; both derivatives of the value are one number."""
+    assert "sold 15.000000, earned 8.783020157" in printed
+    assert "1000 shares: Infeasible" in printed
+    assert number_after("would earn", printed) == number_after("by jax.grad,", printed)
+    assert number_after("of the numbers from 1 to 120 can be sold: buyers can pay for", printed) == 105.43
+
+
+def test_fifteen_shares_are_sold_and_a_thousand_are_not(tmp_path):
+    check_sale(run_example(script_named("share_seller"), tmp_path / "sale.png"))
+
+
+def check_portfolios(printed: str, investors: int) -> None:
+    """Most are done, none of them breaks a rule, and the price of risk is the derivative of the value."""
+    endings = {word: int(count) for count, word in re.findall(r"(\d+) x (\w+)", printed)}
+    assert sum(endings.values()) == investors
+    assert endings["Converged"] >= 0.85 * investors
+    assert number_after("largest violation of a cap or a budget:", printed) <= 1e-6
+    assert "within their bounds: True" in printed
+    by_grad, by_multiplier = (re.findall(r"[\d.]+", line.split(":")[1]) for line in printed.splitlines() if "[" in line)
+    assert np.allclose(np.array(by_grad, float), np.array(by_multiplier, float), atol=2e-5)
+
+
+@pytest.mark.slow
+def test_portfolios_obey_their_rules_and_price_their_risk(tmp_path):
+    check_portfolios(run_example(script_named("portfolios"), tmp_path / "portfolios.png", investors="300"), 300)
+
+
+def check_pendulums(printed: str, pendulums: int) -> None:
+    """Four in five get up, and are at the top where they are simulated with shorter steps."""
+    assert sum(int(count) for count, _ in re.findall(r"(\d+) x (\w+)", printed)) == 2 * pendulums
+    up = re.search(rf"(\d+) of {pendulums} pendulums get up", printed)
+    assert up is not None
+    assert int(up[1]) >= 0.8 * pendulums
+    assert number_after("the largest share is", printed) <= 1.0
+    assert number_after("shorter steps: median", printed) <= 0.02
+
+
+@pytest.mark.slow
+def test_pendulums_are_swung_up(tmp_path):
+    check_pendulums(run_example(script_named("mpc"), tmp_path / "mpc.png", pendulums="20"), 20)
+
+
 @pytest.mark.slow  # minutes: NIST compiles 32 programs
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.stem)
 def test_every_example_runs(script, tmp_path):
     # All run in single precision here, as they can be asked to, but NIST's, whose digits always need double.
     sizes = {"starts": "64", "spots": "500", "programs": "500", "images": "150", "models": "32"}
-    sizes |= {"orbits": "500", "quotes": "500", "targets": "8"}
+    sizes |= {"orbits": "500", "quotes": "500", "targets": "8", "investors": "300", "pendulums": "20"}
     printed = run_example(script, tmp_path / "picture.png", dtype="float32", **sizes)
     if script.stem == "nist_multistart":
         lower = {"Chwirut1", "Chwirut2", "DanWood", "Gauss1", "Gauss2", "Lanczos3", "Misra1a", "Misra1b"}

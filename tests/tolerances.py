@@ -32,6 +32,11 @@ def gradient_asked(dtype: DTypeLike) -> float:
     return max(1e-5, eps(dtype) ** (2 / 3))
 
 
+def gain_asked(dtype: DTypeLike) -> float:
+    """The default ftol under constraints that the package promises: SciPy's 1e-6, eps^(3/4) in float32."""
+    return max(1e-6, eps(dtype) ** 0.75)
+
+
 def abscissa_asked(dtype: DTypeLike) -> float:
     """The default xatol that the package promises, in every dtype."""
     return 1e-5

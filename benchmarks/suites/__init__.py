@@ -7,10 +7,12 @@ from benchmarks.records import Row, Settings
 from benchmarks.suites import (
     bounded,
     compile,
+    constrained,
     derivative_free,
     descent,
     eager,
     linprog,
+    quadprog,
     rosenbrock,
     scalar,
     spots,
@@ -30,6 +32,8 @@ SUITES: dict[str, Callable[[Settings], list[Row]]] = {
     "scalar": scalar.run,
     "trust_region": trust_region.run,
     "derivative_free": derivative_free.run,
+    "constrained": constrained.run,
+    "quadprog": quadprog.run,
 }
 
 # Settings that a suite has in place of the common ones where the command line leaves them open (no lanes with --quick).

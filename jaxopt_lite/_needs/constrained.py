@@ -64,7 +64,7 @@ def _without_rows(fun: Array, grad: Array) -> Constrained:
     return Constrained(fun, grad, none[:, 0], none, jnp.zeros_like(fun))
 
 
-def _second_order(oracle: Oracle, x: Array, y: Array, t: Traced) -> tuple[Constrained, Callable[[Array], Array]]:
+def second_order(oracle: Oracle, x: Array, y: Array, t: Traced) -> tuple[Constrained, Callable[[Array], Array]]:
     """The answer without second derivatives, and the product of the Hessian of (1) with columns (n, k)."""
     fun, grad, times = oracle.second_order(x, t)
     if oracle.more is None:
@@ -75,13 +75,13 @@ def _second_order(oracle: Oracle, x: Array, y: Array, t: Traced) -> tuple[Constr
 
 
 def _lagrangian(oracle: Oracle, query: Query, t: Traced) -> Constrained:
-    answer, times = _second_order(oracle, query.x, query.vector, t)
+    answer, times = second_order(oracle, query.x, query.vector, t)
     hess = times(jnp.eye(query.x.shape[0], dtype=query.x.dtype))
     return answer._replace(hess=0.5 * (hess + hess.T))
 
 
 def _product(oracle: Oracle, query: Query, t: Traced) -> Constrained:
-    answer, times = _second_order(oracle, query.x, query.vector.multipliers, t)
+    answer, times = second_order(oracle, query.x, query.vector.multipliers, t)
     return answer._replace(hvp=times(query.vector.p[:, None])[:, 0])
 
 

@@ -49,7 +49,7 @@ def kkt(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
     if parts is not None:
         rows = lambda x, t: constraints.values(parts, t.more, x)
         A = jax.jacfwd(lambda x: rows(x, theta))(x)
-        holding, upper, unsure = _active(parts.p, x, rows(x, theta), A, y, oracle.derivative(x, theta), theta.more)
+        holding, upper, unsure = active_rows(parts.p, x, rows(x, theta), A, y, oracle.derivative(x, theta), theta.more)
         _, d_rows = jax.jvp(lambda t: rows(x, t), (theta,), (d_theta,))
         moved = jnp.where(upper, d_theta.more.upper, d_theta.more.lower) - d_rows
     held, d_bound = jnp.zeros(n, bool), jnp.zeros_like(x)
@@ -68,7 +68,7 @@ def kkt(oracle: Oracle, fields: dict[str, Array], operands: Operands, d_operands
     return {"x": d[:n], "multipliers": d[n:]}
 
 
-def _active(
+def active_rows(
     p: int, x: Array, c: Array, A: Array, y: Array, grad: Array, t: constraints.Traced
 ) -> tuple[Array, Array, Array]:
     """Which rows hold (m,), which of them by their upper side (m,), and whether any is neither active nor inactive ()."""

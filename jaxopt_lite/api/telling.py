@@ -70,10 +70,11 @@ def explained(record: Record, plan: Plan, call: Call, starts: Starts = ()) -> Re
 def _not_finite(plan: Plan, call: Call, x: Any) -> tuple[str, ...]:
     """One sentence that says what is not finite at the point x; empty where everything is finite."""
     answer = _evaluated(plan, call, x)
-    for name, value in (("residuals", answer.residual), ("value", answer.fun)):
+    part = lambda name: getattr(answer, name, None)  # needs differ in what they have
+    for name, value in (("residuals", part("residual")), ("value", part("fun")), ("constraints", part("constraints"))):
         if value is not None and not np.all(np.isfinite(value)):
             return (f"At the start {_which(name, value)} not finite.",)
-    for name, derivative in (("gradient", answer.grad), ("Jacobian", answer.jacobian), ("Hessian", answer.hess)):
+    for name, derivative in (("gradient", part("grad")), ("Jacobian", part("jacobian")), ("Hessian", part("hess"))):
         if derivative is None or np.all(np.isfinite(derivative)):
             continue
         bad = ~np.isfinite(np.asarray(derivative))
@@ -106,7 +107,8 @@ def _at(plan: Plan, call: Call, x: Any) -> tuple[Array, Any]:
 def _which(name: str, value: Any) -> str:
     value = np.asarray(value)
     if value.size == 1:
-        return f"the value is {value.item()}, which is"
+        owner = "of the constraint " if name == "constraints" else ""
+        return f"the value {owner}is {value.item()}, which is"
     bad = np.flatnonzero(~np.isfinite(value))
     return f"{bad.size} of {value.size} {name} (number {', '.join(map(str, bad[:SHOWN]))}) are"
 

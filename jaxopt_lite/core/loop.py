@@ -14,7 +14,7 @@ from jax import Array, lax
 
 from jaxopt_lite.core.protocol import Method, Query
 from jaxopt_lite.core.rank import Rank, is_better
-from jaxopt_lite.core.status import BAD_INPUT, BUDGET, CLAIM, NOT_FINITE, RUNNING, UNBOUNDED, is_claim, is_success
+from jaxopt_lite.core.status import BAD_INPUT, BELIEVED, BUDGET, CLAIM, NOT_FINITE, RUNNING, UNBOUNDED, is_claim, is_success
 
 
 class Budget(NamedTuple):
@@ -74,7 +74,7 @@ def finish(method: Method, run: Run, data: Any) -> dict[str, Array]:
         doubtful = method.doubts(fields, run.best.at, run.counts[0])
         status = jnp.where(is_success(status) & doubtful, status + CLAIM, status)
         fields["_x"] = fields["x"]
-    success = is_success(status)
+    success = is_success(status) | is_success(status - BELIEVED)  # what is believed is so of the method's own point
     choose = lambda own, best: jnp.where(success, own, best)
     if method.needs.parts:
         fields["x"] = choose(fields["x"], run.best.x)

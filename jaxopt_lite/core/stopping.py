@@ -14,6 +14,11 @@ def gradient_tolerance(dtype: np.dtype) -> float:
     return max(1e-5, float(jnp.finfo(dtype).eps) ** (2 / 3))
 
 
+def objective_tolerance(dtype: np.dtype) -> float:
+    """Default of ftol under constraints: SciPy's 1e-6, or what values of size 1 resolve with room (6.4e-6 in float32)."""
+    return max(1e-6, float(jnp.finfo(dtype).eps) ** 0.75)
+
+
 def abscissa_tolerance(dtype: np.dtype) -> float:
     """Default of xatol for a minimizer of one variable: SciPy's 1e-5. In float32 only |x| below 0.03 can meet it."""
     return 1e-5

@@ -163,8 +163,6 @@ def test_methods_of_scipy_that_are_not_here_yet_are_named():
     for method in ("COBYLA", "trust-constr"):
         with pytest.raises(ValueError, match=f"unknown method '{method}'.*Known methods: BFGS"):
             minimize(rosen, START, method=method)
-    with pytest.raises(ValueError, match=r"constraints.*'SLSQP'"):
-        minimize(rosen, START, constraints={"type": "eq", "fun": rosen})
 
 
 ROSEN = {"rosen": rosen, "rosen_der": rosen_der, "rosen_hess": rosen_hess}

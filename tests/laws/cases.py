@@ -20,7 +20,7 @@ from jaxopt_lite import Bounds, OptimizeResult, Stepper, minimize, stepper
 from tests import tolerances
 from tests.laws.case import Case
 from tests.laws.fit_rows import FIT_ROWS
-from tests.laws.objective import Knobs
+from tests.laws.objective import BOTTOMLESS, INFINITE, NOWHERE, Knobs
 from tests.laws.program_rows import PROGRAM_ROWS
 from tests.laws.root_rows import IN_BRACKET, ROOT_ROWS
 from tests.laws.scalar_rows import BOUNDED, BRENT, GOLDEN
@@ -121,6 +121,33 @@ TRUST_KRYLOV = _like_bfgs("trust-krylov", with_product=True, of_slope=True, ends
 TRUST_EXACT = _like_bfgs("trust-exact", with_hessian=True, forks=(0.0, 0.02))
 TRUST = (DOGLEG, TRUST_NCG, TRUST_KRYLOV, TRUST_EXACT)
 
+
+def _gain_untrue(problem: Problem, x: np.ndarray, values: tuple, status: int, dtype: Any) -> float:
+    """What the exact Newton step would gain, against ftol and the noise of fun; at status 8 against the noise alone."""
+    fun, grad, hess = values
+    if not (np.all(np.isfinite(grad)) and np.all(np.isfinite(hess)) and np.isfinite(fun)):
+        return np.inf
+    left = np.maximum(np.abs(grad) - tolerances.gradient_noise(dtype, hess, x), 0.0) * np.sign(grad)
+    scale = np.where(x == 0, 1.0, np.abs(x))
+    curvature, axes = np.linalg.eigh(scale[:, None] * hess * scale[None, :])
+    along = axes.T @ (scale * left)
+    met = along != 0
+    with np.errstate(over="ignore", divide="ignore"):
+        decrement = np.sum(0.5 * along[met] ** 2 / np.maximum(curvature[met], 0.0))
+        asked = tolerances.gain_asked(dtype) if status == 0 else 0.0
+        return float(np.float64(decrement) / (asked + tolerances.value_noise(dtype, fun)))
+
+
+# tol is ftol: what the model promises of fun. Half of its digits are known of x; the certificate goes on from there
+_BY_GAIN = {
+    "asked": tolerances.gain_asked,
+    "error": lambda dtype, tol: tolerances.solution(dtype, tol**0.5),
+    "tol_name": "ftol",
+    "untrue": _gain_untrue,
+    "poison": {NOWHERE: 5, BOTTOMLESS: 5, INFINITE: 5},  # -inf counts as not finite: it may lie outside of the constraints
+}
+SLSQP = _like_bfgs("SLSQP", **_BY_GAIN)
+
 SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there
 
 
@@ -187,6 +214,7 @@ OF_ONE_START = (
     NEWTON_CG,
     LBFGSB,
     TNC,
+    SLSQP,
     *TRUST,
     BOUNDED,
     BRENT,
@@ -194,7 +222,15 @@ OF_ONE_START = (
     *ROOT_ROWS,
     *BY_VALUES,
 )  # called with a start alone
-ROWS = (*OF_ONE_START, LBFGSB_IN_A_BOX, _boxed(TNC), *IN_BRACKET, *FIT_ROWS, *PROGRAM_ROWS)  # of the book
+ROWS = (
+    *OF_ONE_START,
+    LBFGSB_IN_A_BOX,
+    _boxed(TNC),
+    _boxed(SLSQP),
+    *IN_BRACKET,
+    *FIT_ROWS,
+    *PROGRAM_ROWS,
+)  # of the book
 DOORS = (BFGS, BRENT, ROOT_ROWS[0])  # one row a door, for what is a matter of doors: closures, sentences, kinds of args
 
 

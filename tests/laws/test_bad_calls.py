@@ -116,7 +116,7 @@ CALLS = {
     ),
     "maxcor is zero": (call(method="L-BFGS-B", options={"maxcor": 0}), VALUE, "maxcor.*0.*integer >= 1"),
     "constraints for BFGS": (call(method="BFGS", constraints=({"type": "eq", "fun": good},)), VALUE, "constraints.*BFGS"),
-    "constraints and no method": (call(constraints={"type": "eq", "fun": good}), VALUE, "constraints are given.*SLSQP"),
+    "hess for SLSQP": (call(constraints={"type": "eq", "fun": good}, hess=good), VALUE, "hess is given.*'SLSQP'"),
     "negative tol": (call(tol=-1.0), VALUE, "tol.*-1.0.*>= 0"),
     "tol is not a number": (call(tol=np.nan), VALUE, "tol.*nan.*>= 0"),
     "tol is a string": (call(tol="tight"), (VALUE, TYPE), "tol.*'tight'.*>= 0"),

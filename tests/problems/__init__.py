@@ -4,7 +4,8 @@
 `ROOTS` have a bracket and a root, `FAMILIES` are the classical test sets for root finders.
 `ALL` is the part of the smooth ones that a sound gradient method solves from the standard start: it ends at `fun_star`
 or at a value in `minima`. The factories in `mgh_variable` and `classic` give other dimensions, and `transforms` maps a
-problem to one whose answer is known to move with it. Importing builds NumPy data only and starts no backend.
+problem to one whose answer is known to move with it. `hock_schittkowski` and `infeasible` have problems with constraints,
+records of `constrained`. Importing builds NumPy data only and starts no backend.
 """
 
 from . import classic, hard, mgh, mgh_variable, scalar, transforms

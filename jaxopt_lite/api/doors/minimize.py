@@ -40,13 +40,13 @@ def minimize(
         More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
         recompile; bools, strings and other objects are static.
     method : str, Row, callable or None
-        'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'CG', nonlinear conjugate
-        gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products; of trust regions
-        'dogleg' and 'trust-exact' with Hessians, 'trust-ncg' and 'trust-krylov' with products. From values alone:
-        'Nelder-Mead', a simplex, for functions with kinks, jumps and noise, and 'Powell', line searches along conjugate
-        directions. A `Row` is a method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as
-        ``method(fun, x0, args, **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and
-        callback.
+        'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'SLSQP' (the default with
+        constraints), sequential quadratic programming; 'CG', nonlinear conjugate gradients, which keeps no matrix;
+        'Newton-CG', truncated Newton with Hessian-vector products; of trust regions 'dogleg' and 'trust-exact' with
+        Hessians, 'trust-ncg' and 'trust-krylov' with products. From values alone: 'Nelder-Mead', a simplex, for
+        functions with kinks, jumps and noise, and 'Powell', line searches along conjugate directions. A `Row` is a
+        method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args,
+        **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
@@ -56,15 +56,16 @@ def minimize(
         Newton-CG, TNC, trust-ncg, trust-krylov; dogleg and trust-exact take `hess` alone. None: autodiff. `hess` may be
         '2-point', '3-point' or 'cs': differences of the gradient.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
-        For 'L-BFGS-B', 'TNC', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where there is
-        no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A start outside is
-        clipped.
+        For 'L-BFGS-B', 'TNC', 'SLSQP', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where
+        there is no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A start
+        outside is clipped.
     constraints : LinearConstraint, NonlinearConstraint, dict, or a list of them
-        For methods of your own that take them (`jaxopt_lite.method`); no method of this version does. A dict is
+        For 'SLSQP', and methods of your own that take them (`jaxopt_lite.method`). A dict is
         ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives are by
         autodiff where none are given. What the sides are is traced.
     tol : float, optional
-        Sets the method's own tolerance: gtol; of 'Nelder-Mead' xatol and fatol, of 'Powell' xtol and ftol. Traced.
+        Sets the method's own tolerance: gtol; of 'SLSQP' ftol; of 'Nelder-Mead' xatol and fatol, of 'Powell' xtol and
+        ftol. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
         raising StopIteration (status 6, STOPPED). The run is then driven from the host: eager calls only, one problem at a
@@ -76,8 +77,10 @@ def minimize(
     Returns
     -------
     OptimizeResult
-        With x, fun, jac, nfev, njev, nit, status, success and message; hess_inv (BFGS: an array; L-BFGS-B: an operator with
-        `@` and `todense()`; NaN where the method has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
+        With x, fun, jac, nfev, njev, nit, status, success and message; of 'SLSQP' multipliers (one for each row of the
+        constraints, the equalities first: positive where the upper side holds, negative where the lower one does) and maxcv,
+        the largest violation; hess_inv (BFGS: an array; L-BFGS-B: an operator with `@` and `todense()`; NaN where the method
+        has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
         nhev (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
         final_simplex (Nelder-Mead: the vertices (n + 1, n) in order, and their values, where the search ended), direc
         (Powell: the directions (n, n), a row each). Methods from values alone have no jac and njev. `x` and `jac` have the
@@ -103,6 +106,14 @@ def minimize(
     (PRECISION) where the decrease that this step promises is rounding, else 4 (NUMERICAL). From a point that is refused a
     few Newton steps may go on. All these evaluations are counted, and bounded by `maxfev`.
 
+    Under constraints 0 (CONVERGED) means that no row is violated by more than ftol and that the exact Newton step of the
+    conditions of Karush, Kuhn and Tucker promises to gain no more than ftol (1e-6; 6.4e-6 in float32), slacks and bounds
+    accounted for, with no negative curvature along the rows that hold; 8 (PRECISION) that it promises rounding. From there
+    Newton's steps go on, so that x, the multipliers and their derivatives are known better than ftol says. 2 (INFEASIBLE)
+    means that a weighted sum of the violations is stationary: near x no point satisfies the constraints. With finite
+    differences of `fun`, and in a `stepper`, the method's own test decides. Rows may depend on one another, and their
+    linearizations may contradict one another. Every point that is evaluated is in the bounds.
+
     From values alone 0 (CONVERGED) means that the simplex is within xatol and fatol, or that a sweep along the axes gains no
     more than ftol, and that derivatives do not contradict: the exact Newton step at the point is within what was asked, or
     the function does not fall along it. A claim that they refute goes on by Newton's steps. Where JAX cannot derive the
@@ -117,7 +128,8 @@ def minimize(
 
     References
     ----------
-    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: chapters 4, 6 and 7.
+    J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: chapters 4, 6, 7 and 18.
+    D. Kraft, A software package for sequential quadratic programming, DFVLR-FB 88-28 (1988): SLSQP.
     J. C. Lagarias, J. A. Reeds, M. H. Wright, P. E. Wright, SIAM J. Optim. 9 (1998) 112: the simplex and its ties.
     M. J. D. Powell, Comput. J. 7 (1964) 155: conjugate directions.
     W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions, and the direction of CG.
@@ -129,6 +141,13 @@ def minimize(
     >>> res = minimize(rosen, jnp.array([1.3, 0.7, 0.8, 1.9, 1.2]))
     >>> bool(res.success), bool(jnp.allclose(res.x, 1.0, atol=1e-2))
     (True, True)
+
+    Constraints, by SciPy's dicts; multipliers are the derivatives of fun with respect to the sides, up to their sign:
+
+    >>> row = {"type": "ineq", "fun": lambda x: x[0] - 2 * x[1] + 2}
+    >>> res = minimize(lambda x: (x[0] - 1) ** 2 + (x[1] - 2.5) ** 2, jnp.array([2.0, 0.0]), constraints=row)
+    >>> print(res.x.round(3), res.multipliers.round(3))
+    [1.4 1.7] [-0.8]
 
     A batch, and the derivative of a solution:
 
@@ -164,10 +183,7 @@ _REFUSED = dict.fromkeys(
 def _choose(method: str | methods.Row | None, bounded: bool, constrained: bool) -> methods.Row:
     """The row of the method; SciPy's choice where none is named."""
     if method is None and constrained:
-        raise ValueError(
-            "constraints are given and no method: SciPy's rule takes 'SLSQP', which this version does not have. "
-            f"Known methods: {', '.join(row.name for row in methods.MINIMIZE)}; none of them takes constraints."
-        )
+        method = "SLSQP"
     if method is None:
         method = "L-BFGS-B" if bounded else "BFGS"
     return methods.find(methods.MINIMIZE, method, "minimize")

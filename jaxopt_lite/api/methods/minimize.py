@@ -3,6 +3,7 @@
 import functools
 
 from jaxopt_lite._families.bounded import lbfgsb, tnc
+from jaxopt_lite._families.constrained import slsqp
 from jaxopt_lite._families.derivative_free import nelder_mead, powell
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
 from jaxopt_lite._families.trust_region import dogleg, exact, krylov, ncg, radius
@@ -56,6 +57,15 @@ MINIMIZE = (
         prepare=tnc.prepare,
         options=tnc.OPTIONS,
         takes=frozenset({"jac", "hess", "hessp", "bounds"}),
+    ),
+    Row(
+        name="SLSQP",
+        build=slsqp.build,
+        prepare=slsqp.prepare,
+        options=slsqp.OPTIONS,
+        tol=("ftol",),
+        takes=frozenset({"jac", "bounds", "constraints", "equalities"}),
+        maxiter=lambda n: 100,
     ),
     _TRUST(name="dogleg", build=dogleg.build, options=dogleg.OPTIONS, takes=frozenset({"jac", "hess"})),
     _TRUST(name="trust-ncg", build=ncg.build, options=ncg.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),

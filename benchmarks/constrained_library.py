@@ -1,0 +1,105 @@
+"""Quality under constraints: 102 problems of Hock and Schittkowski, and 14 that no point solves, from their starts.
+
+Ours and SciPy's SLSQP have the same ftol, which is SciPy's default, the same budget, and derivatives by autodiff; SciPy's is
+always in float64. A problem is solved where the value, recomputed in float64, is the book's within 1e-5 (relative if it is
+above 1) and no constraint is violated by more than 1e-6; both are 1e-3 in float32. Another point that is claimed is excused
+if it is feasible and has multipliers: many of the problems have several minima. An infeasible problem is solved where the
+method says so at a finite point, and wrong where it claims a minimum. Problems of the same shape are one program.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.library import near
+from benchmarks.records import Line
+
+SCIPY = "SciPy SLSQP"
+MAXITER, FTOL = 500, {"float64": 1e-6, "float32": 6.4e-6}  # the latter: the package's defaults
+VIOLATED = {"float64": 1e-6, "float32": 1e-3}
+STATIONARY = {"float64": 1e-4, "float32": 1e-2}  # residual of the multipliers, of the gradient: for an excuse
+CONTRADICTING = {SCIPY: 4}  # the status for it; ours: 2
+Ended = tuple[np.ndarray, bool, bool]  # x, success, infeasible
+
+
+def solved(method: str, dtype: str) -> Iterator[Line]:
+    """The problems with an answer."""
+    from tests.problems.constrained import evaluate, kkt_residual, violation
+    from tests.problems.hock_schittkowski import PROBLEMS
+
+    for problem in PROBLEMS:
+        x, success, infeasible = _run(problem, method, dtype)
+        finite = bool(np.all(np.isfinite(x)))
+        feasible = finite and violation(problem, x) <= VIOLATED[dtype]
+        value = float(evaluate(problem, x)[0]) if finite else np.nan
+        right = feasible and near(value, problem.fun_star, dtype)
+        excused = success and not right and feasible and kkt_residual(problem, x, 1e-4) <= STATIONARY[dtype]
+        yield Line(problem.name, right, success or infeasible, excused)
+
+
+def infeasible(method: str, dtype: str) -> Iterator[Line]:
+    """The problems without a feasible point."""
+    from tests.problems.infeasible import INFEASIBLE
+
+    for problem in INFEASIBLE:
+        x, success, contradicts = _run(problem, method, dtype)
+        right = contradicts and bool(np.all(np.isfinite(x)))
+        yield Line(problem.name, right, success or contradicts, False)
+
+
+def _run(problem: Any, method: str, dtype: str) -> Ended:
+    return _scipy(problem) if method == SCIPY else _ours(problem, method, dtype)
+
+
+@functools.cache
+def _shape(problem: Any) -> tuple[int, int, int]:
+    """Variables, equations, inequalities."""
+    rows = lambda f: 0 if f is None else jax.eval_shape(f, jax.ShapeDtypeStruct((problem.n,), jnp.float32)).shape[0]
+    return problem.n, rows(problem.equal), rows(problem.above)
+
+
+@functools.cache
+def _together(shape: tuple[int, int, int]) -> tuple[tuple[Any, ...], Callable[..., Any], list[dict[str, Any]]]:
+    """All problems of a shape, their function (x, which), and their constraints."""
+    from tests.problems.hock_schittkowski import PROBLEMS
+    from tests.problems.infeasible import INFEASIBLE
+
+    same = tuple(p for p in PROBLEMS + INFEASIBLE if _shape(p) == shape)
+    switch = lambda branches: lambda x, which: jax.lax.switch(which, branches, x)
+    kinds = [("eq", [p.equal for p in same]), ("ineq", [p.above for p in same])]
+    held = [{"type": kind, "fun": switch(rows)} for kind, rows in kinds if rows[0] is not None]
+    return same, switch([p.fun for p in same]), held
+
+
+def _ours(problem: Any, method: str, dtype: str) -> Ended:
+    from jaxopt_lite import Bounds, Status, minimize
+
+    same, fun, held = _together(_shape(problem))
+    which = jnp.asarray(same.index(problem), jnp.int32)
+    low, high = (jnp.asarray(side, dtype) for side in problem.box)
+    constraints = [rows | {"args": (which,)} for rows in held]
+    options = {"maxiter": MAXITER, "ftol": FTOL[dtype]}
+    x0 = jnp.asarray(problem.x0, dtype)
+    res = minimize(fun, x0, (which,), method, bounds=Bounds(low, high), constraints=constraints, options=options)
+    return np.asarray(res.x, np.float64), bool(res.success), int(res.status) == Status.INFEASIBLE
+
+
+def _scipy(problem: Any) -> Ended:
+    from scipy.optimize import minimize
+
+    from tests.problems.constrained import evaluate
+
+    at = functools.lru_cache(4)(lambda x: evaluate(problem, x))
+    part = lambda i: lambda x: at(tuple(x))[i]
+    rows = [("eq", 2)] * (problem.equal is not None) + [("ineq", 4)] * (problem.above is not None)
+    held = [{"type": kind, "fun": part(i), "jac": part(i + 1)} for kind, i in rows]
+    options = {"maxiter": MAXITER, "ftol": FTOL["float64"]}
+    bounds = list(zip(*problem.box, strict=True))
+    fun = lambda x: (float(at(tuple(x))[0]), at(tuple(x))[1])
+    with np.errstate(all="ignore"):
+        res = minimize(fun, problem.x0, jac=True, method="SLSQP", bounds=bounds, constraints=held, options=options)
+    return res.x, bool(res.success), res.status == CONTRADICTING[SCIPY]

@@ -1,0 +1,216 @@
+"""Suite `constrained`: `minimize(method="SLSQP")` beside a loop over SciPy's, both at their default tolerance, 1e-6.
+
+- projection: (x0 - a)^2 + (x1 - b)^2 with three linear inequalities as functions and x >= 0, SciPy's example of two
+  variables with random a, b and right sides. Judged by enumeration: the nearest feasible one of the point, its projections
+  on the five lines, and the corners.
+- share seller: sell so many shares to ten buyers at their prices, each within his money. Judged by serving the highest
+  prices first.
+
+SciPy's loop has functions in NumPy and their derivatives by hand. `reached` counts lanes that are feasible within 1e-5 (1e-4
+in float32) and whose value is within as much of the optimum, relatively where that is above 1.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import minimize as scipy_minimize
+
+from benchmarks.contenders import outer_jit
+from benchmarks.records import OURS, Row, Settings
+from benchmarks.timing import Timing, interleave, paired_ratio
+
+LOOP, CAP, AIM = "SciPy loop", 100, ">= 25x"
+ROWS = np.array([[1.0, -2.0], [-1.0, -2.0], [-1.0, 2.0]])
+BUYERS = 10
+Batch = tuple[np.ndarray, ...]
+Call = Callable[[Batch], dict[str, Any]]
+
+
+class Case(NamedTuple):
+    """A family of problems."""
+
+    name: str
+    draw: Callable[[np.random.Generator, int], Batch]
+    ours: Callable[[], Call]
+    loop: Callable[[], Call]
+    error: Callable[[Batch, np.ndarray], np.ndarray]  # (lanes,) the larger of violation and excess over the optimum
+
+
+def run(settings: Settings) -> list[Row]:
+    """Both families."""
+    return [row for case in CASES for row in _race(case, settings)]
+
+
+def _race(case: Case, settings: Settings) -> list[Row]:
+    rngs = [np.random.default_rng([19, r]) for r in range(settings.repeats)]
+    batches = [tuple(v.astype(settings.dtype) for v in case.draw(rng, settings.lanes)) for rng in rngs]
+    lanes = {OURS: settings.lanes, LOOP: min(settings.lanes, CAP)}
+
+    def runner(make: Callable[[], Call], count: int) -> Callable[[], Callable[[int], Any]]:
+        def build() -> Callable[[int], Any]:
+            call = make()
+            return lambda r: call(tuple(v[:count] for v in batches[r]))
+
+        return build
+
+    table = {OURS: runner(case.ours, lanes[OURS]), LOOP: runner(case.loop, lanes[LOOP])}
+    timings = interleave(table, settings.repeats, settings.budget_s)
+    return [_row(case, name, timings[name], timings[OURS], batches, lanes, settings) for name in table]
+
+
+def _row(
+    case: Case, name: str, timing: Timing, ours: Timing, batches: list[Batch], lanes: dict[str, int], settings: Settings
+) -> Row:
+    if timing.error:
+        return Row("constrained", case.name, name, unit="us a problem", note=timing.error)
+    mine = lanes[name]
+    given = [tuple(v[:mine].astype(float) for v in batch) for batch in batches]
+    errors = [case.error(b, np.asarray(out["x"], float)) for b, out in zip(given, timing.outputs, strict=False)]
+    right = np.concatenate(errors) <= (1e-5 if settings.dtype == "float64" or name == LOOP else 1e-4)
+    failed, turns = (np.concatenate([np.asarray(out[key]) for out in timing.outputs]) for key in ("failed", "turns"))
+    extra: dict[str, Any] = {"checked": len(failed), "turns_mean": float(turns.mean()), "turns_max": int(turns.max())}
+    extra |= {"worst_error": float(np.max(np.concatenate(errors)))} | ({"aim": AIM} if name == LOOP else {})
+    return Row(
+        "constrained",
+        case.name,
+        name,
+        value=timing.median_s / mine * 1e6,
+        unit="us a problem",
+        ratio=paired_ratio(timing, ours, mine, lanes[OURS]),
+        lanes=mine,
+        compile_s=timing.compile_s if name == OURS else None,
+        reached=float(np.mean(right)),
+        failed=int(failed.sum()),
+        wrong=int(np.sum(~failed & ~right)),
+        extra=extra,
+        note=f"time a problem from the first {mine:,} of {lanes[OURS]:,}" if mine < lanes[OURS] else "",
+    )
+
+
+def _vmapped(one: Callable[..., Any]) -> Call:
+    """The batch of ours."""
+
+    def each(*data: Any) -> dict[str, Any]:
+        res = one(*data)
+        return {"x": res.x, "failed": ~res.success, "turns": res.nfev}
+
+    solve = outer_jit(jax.vmap(each))
+    return lambda batch: solve(*batch)
+
+
+def _looped(one: Callable[..., Any]) -> Call:
+    """The loop of SciPy's."""
+
+    def call(batch: Batch) -> dict[str, Any]:
+        each = [one(*(np.asarray(v, float) for v in lane)) for lane in zip(*batch, strict=True)]
+        turns = np.array([res.nfev for res in each])
+        return {
+            "x": np.stack([res.x for res in each]),
+            "failed": np.array([not res.success for res in each]),
+            "turns": turns,
+        }
+
+    return call
+
+
+def _points(rng: np.random.Generator, lanes: int) -> Batch:
+    """The point that is sought for, and right sides about (2, 6, 2)."""
+    return rng.uniform(-1.0, 5.0, (lanes, 2)), np.array([2.0, 6.0, 2.0]) + rng.uniform(-1.0, 1.0, (lanes, 3))
+
+
+def _nearest() -> Call:
+    from jaxopt_lite import Bounds, minimize
+
+    def one(point: Any, side: Any) -> Any:
+        rows = jnp.asarray(ROWS, point.dtype)
+        constraints = [{"type": "ineq", "fun": lambda x, i=i: jnp.dot(rows[i], x) + side[i]} for i in range(3)]
+        start = jnp.array([2.0, 0.0], point.dtype)
+        bounds = Bounds(jnp.zeros_like(start), jnp.full_like(start, jnp.inf))
+        fun = lambda x: jnp.sum((x - point) ** 2)
+        return minimize(fun, start, method="SLSQP", bounds=bounds, constraints=constraints)
+
+    return _vmapped(one)
+
+
+def _nearest_loop() -> Call:
+    def one(point: np.ndarray, side: np.ndarray) -> Any:
+        constraints = [
+            {"type": "ineq", "fun": lambda x, i=i: ROWS[i] @ x + side[i], "jac": lambda x, i=i: ROWS[i]} for i in range(3)
+        ]
+        fun, slope = lambda x: np.sum((x - point) ** 2), lambda x: 2.0 * (x - point)
+        bounds = [(0.0, None)] * 2
+        return scipy_minimize(fun, [2.0, 0.0], jac=slope, method="SLSQP", bounds=bounds, constraints=constraints)
+
+    return _looped(one)
+
+
+def _nearest_error(batch: Batch, x: np.ndarray) -> np.ndarray:
+    point, side = batch
+    rows = np.concatenate([ROWS, np.eye(2)])
+    sides = np.concatenate([side, np.zeros((len(side), 2))], axis=1)
+    room = lambda at: at @ rows.T + sides
+    on_lines = [point - (room(point)[:, k] / (rows[k] @ rows[k]))[:, None] * rows[k] for k in range(5)]
+    pairs = [(i, j) for i, j in itertools.combinations(range(5), 2) if abs(np.linalg.det(rows[[i, j]])) > 1e-9]
+    corners = [-sides[:, [i, j]] @ np.linalg.inv(rows[[i, j]]).T for i, j in pairs]
+    candidates = np.stack([point, *on_lines, *corners], axis=1)
+    feasible = np.all(candidates @ rows.T + sides[:, None] >= -1e-9, axis=-1)
+    away = np.where(feasible, np.sum((candidates - point[:, None]) ** 2, axis=-1), np.inf).min(axis=1)
+    return _worse(np.sum((x - point) ** 2, axis=1), away, -room(x).min(axis=1))
+
+
+def _sales(rng: np.random.Generator, lanes: int) -> Batch:
+    """Prices, what each buyer can pay for, and how many shares there are: a part of what all can pay for."""
+    prices, money = rng.uniform(0.05, 1.0, (lanes, BUYERS)), rng.integers(1, 4, (lanes, BUYERS))
+    most = money / prices
+    return prices, most, rng.uniform(0.1, 0.9, lanes) * most.sum(axis=1)
+
+
+def _sold() -> Call:
+    from jaxopt_lite import Bounds, minimize
+
+    def one(prices: Any, most: Any, shares: Any) -> Any:
+        constraint = {"type": "eq", "fun": lambda x: jnp.sum(x) - shares}
+        bounds = Bounds(jnp.zeros_like(most), most)
+        start = jnp.full_like(most, 0.5)
+        return minimize(lambda x: -jnp.dot(prices, x), start, method="SLSQP", bounds=bounds, constraints=constraint)
+
+    return _vmapped(one)
+
+
+def _sold_loop() -> Call:
+    ones = np.ones(BUYERS)
+
+    def one(prices: np.ndarray, most: np.ndarray, shares: np.ndarray) -> Any:
+        constraint = {"type": "eq", "fun": lambda x: np.sum(x) - shares, "jac": lambda x: ones}
+        bounds = [(0.0, top) for top in most]
+        fun, slope = lambda x: -(prices @ x), lambda x: -prices
+        return scipy_minimize(fun, 0.5 * ones, jac=slope, method="SLSQP", bounds=bounds, constraints=constraint)
+
+    return _looped(one)
+
+
+def _sold_error(batch: Batch, x: np.ndarray) -> np.ndarray:
+    prices, most, shares = batch
+    order = np.argsort(-prices, axis=1)
+    in_order = np.take_along_axis(most, order, axis=1)
+    before = np.cumsum(in_order, axis=1) - in_order
+    served = np.clip(shares[:, None] - before, 0.0, in_order)
+    earned = np.sum(np.take_along_axis(prices, order, axis=1) * served, axis=1)
+    violated = np.maximum(np.abs(x.sum(axis=1) - shares), np.maximum(-x, x - most).max(axis=1))
+    return _worse(-np.sum(prices * x, axis=1), -earned, violated)
+
+
+def _worse(value: np.ndarray, optimum: np.ndarray, violated: np.ndarray) -> np.ndarray:
+    """The larger of the violation and the difference in value; inf where it is not finite."""
+    error = np.maximum(np.abs(value - optimum) / np.maximum(1.0, np.abs(optimum)), violated)
+    return np.where(np.isfinite(error), error, np.inf)
+
+
+CASES = (
+    Case("projection, n=2", _points, _nearest, _nearest_loop, _nearest_error),
+    Case("share seller, n=10", _sales, _sold, _sold_loop, _sold_error),
+)

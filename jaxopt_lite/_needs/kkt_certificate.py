@@ -1,0 +1,287 @@
+"""The certificate of a minimum under constraints: the exact Newton step of the conditions of Karush, Kuhn and Tucker.
+
+A method claims a point x with multipliers y. After the run this file judges it, from f, c and their exact derivatives at x.
+It uses nothing of the method but x and y: neither its matrices nor its subproblems nor its tests.
+
+*What holds* is decided as for derivatives (`kkt.py`): rows whose multiplier says more than their slack, and variables at a
+bound that the gradient of the Lagrangian L = f + y'c pushes against. Let A be the rows that hold, on the free variables, and
+A = R Q with orthonormal rows Q (Gram-Schmidt, twice; a row that depends on those before it is left out). Then
+
+    dy = -R^-T Q grad L,     v = Q'R^-1 (side - c),     p = -(Z'H Z)^-1 Z'(grad L + H v)                      (1)
+
+correct the multipliers, restore the rows, and minimize along them (Nocedal & Wright 2006, section 18.3: null-space form of
+(18.6)), with H the Hessian of L and Z a basis of what is orthogonal to Q. Without Z, p follows from the eigenvalues of
+
+    M = P H P + gamma Q'Q,     P = 1 - Q'Q                                                          (2)
+
+which has the curvatures of Z'H Z, and gamma on the rest; negative ones count by their size, so that the step descends. What
+it promises, in units of f, is
+
+    promise = p'M p / 2 + sum_i |y_i| |c_i - side_i| + sum_j |z_j| |x_j - bound_j|.                  (3)
+
+The claim holds where (3) is at most ftol and no row is violated by more than ftol, or where both are within the rounding of
+f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative curvature. Where Z'H Z is singular (a
+linear program whose solution is not unique) the slope along Z times the size of x, or of the way from x0, stands for the
+first term.
+
+*One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
+a loose ftol still has a solution that is known to working precision, and its derivatives with it.
+
+**No feasible point near.** A claim that the constraints contradict one another is judged by the violation to first order.
+With y_i scaled to at most 1, of the sign of the violation, and 0 for rows that are neither violated nor at their side (or,
+where the method knows none, with y_i = +-1 for those that are violated), x is a stationary point of the weighted violation
+sum |y_i| v_i where A'y is zero on the variables that no bound holds against it: a move as long as x, or the way from x0,
+gains no more than SLIGHT of the violation, or A'y is rounding beside its own terms.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxopt_lite._needs.constrained import Constrained, second_order
+from jaxopt_lite._needs.kkt import active_rows
+from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, NOT_DERIVED, inside, stops_at
+from jaxopt_lite.core.dense import dot, matvec, norm
+from jaxopt_lite.core.loop import Operands
+from jaxopt_lite.core.oracle import Oracle
+from jaxopt_lite.core.status import BELIEVED, BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
+
+HIGHEST = lax.Precision.HIGHEST
+MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
+DEPENDENT = 0.5  # a row depends on others if less than this power of eps of it is orthogonal to them
+SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
+ROUNDINGS = 8.0  # times eps: a slope below this part of its terms is none
+FLAT = 64.0  # times n eps: a negative curvature below this is rounding, of curvatures of 1
+SLIGHT = 1e-3  # share of a violation that a long move gains, and that is nothing; in float32 its root of eps, 16 times
+CANCELLED = 1e-5  # share of its own terms below which A'y is rounding, or what rests of the slope of f beside prices
+
+
+class Verdict(NamedTuple):
+    """What is known of a point."""
+
+    y: Array  # (m,) corrected multipliers
+    step: Array  # (n,) Newton's step
+    promise: Array  # () of (3)
+    asked: Array  # () bool: it holds as was asked
+    resolved: Array  # () bool: to rounding
+    done: Array  # () bool: nothing is left to gain
+    worst: Array  # () the largest violation
+
+
+class Look(NamedTuple):
+    """The best point so far, and the next one."""
+
+    x: Array  # (n,)
+    fun: Array  # ()
+    grad: Array  # (n,)
+    verdict: Verdict
+    trial: Array  # (n,)
+    goes_on: Array  # () bool
+    made: Array  # () int32
+    infeasible: Array  # () bool: the first point is stationary for the violation
+
+
+def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
+    """The fields after the claim of a minimum, or of contradicting constraints, has been decided at the point `_x`."""
+    x, claim, t, data = fields["_x"], fields["status"], operands.function, operands.data
+    left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
+    passing = jnp.sqrt(data.ftol)  # on the way, rows without a price may be violated more
+
+    def one(at: Look) -> Look:
+        answer, times = second_order(oracle, at.trial, at.verdict.y, t)
+        found = _judged(oracle, at.trial, at.verdict.y, answer, times(jnp.eye(x.shape[0], dtype=x.dtype)), operands)
+        known = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
+        first = at.made == 0
+        falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, passing))
+        falls |= found.resolved & ~at.verdict.resolved
+        proved = found.asked | found.resolved | ~(at.verdict.asked | at.verdict.resolved)  # no proof is given up for a step
+        better = known & (first | (falls & proved))
+        pick = lambda new, old: jnp.where(better, new, old)
+        point = pick(at.trial, at.x)
+        verdict = Verdict(*(pick(new, old) for new, old in zip(found, at.verdict, strict=True)))
+        trial = inside(point + verdict.step, data)
+        goes_on = better & ~found.done & (jnp.any(trial != point) | jnp.any(found.y != at.verdict.y))
+        contradicts = first & known & _contradicts(oracle, at.trial, at.verdict.y, answer, operands)
+        where = point, pick(answer.fun, at.fun), pick(answer.grad, at.grad)
+        return Look(*where, verdict, trial, goes_on, at.made + 1, at.infeasible | contradicts)
+
+    no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
+    start = Verdict(fields["multipliers"], jnp.zeros_like(x), inf, no, no, no, inf)
+    look = Look(x, inf, jnp.zeros_like(x), start, x, ~no, jnp.zeros((), jnp.int32), no)
+    try:
+        end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, look)
+    except NOT_DERIVED:
+        return {"status": decided(claim)}
+    cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
+    proved = (end.verdict.asked | end.verdict.resolved) & ~cut
+    held = jnp.where(end.verdict.asked, CONVERGED, PRECISION)
+    unseen = jnp.where(claim >= BELIEVED, decided(claim), BUDGET)
+    refused = jnp.where(end.made == 0, unseen, jnp.where(cut, BUDGET, jnp.where(end.infeasible, INFEASIBLE, NUMERICAL)))
+    pick = lambda new, old: jnp.where(proved, new, old)
+    return {
+        "x": pick(end.x, fields["x"]),
+        "fun": pick(end.fun, fields["fun"]),
+        "jac": pick(end.grad, fields["jac"]),
+        "maxcv": pick(end.verdict.worst, fields["maxcv"]),
+        "multipliers": pick(end.verdict.y, fields["multipliers"]),
+        "turns": fields["turns"] + end.made,
+        "status": jnp.where(proved, held, refused).astype(jnp.int32),
+    }
+
+
+def _sides(oracle: Oracle, x: Array, operands: Operands) -> tuple[Array, Array, int]:
+    """Both sides of the rows (m,), and the number of equalities."""
+    if oracle.more is None:
+        none = jnp.zeros(0, x.dtype)
+        return none, none, 0
+    rows = operands.function.more
+    return jnp.asarray(rows.lower).astype(x.dtype), jnp.asarray(rows.upper).astype(x.dtype), oracle.more.p
+
+
+def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, operands: Operands) -> Verdict:
+    data, eps = operands.data, float(jnp.finfo(x.dtype).eps)
+    c, A, g = at.constraints, at.jacobian, at.grad
+    lower, upper, p = _sides(oracle, x, operands)
+    size = jnp.maximum(norm(x), norm(x - operands.x0))
+    violated = jnp.maximum(jnp.maximum(lower - c, c - upper), 0.0)
+
+    # what holds
+    equal = (jnp.arange(c.shape[0]) < p) | (lower == upper)
+    holding, above = equal, equal
+    if c.shape[0] > 0:
+        holding, above, _ = active_rows(p, x, c, A, y, g, operands.function.more)
+        holding |= violated > data.ftol
+    side = jnp.where(holding, jnp.where(above, upper, lower), c)
+    y = jnp.where(holding, y, 0.0)
+    force = g + matvec(A.T, y)
+    held, to_bound = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
+    stops = stops_at(x, force, data, data.ftol / x.shape[0], eps**NEAR * size)
+    if stops is not None:
+        met = data.lower == data.upper
+        down, up = stops.down & ((force > 0) | met), stops.up & (force < 0)
+        held = down | up
+        to_bound = jnp.where(held, jnp.where(down, data.lower, data.upper) - x, 0.0)
+
+    # (1)
+    loose = ~held
+    Q, R, kept = _orthonormal(jnp.where(holding[:, None] & loose[None, :], A, 0.0))
+    y = y - _triangular(R, jnp.where(kept, matvec(Q, jnp.where(loose, force, 0.0)), 0.0), True)
+    missing = jnp.where(kept, side - c - matvec(A, to_bound), 0.0)
+    normal = to_bound + matvec(Q.T, _triangular(R, missing, False))
+    P = jnp.diag(loose.astype(x.dtype)) - jnp.dot(Q.T, Q, precision=HIGHEST)
+    terms = jnp.abs(g) + matvec(jnp.abs(A).T, jnp.abs(y))
+    slope = g + matvec(A.T, y)
+    slope = matvec(P, jnp.where(jnp.abs(slope) <= ROUNDINGS * eps * terms, 0.0, slope) + matvec(H, normal))
+    slope = jnp.where(jnp.abs(slope) <= ROUNDINGS * eps * (norm(terms) + norm(matvec(H, normal))), 0.0, slope)
+    tangent = _minimized(H, P, slope)
+
+    # (3)
+    wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
+    pull = jnp.abs(y) * norm_of_rows(A)
+    astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(pull), norm(g))))
+    y = jnp.where(wrong, 0.0, y)
+    gain = jnp.where(tangent.flat, norm(slope, 1) * size, tangent.decrement)
+    promise = gain + dot(jnp.abs(y), jnp.abs(c - side)) + dot(jnp.abs(force), jnp.abs(to_bound))
+    bend = dot(jnp.abs(x), matvec(jnp.abs(H), jnp.abs(x)))
+    rounded = eps * (jnp.abs(at.fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(side))) + eps**2 * bend
+    unseen = NOISE * eps * (jnp.abs(c) + jnp.abs(jnp.where(violated > 0, side, 0.0)) + matvec(jnp.abs(A), jnp.abs(x)))
+    step = normal + tangent.step
+    sound = ~tangent.saddle & ~astray & jnp.isfinite(bend)
+    near = norm(step) <= eps**NEAR * size
+    return Verdict(
+        y=y,
+        step=step,
+        promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
+        asked=sound & (promise <= data.ftol) & jnp.all(violated <= data.ftol),
+        resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= unseen),
+        done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray,
+        worst=jnp.max(violated, initial=0.0),
+    )
+
+
+def norm_of_rows(A: Array) -> Array:
+    """Euclidean norms (m,) of the rows of A (m, n)."""
+    return jnp.sqrt(jnp.sum(A * A, axis=1))
+
+
+class Tangent(NamedTuple):
+    """The minimizer of the quadratic model along the rows that hold."""
+
+    step: Array  # (n,)
+    decrement: Array  # ()
+    flat: Array  # () bool: a slope meets no curvature
+    saddle: Array  # () bool: there is negative curvature
+
+
+def _minimized(H: Array, P: Array, slope: Array) -> Tangent:
+    """The step of (2), by eigenvalues of M in units in which its diagonal is +-1; negative ones count by their size."""
+    n, eps = slope.shape[0], float(jnp.finfo(slope.dtype).eps)
+    own = jnp.eye(n, dtype=H.dtype)
+    stiff = jnp.max(jnp.abs(H))
+    stiff = jnp.where((stiff > 0) & (stiff < jnp.inf), stiff, 1.0)
+    M = jnp.dot(P, jnp.dot(H, P, precision=HIGHEST), precision=HIGHEST) + stiff * (own - P)
+    M = jnp.where(jnp.isfinite(M), 0.5 * (M + M.T), own)
+    size = jnp.sqrt(jnp.maximum(jnp.abs(jnp.diagonal(M)), eps * stiff))
+    curvature, V = jnp.linalg.eigh(M / (size[:, None] * size[None, :]), symmetrize_input=False)
+    y = matvec(V.T, slope / size)
+    curved = jnp.abs(curvature) > 4 * n * eps
+    along = y / jnp.where(curved, jnp.abs(curvature), 1.0)
+    step = -matvec(P, matvec(V, jnp.where(curved, along, 0.0)) / size)
+    level = jnp.abs(y) <= n * eps * norm(y, 2)
+    return Tangent(step, 0.5 * dot(y, along), jnp.any(~curved & ~level), jnp.any(curvature < -FLAT * n * eps))
+
+
+def _orthonormal(A: Array) -> tuple[Array, Array, Array]:
+    """Q (m, n), lower triangular R (m, m) with A = R Q, and which rows were kept (m,); the others of Q are zero."""
+    m = A.shape[0]
+    if m == 0:
+        return A, jnp.zeros((0, 0), A.dtype), jnp.zeros(0, bool)
+    tol = float(jnp.finfo(A.dtype).eps) ** DEPENDENT
+    eye = jnp.eye(m, dtype=A.dtype)
+
+    def add(i: Array, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        Q, R, kept = at
+        a, along = A[i], jnp.zeros(m, A.dtype)
+        size = norm(a, 2)
+        for _ in range(2):
+            part = matvec(Q, a)
+            a, along = a - matvec(Q.T, part), along + part
+        left = norm(a, 2)
+        keep = left > tol * size
+        unit = jnp.where(keep, a / jnp.where(keep, left, 1.0), 0.0)
+        row = jnp.where(keep, along + left * eye[i], eye[i])
+        return Q.at[i].set(unit), R.at[i].set(row), kept.at[i].set(keep)
+
+    return lax.fori_loop(0, m, add, (jnp.zeros_like(A), eye, jnp.zeros(m, bool)))
+
+
+def _triangular(R: Array, b: Array, transposed: bool) -> Array:
+    """R^-1 b, or R^-T b, for lower triangular R (m, m)."""
+    if b.shape[0] == 0:
+        return b
+    return lax.linalg.triangular_solve(R, b[:, None], left_side=True, lower=True, transpose_a=transposed)[:, 0]
+
+
+def _contradicts(oracle: Oracle, x: Array, y: Array, at: Constrained, operands: Operands) -> Array:
+    """() bool: is x a stationary point of a weighted violation that is more than was asked?"""
+    data, c, A = operands.data, at.constraints, at.jacobian
+    if c.shape[0] == 0:
+        return jnp.zeros((), bool)
+    lower, upper, _ = _sides(oracle, x, operands)
+    over, under = c - upper, lower - c
+    root = float(jnp.finfo(x.dtype).eps) ** 0.5
+    near = data.ftol + root * jnp.maximum(jnp.abs(c), 1.0)
+    y = jnp.where((over >= -near) & (y > 0), y, jnp.where((under >= -near) & (y < 0), y, 0.0))
+    sign = jnp.where(over > data.ftol, 1.0, jnp.where(under > data.ftol, -1.0, 0.0)).astype(x.dtype)
+    y = jnp.where(norm(y) > 0, y, sign)
+    largest = norm(y)
+    y = y / jnp.where(largest > 0, largest, 1.0)
+    gain = dot(jnp.abs(y), jnp.where(y > 0, over, jnp.where(y < 0, under, 0.0)))
+    force, terms = matvec(A.T, y), matvec(jnp.abs(A).T, jnp.abs(y))
+    if getattr(data, "lower", None) is not None:
+        force = jnp.where(((x <= data.lower) & (force > 0)) | ((x >= data.upper) & (force < 0)), 0.0, force)
+    size = jnp.maximum(norm(x), norm(x - operands.x0))
+    level = (norm(force, 1) * size <= max(SLIGHT, 16 * root) * gain) | jnp.all(jnp.abs(force) <= CANCELLED * terms)
+    worst = jnp.max(jnp.maximum(over, under), initial=0.0)
+    return level & (gain > 0) & (worst > data.ftol) & (largest > 0)
