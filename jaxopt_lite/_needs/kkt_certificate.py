@@ -94,6 +94,7 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         known = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
         first = at.made == 0
         falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, passing))
+        falls |= found.resolved & ~at.verdict.resolved
         proved = found.asked | found.resolved | ~(at.verdict.asked | at.verdict.resolved)  # no proof is given up for a step
         better = known & (first | (falls & proved))
         pick = lambda new, old: jnp.where(better, new, old)
@@ -193,7 +194,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
         promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
         asked=sound & (promise <= data.ftol) & jnp.all(violated <= data.ftol),
         resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= unseen),
-        done=(promise <= rounded) & jnp.all(violated <= unseen) & ~astray,
+        done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray,
         worst=jnp.max(violated, initial=0.0),
     )
 

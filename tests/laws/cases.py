@@ -144,7 +144,7 @@ _BY_GAIN = {
     "error": lambda dtype, tol: tolerances.solution(dtype, tol**0.5),
     "tol_name": "ftol",
     "untrue": _gain_untrue,
-    "poison": {NOWHERE: 5, BOTTOMLESS: 4, INFINITE: 5},  # -inf counts as not finite: it may lie outside of the constraints
+    "poison": {NOWHERE: 5, BOTTOMLESS: 5, INFINITE: 5},  # -inf counts as not finite: it may lie outside of the constraints
 }
 SLSQP = _like_bfgs("SLSQP", **_BY_GAIN)
 

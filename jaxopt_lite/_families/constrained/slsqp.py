@@ -27,9 +27,11 @@ The subproblem wants H = B^{-1}, and knows B d: it is -(g + A'y + z), z of the b
     H+ = H + (1 + r'H r / s'r) s s' / s'r - (H r s' + s r'H) / s'r,   H r = theta H u + (1 - theta) s.     (6)
 
 H starts as the identity, scaled such that the free step has at most length 1, and is scaled by s'u / u'u before its first
-update (N&W (6.20)), but not beyond the identity or fivefold: a first step that meets little curvature must not set free the
-next one. As long as a step meets no curvature at all, as on a linear f, it grows fivefold instead. A search that
+update (N&W (6.20)). As long as a step meets no curvature at all, as on a linear f, it grows fivefold instead. A search that
 fails starts again from there once.
+
+*Negative curvature* makes (4) lower B fivefold along s. Where the step has also left the rows, f falls there at the rows'
+expense, and a longer step would run away from them: such a step is not learnt.
 
 *Rows that contradict one another.* Kraft's code adds a variable that takes back part of the rows. Here each row has a price
 (`qp.py`): the step is then one of least violation. It teaches H nothing, for its multipliers are prices, and when the prices
@@ -57,7 +59,7 @@ from jaxopt_lite._families.line_search.descent import resolved_steps, unit_step
 from jaxopt_lite._needs.constrained import CONSTRAINED, Constrained
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
-from jaxopt_lite.core.dense import dot, matvec, settled
+from jaxopt_lite.core.dense import dot, matvec, norm, settled
 from jaxopt_lite.core.options import DIFFERENCES, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Method, Query, Told
 from jaxopt_lite.core.rank import FEASIBLE
@@ -157,7 +159,7 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     pick = lambda new, old: jnp.where(accepted, new, old)
     x, fun, grad = pick(query.x, s.x), pick(answer.fun, s.fun), pick(answer.grad, s.grad)
     c, A = pick(answer.constraints, s.c), pick(answer.jacobian, s.A)
-    H, unlearnt, grows = _learnt(s, answer, accepted & ~fresh)
+    H, unlearnt, grows = _learnt(s, answer, accepted & ~fresh, data)
     restart = stuck & ~s.unlearnt
     anew = restart | (fresh & accepted)
     H = jnp.where(anew, unit_step(grad) * jnp.eye(x.shape[0], dtype=x.dtype), H)
@@ -175,6 +177,9 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     t = jnp.where(accepted | restart, 1.0, shrunk)
 
     promise = jnp.abs(dot(grad, step.d)) + dot(size, violated)
+    length = norm(step.d, 2)  # H that has learnt nothing promises little where its units are wrong: then the slope counts
+    worth = jnp.maximum(norm(x, 2), 1.0) / jnp.where(length > 0, length, 1.0)
+    promise = promise * jnp.where(unlearnt, jnp.maximum(worth, 1.0), 1.0)
     outside = jnp.sum(violated)
     rounding = NOISE * eps * (jnp.abs(fun) + dot(w, jnp.abs(c)))
     feasible = outside <= data.ftol
@@ -197,7 +202,7 @@ def _violation(c: Array, data: SQPData) -> Array:
     return jnp.maximum(jnp.maximum(data.row_lower - c, c - data.row_upper), 0.0)
 
 
-def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, Array, Array]:
+def _learnt(s: SQPState, answer: Constrained, accepted: Array, data: SQPData) -> tuple[Array, Array, Array]:
     """H after the step that was accepted by (6); is it a multiple of the identity still, and one that grows?"""
     eps = float(jnp.finfo(s.x.dtype).eps)
     moved, Bs = s.t * s.step.d, s.t * s.step.Bd
@@ -205,13 +210,14 @@ def _learnt(s: SQPState, answer: Constrained, accepted: Array) -> tuple[Array, A
     su, uu, ss = dot(moved, u), dot(u, u), dot(moved, moved)
     curved = (su > 0) & (su * su > eps * uu * ss) & (uu > (NOISE * eps) ** 2 * dot(answer.grad, answer.grad))
     first = s.H[0, 0]
-    scale = jnp.minimum(su / jnp.where(curved, uu, 1.0) / first, jnp.maximum(1.0 / DAMPED, 1.0 / first))
-    scale = jnp.where(curved, scale, jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
+    scale = jnp.where(curved, su / jnp.where(curved, uu, 1.0) / first, jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
     scale = jnp.where(s.unlearnt, scale, 1.0)
     Bs, H = Bs / scale, scale * s.H
     sBs = dot(moved, Bs)
     flat = s.unlearnt & ~curved & (su >= 0)
-    learns = accepted & ~s.step.elastic & (sBs > 0) & ~flat & (su > 0)
+    learns = accepted & ~s.step.elastic & (sBs > 0) & ~flat
+    worse = jnp.sum(_violation(answer.constraints, data)) > jnp.sum(_violation(s.c, data))
+    learns &= (su > 0) | ~worse
     low = su < DAMPED * sBs
     theta = jnp.where(low, (1.0 - DAMPED) * sBs / jnp.where(low, sBs - su, 1.0), 1.0)
     sr = jnp.where(learns, theta * su + (1.0 - theta) * sBs, 1.0)
