@@ -113,10 +113,11 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, look)
     except NOT_DERIVED:
         return {"status": decided(claim)}
-    proved = end.verdict.asked | end.verdict.resolved
+    cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
+    proved = (end.verdict.asked | end.verdict.resolved) & ~cut
     held = jnp.where(end.verdict.asked, CONVERGED, PRECISION)
     unseen = jnp.where(claim >= BELIEVED, decided(claim), BUDGET)
-    refused = jnp.where(end.made == 0, unseen, jnp.where(end.infeasible, INFEASIBLE, NUMERICAL))
+    refused = jnp.where(end.made == 0, unseen, jnp.where(cut, BUDGET, jnp.where(end.infeasible, INFEASIBLE, NUMERICAL)))
     pick = lambda new, old: jnp.where(proved, new, old)
     return {
         "x": pick(end.x, fields["x"]),

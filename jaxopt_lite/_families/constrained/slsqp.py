@@ -37,10 +37,10 @@ expense, and a longer step would run away from them: such a step is not learnt.
 (`qp.py`): the step is then one of least violation. It teaches H nothing, for its multipliers are prices, and when the prices
 are no longer paid the weights start anew from the multipliers.
 
-*How a run ends.* As in SciPy's code, where |g'd| + sum |y_i| v_i <= ftol and sum v_i <= ftol. That rests on H, which is an
-estimate. So the method only believes it; what decides is the exact Newton step of the conditions of Karush, Kuhn and Tucker
-(`_needs/kkt_certificate.py`). A run also ends, with a claim, where D is rounding, where a search fails from a fresh H, and
-where the violation cannot be reduced to first order.
+*How a run ends.* As in SciPy's code, where |g'd| + sum |y_i| v_i <= SURE ftol and sum v_i <= ftol. That rests on H, which is
+an estimate. So the method only believes it; what decides is the exact Newton step of the conditions of Karush, Kuhn and
+Tucker (`_needs/kkt_certificate.py`). A run also ends, with a claim, where D is rounding, where a search fails from a fresh
+H, and where the violation cannot be reduced to first order.
 
 Every trial point is in the bounds exactly.
 
@@ -71,6 +71,7 @@ SHORTEST, LONGEST = 0.1, 0.5  # of a step that was refused: its next one, as in 
 DAMPED = 0.2  # of (4)
 NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
 CREEPING = 1e-2  # a step this short, after which the violation is the same, makes no progress towards feasibility
+SURE = 0.01  # share of ftol that H may promise: it is an estimate, and may be a hundred times too small
 STILL = 1e-6  # a violation that falls by no more than this part of itself is stationary
 
 
@@ -179,15 +180,18 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     promise = jnp.abs(dot(grad, step.d)) + dot(size, violated)
     length = norm(step.d, 2)  # H that has learnt nothing promises little where its units are wrong: then the slope counts
     worth = jnp.maximum(norm(x, 2), 1.0) / jnp.where(length > 0, length, 1.0)
-    promise = promise * jnp.where(unlearnt, jnp.maximum(worth, 1.0), 1.0)
+    worth = jnp.where(unlearnt, jnp.maximum(worth, 1.0), 1.0)
+    promise = worth * promise
     outside = jnp.sum(violated)
     rounding = NOISE * eps * (jnp.abs(fun) + dot(w, jnp.abs(c)))
     feasible = outside <= data.ftol
-    good = (promise <= jnp.where(grows, rounding, data.ftol)) & feasible
-    idle = feasible & (-slope <= rounding)
-    held = dot(w, violated - left) <= STILL * dot(w, violated)
-    fallen = dot(s.w, _violation(s.c, data) - violated)  # by short steps and within rounding: it creeps
-    held |= ~fresh & (s.t < CREEPING) & (fallen <= NOISE * eps * dot(s.w, violated))
+    good = (promise <= jnp.where(grows, rounding, SURE * data.ftol)) & feasible
+    idle = feasible & (-worth * slope <= rounding)
+    stays = lambda w, fallen, part: dot(w, fallen) <= part * dot(w, violated)  # weights may be zero
+    one, fallen = jnp.ones_like(w), _violation(s.c, data) - violated
+    held = stays(w, violated - left, STILL) & stays(one, violated - left, STILL)
+    creeps = stays(s.w, fallen, NOISE * eps) & stays(one, fallen, NOISE * eps)
+    held |= ~fresh & (s.t < CREEPING) & creeps
     dead = (stuck & s.unlearnt) | (fresh & ~accepted)
     status = jnp.where(dead, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
     status = jnp.where(accepted & held & ~feasible, CLAIM + INFEASIBLE, status)
@@ -210,7 +214,8 @@ def _learnt(s: SQPState, answer: Constrained, accepted: Array, data: SQPData) ->
     su, uu, ss = dot(moved, u), dot(u, u), dot(moved, moved)
     curved = (su > 0) & (su * su > eps * uu * ss) & (uu > (NOISE * eps) ** 2 * dot(answer.grad, answer.grad))
     first = s.H[0, 0]
-    scale = jnp.where(curved, su / jnp.where(curved, uu, 1.0) / first, jnp.where(su >= 0, 1.0 / DAMPED, 1.0))
+    bent = jnp.where(su < 0, ss / jnp.where(su < 0, -su, 1.0) / first, 1.0 / DAMPED)  # units, from negative curvature too
+    scale = jnp.where(curved, su / jnp.where(curved, uu, 1.0) / first, bent)
     scale = jnp.where(s.unlearnt, scale, 1.0)
     Bs, H = Bs / scale, scale * s.H
     sBs = dot(moved, Bs)
