@@ -174,7 +174,7 @@ def _optimal(
     way = max(np.max(np.abs(x)), np.max(np.abs(x - x0)))
     if np.sum(np.abs(rest)) * way <= allowed and np.sum(v[met] * np.maximum(c[met], 0.0)) <= allowed:
         return True
-    return f - _lowest(kind, equations, s, i, y, box) <= allowed
+    return f - _lowest(kind, equations, s, i, y, box, v) <= allowed
 
 
 def _box(s: Lanes, i: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -184,8 +184,10 @@ def _box(s: Lanes, i: int, n: int) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _lowest(kind: Kind, equations: int, s: Lanes, i: int, y: np.ndarray, box: tuple[np.ndarray, np.ndarray]) -> float:
-    """The lowest value that SciPy finds at a feasible point near y."""
+def _lowest(
+    kind: Kind, equations: int, s: Lanes, i: int, y: np.ndarray, box: tuple[np.ndarray, np.ndarray], v: np.ndarray
+) -> float:
+    """The lowest value that SciPy finds at a feasible point near y; what it violates counts by the multipliers v."""
     away = CLOSE * np.maximum(1.0, np.abs(y))
     bounds = optimize.Bounds(np.maximum(box[0], y - away), np.minimum(box[1], y + away))
     part = _of_lane(kind, s, i)
@@ -200,7 +202,8 @@ def _lowest(kind: Kind, equations: int, s: Lanes, i: int, y: np.ndarray, box: tu
         f, _, c, J = part(res.x)
     violated = np.where(np.arange(len(c)) < equations, np.abs(c), -c)
     clean = np.all(violated <= 1e-13 * (1.0 + np.linalg.norm(J, axis=-1) * np.linalg.norm(res.x)))
-    return float(f) if clean and np.isfinite(f) else np.inf
+    owed = float(np.sum(np.abs(v) * np.maximum(violated, 0.0)))
+    return float(f) + owed if clean and np.isfinite(f) else np.inf
 
 
 def _of_lane(kind: Kind, s: Lanes, i: int) -> Callable[[np.ndarray], list[np.ndarray]]:

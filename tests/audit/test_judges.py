@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
-from tests.audit import minima, roots, scalar
+from tests.audit import constrained, minima, nonlinear, roots, scalar
 from tests.audit.least import LONG, exact, known
 from tests.audit.objectives import Data, draw, kinds
 
@@ -75,3 +76,29 @@ def test_what_is_flat_because_of_rounding_is_no_minimum_and_a_flat_minimum_is_on
     at = lambda name: scalar._right(by_name[name], row, d, x, tol)
     assert not at("line")[0]
     assert list(at("quartic")[1:]) == [True, False]
+
+
+def test_a_minimum_under_constraints_is_one_and_a_feasible_point_is_none():
+    kind = nonlinear.EQUAL[0]
+    rng = np.random.default_rng(0)
+    drawn = nonlinear.base(rng, 40, 2, 5)
+    ends = lambda x, status: constrained.Lanes(drawn, np.full(40, 1e-6), x, np.full(40, status))
+    start = ends(drawn.data.z, 0)
+    values = [constrained._of_lane(kind, start, i) for i in range(40)]
+    best = np.stack([_solved(part, x) for part, x in zip(values, drawn.data.z, strict=True)])
+    right = lambda x, status: constrained._right(kind, 2, ends(x, status))
+    assert np.all(right(best, 0))
+    gained = np.array([part(x)[0] - part(y)[0] for part, x, y in zip(values, drawn.data.z, best, strict=True)])
+    assert np.mean(gained > 1e-4) >= 0.8  # the others of these feasible points are corners, and the minimum
+    assert np.array_equal(right(drawn.data.z, 0), gained <= 1e-4)
+    assert not np.any(right(best + 1e-3, 0))
+    assert not np.any(right(best + 1e-3, 2))
+
+
+def _solved(part, x):
+    """SciPy's minimizer of a lane with two equations."""
+    held = [{"type": "eq", "fun": lambda y: part(y)[2][:2], "jac": lambda y: part(y)[3][:2]}]
+    held += [{"type": "ineq", "fun": lambda y: part(y)[2][2:], "jac": lambda y: part(y)[3][2:]}]
+    fun = lambda y: (float(part(y)[0]), part(y)[1])
+    options = {"ftol": 1e-15, "maxiter": 200}
+    return minimize(fun, x, jac=True, method="SLSQP", constraints=held, options=options).x
