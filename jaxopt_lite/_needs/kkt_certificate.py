@@ -27,11 +27,7 @@ first term.
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it.
 
-**No feasible point near.** A claim that the constraints contradict one another is judged by the violation to first order.
-With y_i scaled to at most 1, of the sign of the violation, and 0 for rows that are neither violated nor at their side (or,
-where the method knows none, with y_i = +-1 for those that are violated), x is a stationary point of the weighted violation
-sum |y_i| v_i where A'y is zero on the variables that no bound holds against it: a move as long as x, or the way from x0,
-gains no more than SLIGHT of the violation, or A'y is rounding beside its own terms.
+A claim that the constraints contradict one another is judged in `contradiction.py`.
 """
 
 from typing import Any, NamedTuple
@@ -40,6 +36,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite._needs.constrained import Constrained, second_order
+from jaxopt_lite._needs.contradiction import contradicts
 from jaxopt_lite._needs.kkt import active_rows
 from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, NOT_DERIVED, inside, stops_at
 from jaxopt_lite.core.dense import dot, matvec, norm
@@ -53,8 +50,6 @@ DEPENDENT = 0.5  # a row depends on others if less than this power of eps of it 
 SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
 ROUNDINGS = 8.0  # times eps: a slope below this part of its terms is none
 FLAT = 64.0  # times n eps: a negative curvature below this is rounding, of curvatures of 1
-SLIGHT = 1e-3  # share of a violation that a long move gains, and that is nothing; in float32 its root of eps, 16 times
-CANCELLED = 1e-5  # share of its own terms below which A'y is rounding, or what rests of the slope of f beside prices
 
 
 class Verdict(NamedTuple):
@@ -102,9 +97,10 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         verdict = Verdict(*(pick(new, old) for new, old in zip(found, at.verdict, strict=True)))
         trial = inside(point + verdict.step, data)
         goes_on = better & ~found.done & (jnp.any(trial != point) | jnp.any(found.y != at.verdict.y))
-        contradicts = first & known & _contradicts(oracle, at.trial, at.verdict.y, answer, operands)
+        rows = answer.constraints, answer.jacobian, _sides(oracle, x, operands)[:2]
+        stationary = first & known & contradicts(at.trial, operands.x0, at.verdict.y, *rows, data)
         where = point, pick(answer.fun, at.fun), pick(answer.grad, at.grad)
-        return Look(*where, verdict, trial, goes_on, at.made + 1, at.infeasible | contradicts)
+        return Look(*where, verdict, trial, goes_on, at.made + 1, at.infeasible | stationary)
 
     no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
     start = Verdict(fields["multipliers"], jnp.zeros_like(x), inf, no, no, no, inf)
@@ -261,27 +257,3 @@ def _triangular(R: Array, b: Array, transposed: bool) -> Array:
     if b.shape[0] == 0:
         return b
     return lax.linalg.triangular_solve(R, b[:, None], left_side=True, lower=True, transpose_a=transposed)[:, 0]
-
-
-def _contradicts(oracle: Oracle, x: Array, y: Array, at: Constrained, operands: Operands) -> Array:
-    """() bool: is x a stationary point of a weighted violation that is more than was asked?"""
-    data, c, A = operands.data, at.constraints, at.jacobian
-    if c.shape[0] == 0:
-        return jnp.zeros((), bool)
-    lower, upper, _ = _sides(oracle, x, operands)
-    over, under = c - upper, lower - c
-    root = float(jnp.finfo(x.dtype).eps) ** 0.5
-    near = data.ftol + root * jnp.maximum(jnp.abs(c), 1.0)
-    y = jnp.where((over >= -near) & (y > 0), y, jnp.where((under >= -near) & (y < 0), y, 0.0))
-    sign = jnp.where(over > data.ftol, 1.0, jnp.where(under > data.ftol, -1.0, 0.0)).astype(x.dtype)
-    y = jnp.where(norm(y) > 0, y, sign)
-    largest = norm(y)
-    y = y / jnp.where(largest > 0, largest, 1.0)
-    gain = dot(jnp.abs(y), jnp.where(y > 0, over, jnp.where(y < 0, under, 0.0)))
-    force, terms = matvec(A.T, y), matvec(jnp.abs(A).T, jnp.abs(y))
-    if getattr(data, "lower", None) is not None:
-        force = jnp.where(((x <= data.lower) & (force > 0)) | ((x >= data.upper) & (force < 0)), 0.0, force)
-    size = jnp.maximum(norm(x), norm(x - operands.x0))
-    level = (norm(force, 1) * size <= max(SLIGHT, 16 * root) * gain) | jnp.all(jnp.abs(force) <= CANCELLED * terms)
-    worst = jnp.max(jnp.maximum(over, under), initial=0.0)
-    return level & (gain > 0) & (worst > data.ftol) & (largest > 0)

@@ -1,0 +1,64 @@
+"""What proves that no feasible point is near: the violation cannot be reduced to first order.
+
+At x the rows lower <= c <= upper have the gradients A. Let y be weights, positive where the upper side of a row is violated,
+negative where the lower one is, and zero for rows that are neither violated nor at their side. Then x is a stationary point
+of the weighted violation sum |y_i| v_i where A'y is zero on the variables that no bound holds against it. y are the method's
+multipliers, scaled to at most 1, or +-1 for the violated rows where it knows none. A'y counts as zero where
+
+    a move as long as x, or the way from x0, gains no more than SLIGHT of the violation; or                  (1)
+    weights w_i y_i with A'(w y) = 0 still violate, w the projection of ones on what cancels.                (2)
+
+(2) is for what the slope of f leaves of A'y where weights are prices. Rows that are but nearly dependent have no such w: a
+long move satisfies them.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxopt_lite.core.dense import dot, matvec, norm
+
+SLIGHT = 1e-3  # share of a violation that a long move gains, and that is nothing; in float32 its root of eps, 16 times
+DEPENDENT = 4.0  # times eps: a square of a singular value below this part of the largest one is rounding
+CANCELLED = 3 / 4  # power of eps: A'(w y) below this share of its own terms is rounding
+NOISE = 16.0  # times eps: a violation below this part of its own terms is rounding
+
+
+def contradicts(x: Array, x0: Array, y: Array, c: Array, A: Array, sides: tuple[Array, Array], data: Any) -> Array:
+    """() bool: is x a stationary point of a weighted violation that is more than ftol?
+
+    x, x0 (n,), y, c (m,), A (m, n), sides (m,) each; of `data` the method's ftol, and its bounds if it has any.
+    """
+    if c.shape[0] == 0:
+        return jnp.zeros((), bool)
+    lower, upper = sides
+    over, under = c - upper, lower - c
+    root = float(jnp.finfo(x.dtype).eps) ** 0.5
+    near = data.ftol + root * jnp.maximum(jnp.abs(c), 1.0)
+    y = jnp.where((over >= -near) & (y > 0), y, jnp.where((under >= -near) & (y < 0), y, 0.0))
+    sign = jnp.where(over > data.ftol, 1.0, jnp.where(under > data.ftol, -1.0, 0.0)).astype(x.dtype)
+    y = jnp.where(norm(y) > 0, y, sign)
+    largest = norm(y)
+    y = y / jnp.where(largest > 0, largest, 1.0)
+    outside = jnp.where(y > 0, over, jnp.where(y < 0, under, 0.0))
+    gain, force = dot(jnp.abs(y), outside), matvec(A.T, y)
+    held = jnp.zeros(x.shape, bool)
+    if getattr(data, "lower", None) is not None:
+        held = ((x <= data.lower) & (force > 0)) | ((x >= data.upper) & (force < 0))
+    force = jnp.where(held, 0.0, force)
+    level = norm(force, 1) * jnp.maximum(norm(x), norm(x - x0)) <= max(SLIGHT, 16 * root) * gain
+    unseen = NOISE * float(jnp.finfo(x.dtype).eps) * (jnp.abs(c) + matvec(jnp.abs(A), jnp.abs(x)))
+    level |= _cancels(jnp.where(held, 0.0, y[:, None] * A), jnp.abs(y) * outside, jnp.abs(y) * unseen)
+    return level & (gain > 0) & (jnp.max(jnp.maximum(over, under)) > data.ftol) & (largest > 0)
+
+
+def _cancels(A: Array, violated: Array, unseen: Array) -> Array:
+    """(2): do rows of A (m, n) with weights near 1 add up to nothing, and `violated` (m,) to more than `unseen`?"""
+    eps = float(jnp.finfo(A.dtype).eps)
+    gram = jnp.dot(A, A.T, precision=lax.Precision.HIGHEST)
+    square, V = jnp.linalg.eigh(jnp.where(jnp.isfinite(gram), gram, 0.0), symmetrize_input=False)
+    free = square <= DEPENDENT * eps * jnp.max(square)
+    w = jnp.maximum(matvec(V, jnp.where(free, jnp.sum(V, axis=0), 0.0)), 0.0)
+    left = jnp.abs(matvec(A.T, w)) <= eps**CANCELLED * matvec(jnp.abs(A).T, w)
+    return jnp.all(left) & (dot(w, violated) > dot(w, unseen)) & (dot(w, violated) > 0)
