@@ -333,3 +333,15 @@ def test_a_million_lanes_with_bad_ones_among_them(method):
     rest = np.setdiff1d(np.arange(n), bad)
     np.testing.assert_array_equal(got.status[rest], 0)
     np.testing.assert_allclose(got.x[rest], clean.x[rest], rtol=tolerances.same_value(np.float64))
+
+
+@pytest.mark.parametrize("method", ["newton", "halley"])
+def test_a_step_near_a_nearly_triple_root_is_a_part_of_the_way(method):
+    """Within twice the xtol that was asked for, from 20,000 brackets."""
+    rng = np.random.default_rng(9)
+    lanes = 20_000
+    c, a, b = 10.0 ** rng.uniform(-8, -5, lanes), -(10.0 ** rng.uniform(-3, 1, lanes)), 10.0 ** rng.uniform(-3, 1, lanes)
+    solve = lambda c, a, b, x0: root_scalar(lambda x: x**3 + c * x, bracket=(a, b), x0=x0, method=method, xtol=1e-3)
+    res = jax.jit(jax.vmap(solve))(c, a, b, a + (b - a) * rng.random(lanes))
+    assert np.mean(res.converged) > 0.99
+    assert np.max(np.abs(res.root)[res.converged]) <= 2e-3

@@ -14,13 +14,14 @@ largest value. The lane then ends with PRECISION.
 
 With a bracket (Press et al., Numerical Recipes, section 9.4) both ends are evaluated, and every point takes the place of
 the end with its sign. A step that would leave the bracket, or that is longer than half of the one before it, is replaced by
-one to the middle: every turn at least halves the step or the bracket. The lane ends where such a step would be as short as
-asked and a secant step is no longer than four times that (the slope at x may hold at x alone), or where the bracket is
-narrow. In both cases the slope at x, which is an end of the bracket now, must have the sign that leads from the negative end
-to the positive one. Beside a pole it has the other sign: however short Newton's step is, it points out of the bracket. Steps
-shorter than sqrt(eps) |x| that do not halve may follow the rounding of f on one side of a root. The middle of the bracket
-would lead far away from the root. So the next step is FARTHER times the last one, toward the inside of the bracket. Such
-steps grow until they cross the root, or leave the region where f is rounding.
+one to the middle: every turn at least halves the step or the bracket. The lane ends where such a step would be half as
+short as asked (near a fourfold root it is a quarter of the way) and a secant step is no longer than four times what was
+asked (the slope at x may hold at x alone), or where the bracket is narrow. In both cases the slope at x, which is an end of
+the bracket now, must have the sign that leads from the negative end to the positive one. Beside a pole it has the other
+sign: however short Newton's step is, it points out of the bracket. Steps shorter than sqrt(eps) |x| that do not halve may
+follow the rounding of f on one side of a root. The middle of the bracket would lead far away from the root. So the next
+step is FARTHER times the last one, toward the inside of the bracket. Such steps grow until they cross the root, or leave
+the region where f is rounding.
 """
 
 from typing import Any, NamedTuple
@@ -146,7 +147,7 @@ def _safe_tell(s: SafeState, query: Query, answer: Answer, data: SafeData) -> To
     rising = flat | ((answer.jacobian[0, 0] > 0) == (negative < positive))
     closed = jnp.abs(half(low, high)) <= 0.5 * tol
     secant = jnp.abs(s.step) * jnp.abs(fx / (fx - s.fx))
-    narrow = closed | (halved & rising & (jnp.abs(step) <= tol) & (secant <= 4 * tol))
+    narrow = closed | (halved & rising & (jnp.abs(step) <= 0.5 * tol) & (secant <= 4 * tol))
     status = outcome(answer, ends, first, second & ~differ(fx, s.fx), narrow, x)
     status = jnp.where(is_success(status) & (fx != 0) & ~rising, NOT_FINITE, status)
 
