@@ -47,6 +47,8 @@ class Case:
     tol_name: str  # the option that tol sets
     bad_start_status: int | None  # of a start that is not a number
     shape: tuple[int, ...]  # of x in the model problem
+    with_rows: bool = False  # tell takes the rows of constraints too, of which there are none
+    looks_after: bool = False  # every success is looked at after the loop, by evaluations that count
     certified: bool = True  # its claims are decided after the loop, with one more evaluation of the function
     with_product: bool = False  # ask gives a vector too, and tell takes the Hessian times it
     of_slope: bool = False  # and where that vector is zero, the Hessian times the unit gradient

@@ -4,6 +4,7 @@ import functools
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxopt_lite import OptimizeResult
@@ -26,7 +27,14 @@ def _evaluator(case: Case):
         return jax.jit(lambda at, theta: _with_product(lambda x: case.model(x, theta), *at, case.of_slope))
     if case.with_hessian:
         return jax.jit(lambda x, theta: (*jax.value_and_grad(case.model)(x, theta), jax.hessian(case.model)(x, theta)))
+    if case.with_rows:
+        return jax.jit(lambda x, theta: (*jax.value_and_grad(case.model)(x, theta), *_no_rows(x)))
     return jax.jit(jax.value_and_grad(case.model) if case.with_gradient else case.model)
+
+
+def _no_rows(x):
+    """Constraints, their Jacobian, and the largest violation."""
+    return jnp.zeros(0, x.dtype), jnp.zeros((0, x.size), x.dtype), jnp.zeros((), x.dtype)
 
 
 def _with_product(model, x, vector, of_slope):

@@ -107,6 +107,7 @@ def _bracketed(name: str) -> Case:
         first_point=lambda start: start[1],
         untrue=_local_untrue,
         tol_name="xtol",
+        certified=name == "brent",
     )
 
 

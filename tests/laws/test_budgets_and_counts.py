@@ -20,9 +20,11 @@ def test_counts_are_those_of_the_run_by_hand(case, dtype):
         seen = drive(case, starts[i], thetas[i], dtype)
         solo = host(case.solve(case.model, starts[i], (thetas[i],)))
         for res in (seen.result, *(() if case.share_that_forks(dtype) else (solo,))):
-            assert (res.nfev, res.nit, res.status) == (len(seen.values), seen.result.nit, seen.result.status)
+            looked = res.nfev - len(seen.values) if case.looks_after and res is solo else 0  # nothing to look with by hand
+            assert 0 <= looked <= 12
+            assert (res.nfev - looked, res.nit, res.status) == (len(seen.values), seen.result.nit, seen.result.status)
             if case.with_gradient and case.lift:  # a root finder has no gradient to report
-                assert res.njev == len(seen.values)
+                assert res.njev == res.nfev
 
 
 @each_door

@@ -16,7 +16,17 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from jaxopt_lite import OptimizeResult, curve_fit, least_squares, linprog, minimize, minimize_scalar, quadprog, root_scalar
+from jaxopt_lite import (
+    LinearConstraint,
+    OptimizeResult,
+    curve_fit,
+    least_squares,
+    linprog,
+    minimize,
+    minimize_scalar,
+    quadprog,
+    root_scalar,
+)
 from jaxopt_lite.api import methods
 from tests import tolerances
 from tests.laws.cases import all_dtypes
@@ -135,6 +145,8 @@ PULL = np.array([1.0, -2.0, 0.5, 3.0, -1.0])
 FREE = np.linalg.solve(CURVATURE, PULL)
 UPPER = np.where(np.arange(N) == int(np.argmax(FREE)), np.max(FREE) - 0.4, 9.0)  # one of the variables is held
 BOX = (np.full(N, -9.0), UPPER)
+MOST = FREE.sum() - 1.0  # upper side of a row on the sum of the variables
+ON_THE_ROW = FREE - np.linalg.solve(CURVATURE, np.ones(N)) / np.linalg.solve(CURVATURE, np.ones(N)).sum()
 
 
 def quadratic(x, A, b):
@@ -171,8 +183,11 @@ def x_of_quadratic(seen: Seen, x: Any) -> None:
         box = scipy.optimize.lsq_linear(
             np.linalg.cholesky(CURVATURE).T, np.linalg.solve(np.linalg.cholesky(CURVATURE), PULL), BOX
         )
-        wanted = box.x if seen.asked["boxed"] else FREE
-        np.testing.assert_allclose(x, wanted, atol=4 * tolerances.gradient_asked(seen.dtype))
+        wanted = box.x if seen.asked["boxed"] else ON_THE_ROW if seen.asked["under"] else FREE
+        by_gain = (
+            tolerances.eps(seen.dtype) ** 0.5 if seen.asked["method"] == "SLSQP" else 0.0
+        )  # of values: half of x's digits
+        np.testing.assert_allclose(x, wanted, atol=4 * tolerances.gradient_asked(seen.dtype) + by_gain)
         assert held(seen).sum() == seen.asked["boxed"]
 
 
@@ -232,7 +247,23 @@ def directions_span(seen: Seen, direc: Any) -> None:
     assert np.linalg.matrix_rank(rows / np.linalg.norm(rows, axis=1)[:, None]) == N
 
 
+def multipliers_balance(seen: Seen, multipliers: Any) -> None:
+    """One of each row: positive at its upper side. At a solution it balances the gradient."""
+    assert multipliers.shape == (int(seen.asked["under"]),)
+    if seen.asked["under"] and seen.res.success:
+        assert multipliers[0] > 0
+        force = CURVATURE @ seen.x - PULL + float(multipliers[0])
+        np.testing.assert_allclose(force, 0.0, atol=16 * tolerances.gradient_asked(seen.dtype))
+
+
+def violation_is_that_of_x(seen: Seen, maxcv: Any) -> None:
+    beyond = max(seen.x.sum() - float(seen.dtype(MOST)), 0.0) if seen.asked["under"] else 0.0
+    near(maxcv, beyond, seen.dtype, np.abs(seen.x).sum() + MOST)
+
+
 OF_MINIMIZE = COMMON | {
+    "multipliers": multipliers_balance,
+    "maxcv": violation_is_that_of_x,
     "final_simplex": simplex_is_true,
     "direc": directions_span,
     "x": x_of_quadratic,
@@ -247,15 +278,16 @@ BY_HESSIAN = ("dogleg", "trust-exact")
 BY_PRODUCTS = ("Newton-CG", "TNC", "trust-ncg", "trust-krylov")
 MINIMIZERS = {row.name: {"method": row.name} for row in methods.MINIMIZE}
 MANY = 4000  # evaluations of a search by values
-BOXED = ("L-BFGS-B", "TNC", "Nelder-Mead", "Powell")
+BOXED = ("L-BFGS-B", "TNC", "SLSQP", "Nelder-Mead", "Powell")
 MINIMIZERS |= {f"{name} in a box": {"method": name, "boxed": True} for name in BOXED}
+MINIMIZERS |= {"SLSQP under a row": {"method": "SLSQP", "under": True}}
 MINIMIZERS |= {"L-BFGS-B by pairs": {"method": "L-BFGS-B", "maxcor": 2, "known": 32.0}}
 
 
 @all_dtypes
 @pytest.mark.parametrize("row", MINIMIZERS)
 def test_fields_of_minimize(row, dtype):
-    asked = {"boxed": False, "known": 2.0} | MINIMIZERS[row]
+    asked = {"boxed": False, "under": False, "known": 2.0} | MINIMIZERS[row]
     counter = Counter()
     fun, jac, hessp = counter("fun", quadratic), counter("jac", slope), counter("hessp", product)
     hess = counter("hess", lambda x, A, b: A)
@@ -264,12 +296,15 @@ def test_fields_of_minimize(row, dtype):
     keywords |= {"hess": hess} if asked["method"] in BY_HESSIAN else {}
     if asked["boxed"]:
         keywords["bounds"] = list(zip(*(side.astype(dtype) for side in BOX), strict=True))
+    if asked["under"]:
+        keywords["constraints"] = LinearConstraint(np.ones((1, N), dtype), -np.inf, dtype(MOST))
     options = {name: asked[name] for name in ("maxcor",) if name in asked}
     args = (CURVATURE.astype(dtype), PULL.astype(dtype))
     for maxfev, tol in ((None, None), (3, None), (1, None), (None, 0.0)):
         limit = {} if maxfev is None and tol is None else {"maxfev": maxfev or ENOUGH}
         asked_tol = tolerances.gradient_asked(dtype) if tol is None else tol
-        given = options | ({} if by_values else {"gtol": asked_tol}) | {"maxfev": maxfev or (MANY if by_values else ENOUGH)}
+        stops = {"ftol": 0.1 * asked_tol**2} if asked["method"] == "SLSQP" else {"gtol": asked_tol}
+        given = options | ({} if by_values else stops) | {"maxfev": maxfev or (MANY if by_values else ENOUGH)}
         if by_values:
             tight = dict.fromkeys(
                 ("xatol", "fatol") if asked["method"] == "Nelder-Mead" else ("xtol", "ftol"), 0.1 * asked_tol

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from jaxopt_lite import Bounds, LinearConstraint, NonlinearConstraint, Status, minimize
+from jaxopt_lite import Bounds, LinearConstraint, NonlinearConstraint, Status, minimize, stepper
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda d: d.__name__)
 THREE = [
@@ -297,3 +297,33 @@ def test_a_batch_is_its_lanes(dtype):
         np.testing.assert_allclose(many.x[k], one(at[k]).x, atol=near(dtype))
     A, b = np.array([[-1.0, 2.0], [1.0, 2.0], [1.0, -2.0]]), np.array([2.0, 6.0, 2.0])
     assert np.all(np.asarray(many.x) @ A.T.astype(dtype) <= b.astype(dtype) + near(dtype))
+
+
+def test_by_hand_with_sides_that_are_given():
+    """SciPy's problem in NumPy: the rows and their Jacobian are told, and the sides are the stepper's."""
+    A, lb = np.array([[1.0, -2.0], [-1.0, -2.0], [-1.0, 2.0]]), np.array([-2.0, -6.0, -2.0])
+    opt = stepper("SLSQP", bounds=[(0, None)] * 2, constraints=(lb, np.full(3, np.inf)))
+    state = opt.init(np.array([2.0, 0.0]))
+    while not opt.done(state):
+        x = np.asarray(opt.ask(state))
+        rows = A @ x
+        off = x - [1.0, 2.5]
+        state = opt.tell(state, off @ off, 2 * off, rows, A, np.max(np.maximum(lb - rows, 0.0)))
+    res = opt.result(state)
+    assert res.success
+    np.testing.assert_allclose(res.x, [1.4, 1.7], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("method", "sides", "error", "sentence"),
+    [
+        ("BFGS", ([0.0], [1.0]), ValueError, "'BFGS' takes none"),
+        ("SLSQP", 3.0, TypeError, r"pair \(lb, ub\)"),
+        ("SLSQP", ([0.0, 0.0], [1.0]), ValueError, "one length"),
+        ("SLSQP", ([0.0, 2.0], [1.0, 1.0]), ValueError, "row 1"),
+        ("SLSQP", ([0.0, 2.0], [1.0, 2.0]), ValueError, "row 1 is an equality and follows"),
+    ],
+)
+def test_sides_that_are_none_are_named(method, sides, error, sentence):
+    with pytest.raises(error, match=sentence):
+        stepper(method, constraints=sides).init(np.zeros(2))

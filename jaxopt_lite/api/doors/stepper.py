@@ -13,6 +13,7 @@ from jaxopt_lite.api import methods
 from jaxopt_lite.api.pose import Posed, pose, read_settings
 from jaxopt_lite.api.reading.bounds import read_bounds
 from jaxopt_lite.api.reading.points import interval_or_bracket, read_points, stand_in, start_of
+from jaxopt_lite.api.reading.sides import read_sides
 from jaxopt_lite.api.result import OptimizeResult, as_root, make_result
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse
@@ -52,8 +53,9 @@ class Stepper(NamedTuple):
     tell : callable
         ``tell(state, fun) -> state``, and what else the method needs there: ``tell(state, fun, grad)`` with the gradient in
         the structure of x; ``tell(state, fun, grad, hvp)`` with the Hessian times p in that structure; for 'halley'
-        ``tell(state, fun, grad, curvature)`` with the second derivative (). Each can be given by its name. Of k points each
-        has an axis of k in front. A state that has ended is returned as it is.
+        ``tell(state, fun, grad, curvature)`` with the second derivative (); for 'SLSQP' ``tell(state, fun, grad,
+        constraints, jacobian, violation)`` with c (m,), its Jacobian (m, n) and the largest violation () of a side. Each can
+        be given by its name. Of k points each has an axis of k in front. A state that has ended is returned as it is.
     result : callable
         ``result(state) -> OptimizeResult``, at any time; status -1 while running.
     done : callable
@@ -68,7 +70,11 @@ class Stepper(NamedTuple):
 
 
 def stepper(
-    method: str | methods.Row = "BFGS", bounds: Any = None, options: dict[str, Any] | None = None, bracket: Any = None
+    method: str | methods.Row = "BFGS",
+    bounds: Any = None,
+    options: dict[str, Any] | None = None,
+    bracket: Any = None,
+    constraints: Any = None,
 ) -> Stepper:
     """A method of `minimize`, `minimize_scalar` or `root_scalar`, to be asked for points and told values.
 
@@ -85,6 +91,9 @@ def stepper(
         As for `minimize`, `minimize_scalar` or `root_scalar`.
     bracket : sequence of two or three floats, optional
         As for `minimize_scalar`, for 'brent' and 'golden'; as for `root_scalar`, where `bounds` says the same.
+    constraints : pair of arrays (m,), optional
+        For methods that take constraints: the sides (lb, ub) of the rows lb <= c(x) <= ub, whose values and Jacobian are
+        told; the equalities (lb == ub) first; -inf and inf where there is no side. None: there are none (m = 0).
 
     Returns
     -------
@@ -94,7 +103,8 @@ def stepper(
     Raises
     ------
     ValueError
-        Unknown method or option; bounds missing, bounds or a bracket given to a method without.
+        Unknown method or option; bounds missing; bounds, a bracket or constraints given to a method without; sides that
+        cross, or an equality after an inequality.
 
     Examples
     --------
@@ -115,6 +125,7 @@ def stepper(
     if row in methods.ROOT_SCALAR:
         return _root_stepper(row, bounds if bracket is None else bracket, options)
     points = interval_or_bracket(row, bounds, bracket) if row in methods.MINIMIZE_SCALAR else None
+    methods.refuse(row, _REFUSED, constraints=constraints is not None)
     if points is None:
         methods.refuse(row, _REFUSED, bracket=bracket is not None, bounds=bounds is not None)
 
@@ -125,6 +136,8 @@ def stepper(
         settings = read_settings(row, layout.size, options)
         box = None if points is not None or bounds is None else read_bounds(bounds, layout)
         data = (points or {}) | ({} if box is None else {"bounds": box})
+        if "constraints" in row.takes:
+            data["constraints"] = read_sides(constraints, layout, "equalities" in row.takes)
         return _begin(pose(settings, settings.build(box is not None), layout, start, data=data))
 
     return Stepper(init, _ask, _tell, _result, lambda state: state.status != RUNNING)
@@ -133,6 +146,7 @@ def stepper(
 _REFUSED = {
     "bracket": "bracket is given, but method {method!r} takes none; leave it out.",
     "bounds": "bounds are given, but method {method!r} cannot handle bounds; leave them out.",
+    "constraints": "constraints are given, but method {method!r} takes none; leave them out.",
 }
 _REFUSED_BY_ROOTS = {"bracket": "bounds are given, but method {method!r} would leave them; leave them out."}
 
