@@ -171,6 +171,19 @@ def _boxed(case: Case) -> Case:
     )
 
 
+def _under_a_row(case: Case) -> Case:
+    """The same method with the side of the box as a constraint of inequality."""
+    boxed = _boxed(case)
+
+    def run(case: Case, fun: Callable, k: Knobs, options: dict[str, Any]) -> OptimizeResult:
+        first = (jnp.arange(k.order.size, dtype=k.order.dtype) == k.order[0]).astype(k.start.dtype)
+        row = {"type": "ineq", "fun": lambda x, k: SIDE + k.shift - jnp.sum(first * x), "args": (k,)}
+        budgets = {"maxiter": k.maxiter, "maxfev": k.maxfev}
+        return minimize(fun, k.start, (k,), method="SLSQP", constraints=row, tol=k.tol, options=budgets | options)
+
+    return replace(boxed, name=f"{case.name} in a half-space", run=run)
+
+
 LBFGSB_IN_A_BOX = replace(_boxed(LBFGSB), forks=(0.0, 0.03))
 
 
@@ -227,6 +240,7 @@ ROWS = (
     LBFGSB_IN_A_BOX,
     _boxed(TNC),
     _boxed(SLSQP),
+    _under_a_row(SLSQP),
     *IN_BRACKET,
     *FIT_ROWS,
     *PROGRAM_ROWS,

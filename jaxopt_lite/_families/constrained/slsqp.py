@@ -150,8 +150,9 @@ def _ask(s: SQPState, data: SQPData) -> Query:
 def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told:
     eps = float(jnp.finfo(s.x.dtype).eps)
     fresh = jnp.isinf(s.fun)
-    before, after = s.fun + dot(s.w, _violation(s.c, data)), answer.fun + dot(s.w, _violation(answer.constraints, data))
-    enough = after <= before + C1 * s.t * s.slope + NOISE * eps * (jnp.abs(s.fun) + dot(s.w, jnp.abs(s.c)))
+    outside, outside_now = _violation(s.c, data), _violation(answer.constraints, data)
+    before, after = s.fun + dot(s.w, outside), answer.fun + dot(s.w, outside_now)
+    enough = after <= before + C1 * s.t * s.slope + _rounding(s.fun, s.w, s.c, outside + outside_now)
     accepted = answer.finite & (fresh | enough)
     least, _ = resolved_steps(s.x, s.step.d)
     stuck = ~accepted & (~(s.t > least) | jnp.all(query.x == s.x))  # so too where a step is not a number
@@ -182,9 +183,8 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     worth = jnp.maximum(norm(x, 2), 1.0) / jnp.where(length > 0, length, 1.0)
     worth = jnp.where(unlearnt, jnp.maximum(worth, 1.0), 1.0)
     promise = worth * promise
-    outside = jnp.sum(violated)
-    rounding = NOISE * eps * (jnp.abs(fun) + dot(w, jnp.abs(c)))
-    feasible = outside <= data.ftol
+    rounding = _rounding(fun, w, c, violated)
+    feasible = jnp.sum(violated) <= data.ftol
     good = (promise <= jnp.where(grows, rounding, SURE * data.ftol)) & feasible
     idle = feasible & (-worth * slope <= rounding)
     stays = lambda w, fallen, part: dot(w, fallen) <= part * dot(w, violated)  # weights may be zero
@@ -204,6 +204,11 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
 def _violation(c: Array, data: SQPData) -> Array:
     """v of (1), (m,)."""
     return jnp.maximum(jnp.maximum(data.row_lower - c, c - data.row_upper), 0.0)
+
+
+def _rounding(fun: Array, w: Array, c: Array, violated: Array) -> Array:
+    """What rounding makes of (1), (): rows that are not violated have none, whatever their weights."""
+    return NOISE * float(jnp.finfo(c.dtype).eps) * (jnp.abs(fun) + dot(w, jnp.where(violated > 0, jnp.abs(c), 0.0)))
 
 
 def _learnt(s: SQPState, answer: Constrained, accepted: Array, data: SQPData) -> tuple[Array, Array, Array]:

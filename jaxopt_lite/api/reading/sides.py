@@ -18,9 +18,7 @@ def read_sides(given: Any, layout: Layout, equalities: bool) -> Sides:
     if given is None:
         return Sides(none, none, none)
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise TypeError(
-            f"constraints is a {type(given).__name__}; give the pair (lb, ub), arrays of one length."
-        )
+        raise TypeError(f"constraints is a {type(given).__name__}; give the pair (lb, ub), arrays of one length.")
     if any(isinstance(side, Tracer) for side in given):
         raise TypeError("constraints are traced, and which rows are equalities must be known; give NumPy arrays (lb, ub).")
     sides: Any = [np.atleast_1d(np.asarray(side, layout.dtype)) for side in given]
