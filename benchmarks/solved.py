@@ -96,7 +96,8 @@ def _solve(problem: Any, method: str, dtype: str, x0: Any, bounds: Any = None) -
     sides = (-np.inf, np.inf) if bounds is None else (bounds.lb, bounds.ub)
     low, high = (np.broadcast_to(np.asarray(side, np.float64), x.shape) for side in sides)
     g, H = map(np.asarray, _derivatives(problem.n)(x, which))
-    return x, bool(res.success), _flat(g, H, x, float(res.fun), low, high, dtype)
+    asked = ASKED_OF_VALUES if method in BY_VALUES else 0.0
+    return x, bool(res.success), _flat(g, H, x, float(res.fun), low, high, dtype, asked)
 
 
 @functools.cache
@@ -106,8 +107,13 @@ def _derivatives(n: int) -> Callable[..., Any]:
     return jax.jit(lambda x, which: (jax.grad(fun)(x, which), jax.hessian(fun)(x, which)))
 
 
-def _flat(g: np.ndarray, H: np.ndarray, x: np.ndarray, f: float, low: np.ndarray, high: np.ndarray, dtype: str) -> bool:
-    """Is the projected gradient within gtol, or Newton's step to a minimum within 4 roundings of x, or worth one of f?"""
+def _flat(
+    g: np.ndarray, H: np.ndarray, x: np.ndarray, f: float, low: np.ndarray, high: np.ndarray, dtype: str, asked: float
+) -> bool:
+    """Is the projected gradient within gtol, or Newton's step to a minimum within 4 roundings of x, or worth one of f?
+
+    Or, of a method from values, is that step within what was `asked` of x and of f?
+    """
     if np.max(np.abs(np.clip(x - g, low, high) - x)) <= 1.1 * GTOL[dtype]:
         return True
     free = ~(((x <= low) & (g > 0)) | ((x >= high) & (g < 0)))
@@ -115,7 +121,9 @@ def _flat(g: np.ndarray, H: np.ndarray, x: np.ndarray, f: float, low: np.ndarray
     if not np.all(np.isfinite(H)) or not np.all(np.linalg.eigvalsh(H) > 1e-14 * np.max(np.abs(H), initial=0.0)):
         return False
     step, eps = np.linalg.solve(H, g), np.finfo(dtype).eps
-    return bool(np.all(np.abs(step) <= 4 * eps * np.max(np.abs(x))) or 0.5 * np.dot(step, g) <= eps * abs(f))
+    worth = 0.5 * np.dot(step, g)
+    resolved = np.all(np.abs(step) <= 4 * eps * np.max(np.abs(x))) or worth <= eps * abs(f)
+    return bool(resolved or (np.all(np.abs(step) <= asked) and worth <= asked))
 
 
 def _minima(sets: tuple[str, ...], method: str, dtype: str) -> Iterator[Line]:
