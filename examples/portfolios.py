@@ -11,7 +11,8 @@ to investor are the cap, the largest position that is allowed, what is held alre
 A hundred of them are free, for nothing costs them anything: they draw the efficient frontier. One `jax.vmap` of `minimize`
 (SLSQP, the default where there are constraints) solves all of them.
 
-Some caps are below the risk of the safest portfolio that the rules allow. These lanes say that they are infeasible.
+Some caps are below the risk of the safest portfolio that the rules allow. These lanes end without success: most of them at
+their budget, for the curved cap and the budget contradict one another slowly, and some as infeasible.
 
 The multiplier of the cap is a price: what one more per cent of risk would bring. It is the slope of the efficient frontier,
 and `jax.grad` of the optimal value with respect to the cap is the same number.
