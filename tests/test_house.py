@@ -161,7 +161,7 @@ def test_importing_changes_no_configuration_and_starts_no_backend():
     assert not done.stderr
 
 
-JUDGES = ("core/certificate.py", "core/neighborhood.py", "core/newton_step.py", "core/rises.py", "_needs/kkt_certificate.py")
+JUDGES = ("core/certificate.py", "core/newton_step.py")
 ALGEBRA = ("_families/constrained/qp.py",)  # inside of a turn, with a bound on its length: it evaluates nothing
 LOOPS = ("core/loop.py", "core/batching.py", *JUDGES, *ALGEBRA)
 

@@ -1,18 +1,20 @@
-"""What proves that no feasible point is near: the violation cannot be reduced to first order.
+"""What proves that no point is feasible: a weighted sum of the rows is as low as it gets, and still too high.
 
 At x the rows lower <= c <= upper have the gradients A. Let y be weights, positive where the upper side of a row is violated,
 negative where the lower one is, and zero for rows that are neither violated nor at their side. Then x is a stationary point
-of the weighted violation sum |y_i| v_i where A'y is zero on the variables that no bound holds against it. y are the method's
-multipliers, scaled to at most 1, or +-1 for the violated rows where it knows none. A'y counts as zero where
+of y'c where A'y is zero on the variables that no bound holds against it. If y'c is convex, too, no point is feasible: each
+would make y'c lower. So it is for linear and convex rows, and for quadratic ones where the Hessian of y'c has no negative
+curvature; of other rows it is known near x. y are the method's multipliers, scaled to at most 1. A'y counts as zero where
 
     a move as long as x, or the way from x0, gains no more than SLIGHT of the violation; or                  (1)
     weights w_i y_i with A'(w y) = 0 still violate, w the projection of ones on what cancels.                (2)
 
 (2) is for what the slope of f leaves of A'y where weights are prices. Rows that are but nearly dependent have no such w: a
-long move satisfies them.
+long move satisfies them. Negative curvature counts as none where it gains as little as (1) along such a move. The Hessian is
+that of f + y'c: beside prices what f adds to it is less than that.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -25,32 +27,44 @@ CANCELLED = 3 / 4  # power of eps: A'(w y) below this share of its own terms is 
 NOISE = 16.0  # times eps: a violation below this part of its own terms is rounding
 
 
-def contradicts(x: Array, x0: Array, y: Array, c: Array, A: Array, sides: tuple[Array, Array], data: Any) -> Array:
-    """() bool: is x a stationary point of a weighted violation that is more than ftol?
+class Rows(NamedTuple):
+    """What is known of the rows at x; NaN where nothing is."""
 
-    x, x0 (n,), y, c (m,), A (m, n), sides (m,) each; of `data` the method's ftol, and its bounds if it has any.
+    c: Array  # (m,)
+    A: Array  # (m, n) Jacobian
+    H: Array  # (n, n) Hessian of f + y'c
+
+
+def contradicts(x: Array, x0: Array, y: Array, rows: Rows, sides: tuple[Array, Array], data: Any) -> Array:
+    """() bool: is y'c least at x, for weights y, and higher than feasible points make it by more than ftol?
+
+    x, x0 (n,), y (m,), sides (m,) each; of `data` the method's ftol, and its bounds if it has any.
     """
+    c, A, H = rows
     if c.shape[0] == 0:
         return jnp.zeros((), bool)
     lower, upper = sides
     over, under = c - upper, lower - c
     root = float(jnp.finfo(x.dtype).eps) ** 0.5
     near = data.ftol + root * jnp.maximum(jnp.abs(c), 1.0)
-    y = jnp.where((over >= -near) & (y > 0), y, jnp.where((under >= -near) & (y < 0), y, 0.0))
-    sign = jnp.where(over > data.ftol, 1.0, jnp.where(under > data.ftol, -1.0, 0.0)).astype(x.dtype)
-    y = jnp.where(norm(y) > 0, y, sign)
+    fits = jnp.all(jnp.where(y > 0, over >= -near, jnp.where(y < 0, under >= -near, True)))
     largest = norm(y)
-    y = y / jnp.where(largest > 0, largest, 1.0)
+    unit = 1.0 / jnp.where(largest > 0, largest, 1.0)
+    y = y * unit
     outside = jnp.where(y > 0, over, jnp.where(y < 0, under, 0.0))
     gain, force = dot(jnp.abs(y), outside), matvec(A.T, y)
     held = jnp.zeros(x.shape, bool)
     if getattr(data, "lower", None) is not None:
         held = ((x <= data.lower) & (force > 0)) | ((x >= data.upper) & (force < 0))
     force = jnp.where(held, 0.0, force)
-    level = norm(force, 1) * jnp.maximum(norm(x), norm(x - x0)) <= max(SLIGHT, 16 * root) * gain
+    size, slight = jnp.maximum(norm(x), norm(x - x0)), max(SLIGHT, 16 * root) * gain
+    level = norm(force, 1) * size <= slight
     unseen = NOISE * float(jnp.finfo(x.dtype).eps) * (jnp.abs(c) + matvec(jnp.abs(A), jnp.abs(x)))
     level |= _cancels(jnp.where(held, 0.0, y[:, None] * A), jnp.abs(y) * outside, jnp.abs(y) * unseen)
-    return level & (gain > 0) & (jnp.max(jnp.maximum(over, under)) > data.ftol) & (largest > 0)
+    bent = jnp.where(held[:, None] | held[None, :], 0.0, H * unit)
+    least = jnp.linalg.eigvalsh(jnp.where(jnp.isfinite(bent), bent, 0.0), symmetrize_input=False)[0]
+    convex = -0.5 * least * size * size <= slight
+    return fits & level & convex & (gain > 0) & (jnp.max(jnp.maximum(over, under)) > data.ftol)
 
 
 def _cancels(A: Array, violated: Array, unseen: Array) -> Array:

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite.core import constraints
-from jaxopt_lite.core.dense import norm
+from jaxopt_lite.core.dense import lengths, norm
 from jaxopt_lite.core.implicit import held_by_bounds, silent, solve_regular
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle, Traced
@@ -73,7 +73,7 @@ def active_rows(
 ) -> tuple[Array, Array, Array]:
     """Which rows hold (m,), which of them by their upper side (m,), and whether any is neither active nor inactive ()."""
     tol = float(jnp.finfo(x.dtype).eps) ** DEGENERATE
-    steep = jnp.sqrt(jnp.sum(A * A, axis=1))
+    steep = lengths(A.T)
     force = jnp.abs(y) * steep
     largest = jnp.maximum(norm(force), norm(grad, 2))
     force = force / jnp.where(largest > 0, largest, 1.0)

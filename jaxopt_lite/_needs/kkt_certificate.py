@@ -36,10 +36,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite._needs.constrained import Constrained, second_order
-from jaxopt_lite._needs.contradiction import contradicts
+from jaxopt_lite._needs.contradiction import Rows, contradicts
 from jaxopt_lite._needs.kkt import active_rows
-from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, NOT_DERIVED, inside, stops_at
-from jaxopt_lite.core.dense import dot, matvec, norm
+from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, inside, stops_at, walked
+from jaxopt_lite.core.constraints import violations
+from jaxopt_lite.core.dense import dot, lengths, matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BELIEVED, BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
@@ -74,7 +75,7 @@ class Look(NamedTuple):
     trial: Array  # (n,)
     goes_on: Array  # () bool
     made: Array  # () int32
-    infeasible: Array  # () bool: the first point is stationary for the violation
+    rows: Rows  # at the first point
 
 
 def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
@@ -85,7 +86,8 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
 
     def one(at: Look) -> Look:
         answer, times = second_order(oracle, at.trial, at.verdict.y, t)
-        found = _judged(oracle, at.trial, at.verdict.y, answer, times(jnp.eye(x.shape[0], dtype=x.dtype)), operands)
+        H = times(jnp.eye(x.shape[0], dtype=x.dtype))
+        found = _judged(oracle, at.trial, at.verdict.y, answer, H, operands)
         known = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
         first = at.made == 0
         falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, passing))
@@ -97,23 +99,25 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         verdict = Verdict(*(pick(new, old) for new, old in zip(found, at.verdict, strict=True)))
         trial = inside(point + verdict.step, data)
         goes_on = better & ~found.done & (jnp.any(trial != point) | jnp.any(found.y != at.verdict.y))
-        rows = answer.constraints, answer.jacobian, _sides(oracle, x, operands)[:2]
-        stationary = first & known & contradicts(at.trial, operands.x0, at.verdict.y, *rows, data)
         where = point, pick(answer.fun, at.fun), pick(answer.grad, at.grad)
-        return Look(*where, verdict, trial, goes_on, at.made + 1, at.infeasible | stationary)
+        keep = lambda new, old: jnp.where(first & known, new, old)
+        rows = Rows(*map(keep, (answer.constraints, answer.jacobian, 0.5 * (H + H.T)), at.rows))
+        return Look(*where, verdict, trial, goes_on, at.made + 1, rows)
 
     no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
-    start = Verdict(fields["multipliers"], jnp.zeros_like(x), inf, no, no, no, inf)
-    look = Look(x, inf, jnp.zeros_like(x), start, x, ~no, jnp.zeros((), jnp.int32), no)
-    try:
-        end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, look)
-    except NOT_DERIVED:
+    y = fields["multipliers"]
+    start = Verdict(y, jnp.zeros_like(x), inf, no, no, no, inf)
+    m, n = y.shape[0], x.shape[0]
+    unknown = Rows(*(jnp.full(shape, jnp.nan, x.dtype) for shape in ((m,), (m, n), (n, n))))
+    end = walked(one, Look(x, inf, jnp.zeros_like(x), start, x, ~no, jnp.zeros((), jnp.int32), unknown), left)
+    if end is None:
         return {"status": decided(claim)}
+    infeasible = contradicts(x, operands.x0, y, end.rows, _sides(oracle, x, operands)[:2], data)
     cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
     proved = (end.verdict.asked | end.verdict.resolved) & ~cut
     held = jnp.where(end.verdict.asked, CONVERGED, PRECISION)
     unseen = jnp.where(claim >= BELIEVED, decided(claim), BUDGET)
-    refused = jnp.where(end.made == 0, unseen, jnp.where(cut, BUDGET, jnp.where(end.infeasible, INFEASIBLE, NUMERICAL)))
+    refused = jnp.where(end.made == 0, unseen, jnp.where(cut, BUDGET, jnp.where(infeasible, INFEASIBLE, NUMERICAL)))
     pick = lambda new, old: jnp.where(proved, new, old)
     return {
         "x": pick(end.x, fields["x"]),
@@ -140,7 +144,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     c, A, g = at.constraints, at.jacobian, at.grad
     lower, upper, p = _sides(oracle, x, operands)
     size = jnp.maximum(norm(x), norm(x - operands.x0))
-    violated = jnp.maximum(jnp.maximum(lower - c, c - upper), 0.0)
+    violated = violations(c, lower, upper)
 
     # what holds
     equal = (jnp.arange(c.shape[0]) < p) | (lower == upper)
@@ -174,7 +178,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
 
     # (3)
     wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
-    pull = jnp.abs(y) * norm_of_rows(A)
+    pull = jnp.abs(y) * lengths(A.T)
     astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(pull), norm(g))))
     y = jnp.where(wrong, 0.0, y)
     gain = jnp.where(tangent.flat, norm(slope, 1) * size, tangent.decrement)
@@ -194,11 +198,6 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
         done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray,
         worst=jnp.max(violated, initial=0.0),
     )
-
-
-def norm_of_rows(A: Array) -> Array:
-    """Euclidean norms (m,) of the rows of A (m, n)."""
-    return jnp.sqrt(jnp.sum(A * A, axis=1))
 
 
 class Tangent(NamedTuple):

@@ -160,9 +160,8 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
         none = jnp.zeros((), jnp.int32)
         asked = no if second_order else None
         start = Finish(x, fields["fun"], fields["jac"], x, jnp.zeros_like(x), inf, no, no, ~no, none, learnt, asked, dense)
-        try:
-            end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
-        except NOT_DERIVED:
+        end = walked(one, start, left)
+        if end is None:
             return {"status": decided(claim)}
         slope = free_slope(end.grad, stops_at(end.x, end.grad, data, *jnp.zeros(2, x.dtype)))
         reached = (end.proved & (norm(slope, order) <= data.gtol)) | (by_step & end.short)
@@ -183,6 +182,17 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
         return found | {"status": status}
 
     return decide
+
+
+def walked(one: Callable[[Any], Any], start: Any, left: Array) -> Any:
+    """The end of a walk from a claim by steps of `one`, at most `left` of them; None where JAX cannot derive the function.
+
+    A state has `goes_on`, () bool, and `made`, () int32, the evaluations so far: one a step.
+    """
+    try:
+        return lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
+    except NOT_DERIVED:
+        return None
 
 
 def inside(x: Array, data: Any) -> Array:

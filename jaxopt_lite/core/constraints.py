@@ -115,9 +115,14 @@ def second_order(
     return _in_order(parts, [c for c, *_ in made]), _in_order(parts, [A for _, A, _ in made]), times
 
 
+def violations(c: Array, lower: Array, upper: Array) -> Array:
+    """How far each c (m,) lies outside of its sides, (m,); 0 where it does not."""
+    return jnp.maximum(jnp.maximum(lower - c, c - upper), 0.0)
+
+
 def violation(c: Array, lower: Array, upper: Array) -> Array:
-    """How far c (m,) lies outside of its sides, the largest of all rows (); 0 where it is feasible."""
-    return jnp.max(jnp.maximum(lower - c, c - upper), initial=0.0)
+    """The largest of these, (); 0 where x is feasible."""
+    return jnp.max(violations(c, lower, upper), initial=0.0)
 
 
 def _value(part: Part, t: TracedPart, x: Array) -> Array:

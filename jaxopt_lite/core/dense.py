@@ -47,6 +47,15 @@ def norm(x: Array, order: float = jnp.inf) -> Array:
     return jnp.sum(jnp.abs(x) ** order) ** (1.0 / order)
 
 
+def lengths(J: Array) -> Array:
+    """The lengths (n,) of the columns, even where their squares overflow or underflow."""
+    largest = jnp.max(jnp.abs(lax.stop_gradient(J)), axis=0)
+    used = largest > 0
+    largest = jnp.where(used, largest, 1.0)
+    columns = J / largest[None, :]
+    return jnp.where(used, largest * jnp.sqrt(jnp.where(used, jnp.sum(columns * columns, axis=0), 1.0)), 0.0)
+
+
 def somewhere(n: int, dtype: Any) -> Array:
     """A fixed unit vector (n,) without a relation to any problem: what is blind to a subspace looks along it."""
     index = jnp.arange(n, dtype=dtype)

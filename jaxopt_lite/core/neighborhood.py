@@ -24,19 +24,19 @@ Where JAX cannot derive the function, and in a `stepper`, all that is known are 
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from jaxopt_lite.core.certificate import (
     FALLS,
     MOST_STEPS,
     NEAR,
     NOISE,
-    NOT_DERIVED,
     SHORTER,
     TRUSTED,
     Certificate,
     inside,
     stops_at,
+    walked,
 )
 from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.implicit import Accuracy
@@ -117,9 +117,8 @@ def by_values(accuracy: Accuracy, sees_kinks: bool) -> Certificate:
 
         no, none, inf = jnp.zeros((), bool), jnp.zeros((), jnp.int32), jnp.full((), jnp.inf, x.dtype)
         start = Look(x, fields["fun"], x, jnp.zeros_like(x), no, no, no, no, ~no, none, inf, jnp.zeros_like(inf), no)
-        try:
-            end = lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
-        except NOT_DERIVED:
+        end = walked(one, start, left)
+        if end is None:
             return {"status": decided(claim, True)}
         stands = ~end.goes_on & end.denied & jnp.all(jnp.abs(end.x - x) <= within)
         stands &= is_success(claim - CLAIM) & sees_kinks

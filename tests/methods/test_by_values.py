@@ -7,7 +7,7 @@ import pytest
 import scipy.optimize
 
 from jaxopt_lite import minimize
-from jaxopt_lite.core import neighborhood
+from jaxopt_lite.core import certificate
 from tests import tolerances
 from tests.core.tolerance import DTYPES
 
@@ -40,7 +40,7 @@ def test_the_certificate_is_derived_and_no_error_of_ours_is_taken_for_a_function
     method, boxed, dtype, monkeypatch
 ):
     """Such a function's claims stand; so would all claims, if the certificate itself could not be traced."""
-    monkeypatch.setattr(neighborhood, "NOT_DERIVED", ())
+    monkeypatch.setattr(certificate, "NOT_DERIVED", ())
     bounds = [(-1.0, 3.0)] * 2 if boxed else None
     fun = lambda x: jnp.sum((x - 0.5) ** 2) + 0.1 * x[0] * x[1]
     assert jax.jit(lambda x0: minimize(fun, x0, method=method, bounds=bounds))(np.zeros(2, dtype)).success

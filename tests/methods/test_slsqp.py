@@ -7,6 +7,7 @@ import pytest
 import scipy.optimize
 
 from jaxopt_lite import Bounds, LinearConstraint, NonlinearConstraint, Status, minimize, stepper
+from jaxopt_lite.core import certificate
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda d: d.__name__)
 THREE = [
@@ -136,6 +137,51 @@ def test_rows_that_contradict_one_another():
     assert res.status == Status.INFEASIBLE
     x = res.x[0]
     np.testing.assert_allclose(max(1 - x, 0) + max(1 + x, 0), 2, atol=1e-6)  # the least sum of violations
+
+
+def test_equations_that_are_but_nearly_dependent_do_not_contradict_one_another():
+    """Found by the audit: gradients that differ by 4e-6, and three inequalities; the rows have a common point."""
+    C = np.array(
+        [
+            [0.688897227749259, -0.94030845638376, -0.1158989830643408, -0.22106076006345918],
+            [0.688901528628227, -0.9403093036027772, -0.11589969821627034, -0.22106278299937646],
+            [-0.5360780656157513, -1.9786620319946406, 0.21384097434311028, -0.4701929654414451],
+            [-0.5799379312998751, 0.4489502314883986, -1.047210071942561, 0.5693522261600849],
+            [0.28258413471202215, 0.6847032254024356, -1.3868277734506491, 0.6807439421642877],
+        ]
+    )
+    side = np.array([0.29491086675032196, 0.2949092439046005, 1.0886129618541696, -1.3134631742148408, -1.8304385872763327])
+    common = [0.07473176804848483, -0.5981093726328377, 1.3547812334653138, 0.7326545639865976]
+    np.testing.assert_allclose((C @ common - side)[:2], 0.0, atol=1e-15)
+    assert np.all((C @ common - side)[2:] >= -1e-15)
+    factor = np.array(
+        [
+            [-0.3144624916839699, 0.24351704751727168, 0.8519234657829541, 0.7486075170118653],
+            [0.41285944509129224, -0.6858987756356675, -0.03458039197292454, 0.4141145608106758],
+            [0.4370563875379842, 1.1980419730067442, -0.45647990499329144, 0.05886316838102351],
+            [1.060539281472576, -0.8972985048260959, -1.0302761531180098, -1.1787623837820425],
+        ]
+    )
+    aim = np.array([1.4269659666000432, 1.880380782089191, -1.4423989145312577, 0.6619193681315978])
+    x0 = np.array([0.07726618305783092, -0.5971185458319482, 1.3575421632807647, 0.7342152911199097])
+    top = np.where(np.arange(5) < 2, 0.0, np.inf)
+    rows = NonlinearConstraint(lambda x: C @ x - side, np.zeros(5), top)
+    fun = lambda x: jnp.sum((factor @ x - aim) ** 2)
+    solve = lambda ftol: minimize(fun, x0, method="SLSQP", constraints=rows, options={"ftol": ftol})
+    res = jax.vmap(solve)(np.array([4.3561e-9, 1e-6]))
+    assert not np.any(res.status == Status.INFEASIBLE)
+
+
+@DTYPES
+@pytest.mark.parametrize("constrained", [False, True], ids=["free", "under rows"])
+def test_the_certificate_is_derived_and_no_error_of_ours_is_taken_for_a_function_without_derivatives(
+    constrained, dtype, monkeypatch
+):
+    """Of such a function the method's own word would be taken; so of all, if the certificate could not be traced."""
+    monkeypatch.setattr(certificate, "NOT_DERIVED", ())
+    rows = THREE if constrained else ()
+    solve = lambda x0: minimize(nearest, x0, method="SLSQP", bounds=[(0.0, 9.0)] * 2, constraints=rows)
+    assert jax.jit(solve)(np.array([2.0, 0.0], dtype)).success
 
 
 def test_bounds_that_meet_fix_a_variable():

@@ -59,6 +59,7 @@ from jaxopt_lite._families.line_search.descent import resolved_steps, unit_step
 from jaxopt_lite._needs.constrained import CONSTRAINED, Constrained
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
+from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import dot, matvec, norm, settled
 from jaxopt_lite.core.options import DIFFERENCES, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Method, Query, Told
@@ -148,7 +149,6 @@ def _ask(s: SQPState, data: SQPData) -> Query:
 
 
 def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told:
-    eps = float(jnp.finfo(s.x.dtype).eps)
     fresh = jnp.isinf(s.fun)
     outside, outside_now = _violation(s.c, data), _violation(answer.constraints, data)
     before, after = s.fun + dot(s.w, outside), answer.fun + dot(s.w, outside_now)
@@ -178,15 +178,23 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     shrunk = jnp.clip(jnp.where(after < jnp.inf, shrunk, 0.0), SHORTEST * s.t, LONGEST * s.t)
     t = jnp.where(accepted | restart, 1.0, shrunk)
 
-    promise = jnp.abs(dot(grad, step.d)) + dot(size, violated)
+    new = SQPState(x, fun, grad, c, A, H, unlearnt, step, w, t, slope)
+    return Told(new, _status(s, new, fresh, accepted, stuck, grows, data), accepted & ~fresh)
+
+
+def _status(s: SQPState, new: SQPState, fresh: Array, accepted: Array, stuck: Array, grows: Array, data: SQPData) -> Array:
+    """How the lane stands at the new state, after s, (): see "How a run ends"."""
+    eps = float(jnp.finfo(new.x.dtype).eps)
+    step, w = new.step, new.w
+    violated, left = _violation(new.c, data), _violation(new.c + matvec(new.A, step.d), data)
     length = norm(step.d, 2)  # H that has learnt nothing promises little where its units are wrong: then the slope counts
-    worth = jnp.maximum(norm(x, 2), 1.0) / jnp.where(length > 0, length, 1.0)
-    worth = jnp.where(unlearnt, jnp.maximum(worth, 1.0), 1.0)
-    promise = worth * promise
-    rounding = _rounding(fun, w, c, violated)
+    worth = jnp.maximum(norm(new.x, 2), 1.0) / jnp.where(length > 0, length, 1.0)
+    worth = jnp.where(new.unlearnt, jnp.maximum(worth, 1.0), 1.0)
+    promise = worth * (jnp.abs(dot(new.grad, step.d)) + dot(jnp.abs(step.y), violated))
+    rounding = _rounding(new.fun, w, new.c, violated)
     feasible = jnp.sum(violated) <= data.ftol
     good = (promise <= jnp.where(grows, rounding, SURE * data.ftol)) & feasible
-    idle = feasible & (-worth * slope <= rounding)
+    idle = feasible & (-worth * new.slope <= rounding)
     stays = lambda w, fallen, part: dot(w, fallen) <= part * dot(w, violated)  # weights may be zero
     one, fallen = jnp.ones_like(w), _violation(s.c, data) - violated
     held = stays(w, violated - left, STILL) & stays(one, violated - left, STILL)
@@ -197,13 +205,12 @@ def _tell(s: SQPState, query: Query, answer: Constrained, data: SQPData) -> Told
     status = jnp.where(accepted & held & ~feasible, CLAIM + INFEASIBLE, status)
     status = jnp.where(accepted & idle, CLAIM + PRECISION, status)
     status = jnp.where(accepted & good, BELIEVED + CONVERGED, status)
-    status = jnp.where(data.flawed, BAD_INPUT, status)
-    return Told(SQPState(x, fun, grad, c, A, H, unlearnt, step, w, t, slope), status, accepted & ~fresh)
+    return jnp.where(data.flawed, BAD_INPUT, status)
 
 
 def _violation(c: Array, data: SQPData) -> Array:
     """v of (1), (m,)."""
-    return jnp.maximum(jnp.maximum(data.row_lower - c, c - data.row_upper), 0.0)
+    return violations(c, data.row_lower, data.row_upper)
 
 
 def _rounding(fun: Array, w: Array, c: Array, violated: Array) -> Array:
@@ -240,8 +247,13 @@ def _learnt(s: SQPState, answer: Constrained, accepted: Array, data: SQPData) ->
 
 
 def _report(s: SQPState, data: SQPData) -> dict[str, Array]:
-    worst = jnp.max(_violation(s.c, data), initial=0.0)
-    return {"x": s.x, "fun": s.fun, "jac": s.grad, "maxcv": worst, "multipliers": s.step.y, "_x": s.x}
+    violated, y = _violation(s.c, data), s.step.y
+    worst = jnp.max(violated, initial=0.0)
+    if y.shape[0] > 0:  # violated rows that no step mends have no multipliers: they pay a price as others do
+        side = jnp.where(s.c > data.row_upper, violated, -violated)
+        price = float(jnp.finfo(s.x.dtype).eps) ** -qp.PRICE * (1.0 + jnp.abs(s.fun)) / jnp.where(worst > 0, worst, 1.0) ** 2
+        y = jnp.where(jnp.any(y != 0) | ~(worst > data.ftol), y, price * side)
+    return {"x": s.x, "fun": s.fun, "jac": s.grad, "maxcv": worst, "multipliers": y, "_x": s.x}
 
 
 METHOD = Method(

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import dot, matvec
+from jaxopt_lite.core.dense import dot, lengths, matvec
 
 ROUNDINGS = 16  # times eps: where more than this is left of a unit column, its direction is not rounding
 UNROLLED = 12  # columns; a loop is as fast from there on, and compiles sooner
@@ -75,15 +75,6 @@ def factor(J: Array, r: Array) -> Factor:
     _, R, kept, seen = at
     R, projected = R[:, :n], R[:, n]
     return Factor(R, kept, seen, size, projected, _inverse(R))
-
-
-def lengths(J: Array) -> Array:
-    """The lengths (n,) of the columns, even where their squares overflow or underflow."""
-    largest = jnp.max(jnp.abs(lax.stop_gradient(J)), axis=0)
-    used = largest > 0
-    largest = jnp.where(used, largest, 1.0)
-    columns = J / largest[None, :]
-    return jnp.where(used, largest * jnp.sqrt(jnp.where(used, jnp.sum(columns * columns, axis=0), 1.0)), 0.0)
 
 
 def _inverse(R: Array) -> Array:

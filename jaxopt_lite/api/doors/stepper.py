@@ -12,8 +12,8 @@ from jax import Array
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.pose import Posed, pose, read_settings
 from jaxopt_lite.api.reading.bounds import read_bounds
+from jaxopt_lite.api.reading.constraints import read_sides
 from jaxopt_lite.api.reading.points import interval_or_bracket, read_points, stand_in, start_of
-from jaxopt_lite.api.reading.sides import read_sides
 from jaxopt_lite.api.result import OptimizeResult, as_root, make_result
 from jaxopt_lite.core import loop
 from jaxopt_lite.core.layout import Layout, parse

@@ -10,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxopt_lite.api.reading.constraint_classes import static_flags
+from jaxopt_lite.core.constraints import Sides
 from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.oracle import SCHEMES
 
@@ -213,3 +214,31 @@ def _matrix(A: Any, name: str, layout: Layout) -> Any:
     if not isinstance(A, Tracer) and not np.all(np.isfinite(np.asarray(A, float))):
         raise ValueError(f"{name}: A holds NaN or infinity; give finite numbers.")
     return A if A.dtype == layout.dtype else A.astype(layout.dtype)
+
+
+def read_sides(given: Any, layout: Layout, equalities: bool) -> Sides:
+    """The sides (lb, ub), arrays (m,), of rows that are evaluated by hand, in canonical order; None: there are no rows.
+
+    The rows with lb == ub are equalities, and come first. `equalities`: does the method take them?
+    """
+    none: Any = np.zeros(0, layout.dtype)
+    if given is None:
+        return Sides(none, none, none)
+    name = "constraints"
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(f"{name} is a {type(given).__name__}; give the pair (lb, ub), arrays of one length.")
+    lower, upper = (_side(side, which, name, layout) for side, which in zip(given, ("lb", "ub"), strict=True))
+    if isinstance(lower, Tracer) or isinstance(upper, Tracer):
+        raise TypeError(f"{name} are traced, and which rows are equalities must be known; give NumPy arrays (lb, ub).")
+    if lower.shape != upper.shape:
+        raise ValueError(f"{name} have sides of shapes {lower.shape} and {upper.shape}; give two arrays of one length.")
+    crossed = np.flatnonzero(lower > upper)
+    if crossed.size:
+        raise ValueError(f"{name} have lb > ub in row {crossed[0]}; give lb <= ub.")
+    equal = np.flatnonzero(lower == upper)
+    p = equal.size
+    if p and not equalities:
+        raise ValueError(f"constraint row {equal[0]} is an equality, and the method takes inequalities; give lb < ub.")
+    if not np.array_equal(equal, np.arange(p)):
+        raise ValueError(f"constraint row {equal[-1]} is an equality and follows an inequality; give the equalities first.")
+    return Sides(lower[:p], lower[p:], upper[p:])
