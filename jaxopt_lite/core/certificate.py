@@ -39,8 +39,9 @@ and of the parameters, and no decrement better than
 
 where the second term is how far x, rounded to its dtype, moves the residuals; for a linear model it is the size of its
 values. Where it is no smaller than what there was to fit it excuses nothing: at such a point the model cannot be evaluated
-(a resonance that is narrower than a rounding of its center). Where no freedom is left (m <= n) s^2 is taken as |r|^2: the
-step must change next to nothing of a residual that stays.
+(a resonance that is narrower than a rounding of its center). And where it is more than a tenth of a standard error, it
+excuses short steps alone, as in (2): of each parameter eps^(1/3) of its size, or of its way from x0. Where no freedom is
+left (m <= n) s^2 is taken as |r|^2: the step must change next to nothing of a residual that stays.
 
 **A zero of one variable.** A bracket [a, b] with a change of sign shrinks to a pole as well as to a zero. At a pole f / f'
 is as small as at a zero, but f' has the other sign: Newton's step leads out of the bracket. So the method's own point x, an
@@ -76,6 +77,7 @@ TRUSTED = 1.0  # C of (2): x is rounded to half a unit, and that rounding makes 
 MOST_STEPS = 50  # most evaluations for a claim: along a curved valley Newton takes some 30 steps
 SHORTER = 0.25  # factor of a Newton step that did not descend
 ROUNDINGS = 4.0  # of (4); well-determined peaks in float32 then end within 4e-5 standard errors (with 8: 5e-5)
+SLIGHT = 0.1  # standard errors: rounding that is less hides nothing that a datum could tell
 NOISE = 16.0  # times eps |f|: closer values do not say which is lower, as for a sum of some hundred terms
 NEAR = 1 / 3  # a Newton step is short if it is at most eps^NEAR times the size of x, or the way from x0
 FALLS = 0.25  # a decrement that stays above this share of the last one is rounding: Newton's steps square it
@@ -241,6 +243,7 @@ class Promise(NamedTuple):
     decrement: Array  # () |Q'r| of the parameters that are free, (3)
     step: Array  # (n,) the step
     x: Array  # (n,) the point
+    short: Array  # () bool: is the step of each parameter short, and none hidden by rounding?
     moved: Array  # (n,) |J_j| |x_j|: how much the residuals owe to each parameter
     size: Array  # () |r|, the square root of twice the cost
     slope: Array  # () largest cosine between the residual and the column of a free parameter
@@ -271,6 +274,7 @@ def fit(status: Array, p: Promise, wanted: FitTolerances) -> Array:
     flat = (p.slope <= wanted.gtol) & (wanted.gtol > 0)
     exact = (p.size <= noise) & p.known  # nothing is left to fit
     held = jnp.where(near | reduced | short | flat | exact, CONVERGED, PRECISION)
-    judged = jnp.where((held == CONVERGED) | ((p.decrement <= noise) & p.known), held, NUMERICAL)
+    excused = (p.decrement <= noise) & p.known & (p.short | (noise * jnp.sqrt(freedom) <= SLIGHT * p.size))
+    judged = jnp.where((held == CONVERGED) | excused, held, NUMERICAL)
     judged = jnp.where(jnp.isfinite(p.decrement) & jnp.isfinite(p.size), judged, NUMERICAL)
     return jnp.where(is_success(status) | (status == NUMERICAL), judged, status).astype(jnp.int32)

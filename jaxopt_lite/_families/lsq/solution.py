@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.lsq.orthogonal import Factor, factor, lengths
+from jaxopt_lite._families.lsq.orthogonal import Factor, factor
+from jaxopt_lite._families.lsq.undetermined import RAN_AWAY, astray
 from jaxopt_lite.core import certificate
-from jaxopt_lite.core.dense import matvec, norm
+from jaxopt_lite.core.dense import lengths, matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Measured, Oracle
 from jaxopt_lite.core.status import NUMERICAL, is_success
 
 SMALL = 0.1  # of the residuals at the start: rounding that moves them by more hides what there was to fit
-RAN_AWAY = 100.0  # a parameter this many times |x0| away from its start, without an effect, is on a plateau
 
 
 def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict[str, Array]:
@@ -34,7 +34,7 @@ def fields(oracle: Oracle, solved: dict[str, Array], operands: Operands) -> dict
         "grad": grad,
         "optimality": norm(scaled),
         "active_mask": mask,
-        "status": certified(solved["status"], x, at, grad, data, m, f, pushed, felt, operands.x0, start),
+        "status": certified(solved["status"], x, at, grad, oracle, operands, m, f, pushed, felt, start),
     }
 
 
@@ -66,12 +66,12 @@ def certified(
     x: Array,
     at: Measured,
     grad: Array,
-    data: Any,
+    oracle: Oracle,
+    operands: Operands,
     m: Array | int,
     f: Factor,
     pushed: Pushed,
     felt: Array,
-    x0: Array,
     start: Array,
 ) -> Array:
     """The status that the certificate gives to the point.
@@ -85,8 +85,10 @@ def certified(
     Rounding excuses nothing where a parameter, rounded to its dtype, moves the residuals by as much as there was to fit at
     the start (of cost `start`): there the model cannot be evaluated, and any point looks as good as any other. A fit that
     has not left its start is excused, for it may have started at the solution.
+
+    Of combinations of parameters that J does not determine, `undetermined.py` says whether the point is a minimum.
     """
-    J = at.jacobian
+    J, data, x0 = at.jacobian, operands.data, operands.x0
     sizes = lengths(J)
     cosines = jnp.where(pushed.held | (sizes == 0), 0.0, grad / jnp.where(sizes > 0, sizes, 1.0))
     out = jnp.where(felt > 0, 0.0, cosines)
@@ -94,20 +96,26 @@ def certified(
     effect = sizes * x
     noise = certificate.ROUNDINGS * eps * (size + norm(effect, 2))
     stayed = jnp.all(jnp.abs(x - x0) <= jnp.sqrt(eps) * jnp.abs(x0))
+    step = f.kept * matvec(f.inverse, f.projected * f.kept) / f.size
+    near = jnp.abs(step) <= eps**certificate.NEAR * jnp.maximum(jnp.abs(x), jnp.abs(x - x0))
+    freedom = m - unknowns(x, data)
+    hidden = jnp.any(felt == 0) & (noise * jnp.sqrt(jnp.maximum(freedom, 1)) > size)  # by more than a standard error
     promise = certificate.Promise(
         decrement=jnp.sqrt(jnp.sum((f.projected * f.seen) ** 2) + jnp.sum(out**2) + pushed.worth),
-        step=f.kept * matvec(f.inverse, f.projected * f.kept) / f.size,
+        step=step,
         x=x,
+        short=jnp.all(near) & ~hidden,
         moved=effect,
         size=size,
         slope=norm(cosines) / jnp.where(size > 0, size, 1.0),
-        freedom=m - unknowns(x, data),
+        freedom=freedom,
         known=(noise <= SMALL * jnp.sqrt(2.0 * start)) | stayed,
     )
     away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
     plateau = jnp.any(away & (jnp.abs(effect) <= noise)) & (size > noise)
     judged = certificate.fit(status, promise, certificate.FitTolerances(data.errors, data.ftol, data.xtol, data.gtol))
-    return jnp.where(plateau & is_success(judged), NUMERICAL, judged).astype(jnp.int32)
+    refused = plateau | astray(oracle, x, at, f, ~pushed.held, promise.decrement + noise, operands)
+    return jnp.where(refused & is_success(judged), NUMERICAL, judged).astype(jnp.int32)
 
 
 def distance(x: Array, grad: Array, lower: Array, upper: Array) -> Array:

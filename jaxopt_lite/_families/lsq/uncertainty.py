@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.lsq.orthogonal import covariance, factor, lengths
+from jaxopt_lite._families.lsq.orthogonal import covariance, factor
 from jaxopt_lite._families.lsq.solution import active, bounds_that_hold, certified, unknowns
 from jaxopt_lite.core import certificate
-from jaxopt_lite.core.dense import matvec, norm
+from jaxopt_lite.core.dense import lengths, matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.once import kept
 from jaxopt_lite.core.oracle import Measured, Oracle
@@ -50,7 +50,7 @@ def fitted(absolute: bool, masked: bool, full: bool) -> Callable[..., dict[str, 
         if data.lower is not None:
             judged = factor(at.jacobian * jnp.where(pushed.held, 0.0, feels)[None, :], at.weighed)
         m = jnp.sum(operands.function.args[-1]) if masked else jnp.asarray(at.residual.shape[0])
-        status = certified(solved["status"], x, at, grad, data, m, judged, pushed, feels, operands.x0, start)
+        status = certified(solved["status"], x, at, grad, oracle, operands, m, judged, pushed, feels, start)
         status = jnp.where(m < n, BAD_INPUT, status).astype(jnp.int32)  # too few data for a fit, whatever was found
         inverse, rank = covariance(f)
         freedom = (m - n).astype(x.dtype)
