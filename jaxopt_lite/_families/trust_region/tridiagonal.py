@@ -203,7 +203,8 @@ def _change(T: Tridiagonal, shift: Array, load: Array) -> Array:
 
     zero, one = jnp.zeros_like(shift), jnp.ones_like(shift)
     (inverse, square, energy), _ = sweep(up, (one, zero, zero), (T.a, T.after), reverse=True)
-    return (load * inverse * jnp.sqrt(square) - 1.0) * (square / energy)
+    change = (load * inverse * jnp.sqrt(square) - 1.0) * (square / energy)
+    return jnp.where(jnp.isfinite(change), change, 0.0)  # in float32 squares may overflow beside a pole
 
 
 def _vector(f: Factors, n: int, dtype: jnp.dtype) -> Array:
