@@ -52,8 +52,18 @@ def compare(suite: str, methods: tuple[str, ...], settings: Settings) -> list[Ro
 
 
 def _ours(problem: Any, method: str, dtype: str) -> tuple[np.ndarray, int, bool]:
-    res = ours(problem.fun, problem.x0, method, dtype)
+    fun, same = together(problem.n)
+    res = ours(fun, problem.x0, method, dtype, (jnp.asarray(same.index(problem), jnp.int32),))
     return np.asarray(res.x, np.float64), int(res.nfev), bool(res.success)
+
+
+@functools.cache
+def together(n: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """fun(x, which) of all problems of n variables, and these: one program for all of them."""
+    from tests import problems
+
+    same = tuple(p for p in problems.MGH + problems.CLASSIC + problems.HARD if p.n == n)
+    return lambda x, which: jax.lax.switch(which, [p.fun for p in same], x), same
 
 
 def ours(fun: Callable[..., Any], x0: Any, method: str, dtype: str, args: Any = (), bounds: Any = None) -> Any:

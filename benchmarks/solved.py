@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import constrained_library
-from benchmarks.library import ASKED_OF_VALUES, BY_VALUES, GTOL, near, ours, solved
+from benchmarks.library import ASKED_OF_VALUES, BY_VALUES, GTOL, near, ours, solved, together
 from benchmarks.records import Line
 
 DESCENT = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC", "dogleg", "trust-ncg", "trust-krylov", "trust-exact")
@@ -78,18 +78,9 @@ def _runs() -> Iterator[tuple[str, str, str, Callable[[str, str], Iterator[Line]
                 yield method, kind, dtype, run
 
 
-@functools.cache
-def _together(n: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """fun(x, which) of all problems of n variables, and these."""
-    from tests import problems
-
-    same = tuple(p for p in problems.MGH + problems.CLASSIC + problems.HARD if p.n == n)
-    return lambda x, which: jax.lax.switch(which, [p.fun for p in same], x), same
-
-
 def _solve(problem: Any, method: str, dtype: str, x0: Any, bounds: Any = None) -> tuple[np.ndarray, bool, bool]:
     """The point, whether success is claimed, and whether it is a minimum of some kind (inside of `bounds`)."""
-    fun, same = _together(problem.n)
+    fun, same = together(problem.n)
     which = jnp.asarray(same.index(problem), jnp.int32)
     res = ours(fun, x0, method, dtype, (which,), bounds)
     x = np.asarray(res.x, np.float64)
@@ -103,7 +94,7 @@ def _solve(problem: Any, method: str, dtype: str, x0: Any, bounds: Any = None) -
 @functools.cache
 def _derivatives(n: int) -> Callable[..., Any]:
     """(x, which) -> gradient and Hessian."""
-    fun = _together(n)[0]
+    fun = together(n)[0]
     return jax.jit(lambda x, which: (jax.grad(fun)(x, which), jax.hessian(fun)(x, which)))
 
 

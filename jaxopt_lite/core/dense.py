@@ -73,14 +73,6 @@ def settled(flags: Array, dtype: Any) -> Array:
     return matvec(jnp.eye(flags.shape[0], dtype=dtype), flags.astype(dtype)) > 0.5
 
 
-def settled_value(value: Array) -> Array:
-    """The same value (), which may be +inf, but computed once: see `settled`."""
-    finite = value < jnp.inf
-    parts = jnp.stack([jnp.where(finite, value, 0.0), jnp.where(finite, 0.0, 1.0).astype(value.dtype)])
-    value, infinite = matvec(jnp.eye(2, dtype=value.dtype), parts)
-    return jnp.where(infinite > 0.5, jnp.inf, value)
-
-
 Entries = Any  # of a vector: a tuple of n numbers () where it is short, else the vector (n,)
 
 

@@ -42,7 +42,7 @@ from jaxopt_lite._families.bounded import box
 from jaxopt_lite._families.derivative_free import given
 from jaxopt_lite._needs.values import VALUE
 from jaxopt_lite.core import implicit
-from jaxopt_lite.core.dense import settled, settled_value
+from jaxopt_lite.core.dense import settled
 from jaxopt_lite.core.implicit import Asked
 from jaxopt_lite.core.neighborhood import by_values
 from jaxopt_lite.core.once import kept
@@ -238,7 +238,7 @@ def nelder_mead(adaptive: bool, bounded: bool) -> Method:
         rho, _, _, sigma = shape(n)
         size = _size(s, ends, data)
         whole = s.phase == n + REFLECT
-        f = settled_value(answer.fun)
+        f = answer.fun
         v = _verdict(s, f, whole & size.small & size.gains)
 
         last = jnp.minimum(s.phase, n)

@@ -24,9 +24,15 @@ negative, and the step with r = 1 is taken instead. So x stays at the left of th
     lambda <- lambda + (|h| - radius) / radius |h|^2 / h'(T + lambda)^{-1}h                          (4)
 
 from lambda = 0, or a hair above -x. There |h| > radius, or next to nothing is to be done; and from the left (4) is
-monotone, for |h|^{-1} is concave. So it needs no bracket. Where g has next to no part along the eigenvector of theta, |h|
-falls off within a hair of -theta, and then hardly changes: (4) would begin with very short steps. The same step for h
-without that part, whose length has its root at the left of the true one, is no less safe. The longer of the two is taken.
+monotone, for |h|^{-1} is concave. So it needs no bracket. Where g has next to no part along the eigenvector v of theta, |h|
+falls off within a hair of -theta, and then hardly changes: (4) would begin with very short steps. But the part of h along v
+alone is as long as the radius at -theta + |gamma v_1| / radius, which is no larger than lambda. (4) starts there.
+
+With the pivots q_j of T + lambda from its last row up, h_1 = -gamma / q_1, and
+
+    c_j = (b_j / q_{j+1})^2,   r_j = 1 + c_j r_{j+1},   e_j = r_j^2 / q_j + c_j e_{j+1}              (5)
+
+give |h|^2 = h_1^2 r_1 and h'(T + lambda)^{-1}h = h_1^2 e_1: one sweep, of positive terms alone.
 
 *The hard case.* Where |h| < radius and lambda > 0, an eigenvector of theta is added, as far as the boundary. It comes from
 two inverse iterations with T - x. Beside the hard case T + lambda is nearly singular, and the length of h rounding; the same
@@ -42,8 +48,9 @@ from jax import Array, lax
 
 from jaxopt_lite.core.dense import Entries, dot, entries, joined, norm, sweep
 
-EIGENVALUE, CLUSTERS = 6, 0.5  # steps (3), and more of them for each row: every cluster of eigenvalues may take some
-SECULAR = 10  # steps (4)
+EIGENVALUE, CLUSTERS = 4, 0.5  # steps (3), and more of them for each row: every cluster of eigenvalues may take some
+SECULAR = 10  # steps (4); with 8 of them 1 of 10,000 models ends 6e-7 above its minimum
+NEARLY, UNKNOWN = 1.0 - 1e-3, 32.0  # the start of (4) is on the safe side by that share, and so many eps of v_1
 ALMOST = 1.01  # a length below that is 1 but for the rounding of T + lambda; it is mended along the eigenvector
 AWAY = 0.75  # power of eps: nearer to the pole h would be rounding; what this costs is as small beside |theta|
 ASIDE = 1e-3  # share of a fixed vector, for what the gradient does not see
@@ -67,10 +74,10 @@ class Tridiagonal(NamedTuple):
     after: Entries
 
 
-def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = SECULAR) -> Solution:
+def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = SECULAR, steps: int = SECULAR) -> Solution:
     """The minimizer of (1) for T with the diagonal a (n,) and b (n,) beside it, of which the last entry is not used.
 
-    `most` is the largest number of steps (4).
+    Of `steps` (4) at most `most` are taken; the first number is static.
     """
     eps = float(jnp.finfo(a.dtype).eps)
     none = jnp.zeros_like(b[:1])
@@ -80,27 +87,18 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     a, before, after = a / size, before / size, after / size
     T = Tridiagonal(entries(a), entries(before), entries(after))
     load = jnp.minimum(gamma / size / radius, eps**-2.0)  # beyond, T is rounding
-    rhs = entries(jnp.where(jnp.arange(a.shape[0]) == 0, -1.0, 0.0).astype(a.dtype))
-    steps = EIGENVALUE + int(CLUSTERS * a.shape[0])
-    x = lax.fori_loop(0, steps, lambda _, x: _laguerre(T, x, a.shape[0]), jnp.full((), -1.0 - 64 * eps, a.dtype))
+    sweeps = EIGENVALUE + int(CLUSTERS * a.shape[0])
+    left = jnp.min(a - jnp.abs(before) - jnp.abs(after)) - 64 * eps  # of Gershgorin's circles
+    x = lax.fori_loop(0, sweeps, lambda _, x: _laguerre(T, x, a.shape[0]), left)
     low = jnp.where(x < 0, eps**AWAY - x, 0.0)
 
-    v = _vector(_factors(T, low), rhs, a.shape[0], a.dtype)
-    axis = entries(v)
-
-    def newton(k: Array, shift: Array) -> Array:
-        factors = _factors(T, shift)
-        h, unit = _solved(factors, rhs)
-        rest = _without(h, axis)
-        change = _change(factors, h, load * unit, unit)
-        bold = _change(factors, rest, load * _length(rest), _length(rest))
-        change = jnp.where((low > 0) & (load * unit > 1.0), jnp.maximum(change, bold), change)
-        return jnp.where(k < most, jnp.maximum(shift + change, low), shift)
-
-    shift = lax.fori_loop(0, SECULAR, newton, low)
-    factors = _factors(T, shift)
-    found, unit = _solved(factors, rhs)
-    h = load * joined(found)
+    v = _vector(_factors(T, low), a.shape[0], a.dtype)
+    far = NEARLY * load * jnp.maximum(jnp.abs(v[0]) - UNKNOWN * eps, 0.0) - x
+    start = jnp.where(low > 0, jnp.maximum(low, far), 0.0)
+    newton = lambda k, at: jnp.where(k < most, jnp.maximum(at + _change(T, at, load), low), at)
+    shift = lax.fori_loop(0, steps, newton, start)
+    h, unit = _first_column(_factors(T, shift))
+    h = -load * joined(h)
     h = jnp.where((shift > 0) & ((low > 0) | (load * unit < ALMOST)), _to_boundary(h, v), h)
     h = h / jnp.maximum(jnp.sqrt(dot(h, h)), 1.0)
     bent = a * h + before * jnp.concatenate([none, h[:-1]]) + after * jnp.concatenate([h[1:], none])
@@ -145,88 +143,79 @@ def _is_left(T: Tridiagonal, x: Array) -> Array:
 
 
 class Factors(NamedTuple):
-    """T + shift as L D L'."""
+    """T + shift as U D U', from the last row up."""
 
-    factor: Entries  # below the diagonal of L, the first is 0
     inverse: Entries  # of D
-    after: Entries  # above the diagonal of L', the last is 0
+    factor: Entries  # -U above its diagonal; the last is 0
 
 
 def _factors(T: Tridiagonal, shift: Array) -> Factors:
     """Of a shift at the left; pivots that are zero are rounding."""
     tiny = float(jnp.finfo(shift.dtype).eps) ** 2
 
-    def down(inverse: Array, column: tuple) -> tuple[Array, tuple]:
-        factor = column[1] * inverse
-        inverse_next = 1.0 / jnp.maximum(column[0] + shift - column[1] * factor, tiny)
-        return inverse_next, (factor, inverse_next, column[2] * inverse_next)
+    def up(inverse: Array, column: tuple) -> tuple[Array, tuple]:
+        factor = -column[1] * inverse
+        inverse = 1.0 / jnp.maximum(column[0] + shift + column[1] * factor, tiny)
+        return inverse, (inverse, factor)
 
-    return Factors(*sweep(down, jnp.ones_like(shift), T)[1])
+    return Factors(*sweep(up, jnp.ones_like(shift), (T.a, T.after), reverse=True)[1])
 
 
-def _solved(f: Factors, rhs: Entries) -> tuple[Entries, Array]:
-    """(T + shift)^{-1} rhs, and its length."""
+def _first_column(f: Factors) -> tuple[Entries, Array]:
+    """(T + shift)^{-1} e_1, and its length."""
 
-    def down(y: Array, column: tuple) -> tuple[Array, Array]:
-        y = column[1] - column[0] * y
-        return y, y
-
-    def up(carry: tuple, column: tuple) -> tuple[tuple, Array]:
+    def down(carry: tuple, column: tuple) -> tuple[tuple, Array]:
         h, square = carry
-        h = column[0] * column[1] - column[2] * h
-        return (h, square + h * h), h
+        return (h * column[0], square + h * h), h
 
     zero = jnp.zeros_like(f.inverse[0])
-    _, y = sweep(down, zero, (f.factor, rhs))
-    (_, square), h = sweep(up, (zero, zero), (f.inverse, y, f.after), reverse=True)
+    (_, square), h = sweep(down, (f.inverse[0], zero), (f.factor,))
     return h, jnp.sqrt(square)
 
 
-def _change(f: Factors, h: Entries, length: Array, unit: Array) -> Array:
-    """The step (4). `length` is that of h times a number, `unit` that of h."""
-    energy = _energy(f, h)
-    return jnp.where(energy > 0, (length - 1.0) * (unit * unit / jnp.where(energy > 0, energy, 1.0)), 0.0)
+def _solved(f: Factors, rhs: Entries) -> Entries:
+    """(T + shift)^{-1} rhs."""
 
+    def up(y: Array, column: tuple) -> tuple[Array, Array]:
+        y = column[0] + column[1] * y
+        return y, y * column[2]
 
-def _length(h: Entries) -> Array:
-    """|h|."""
-    if isinstance(h, tuple):
-        return jnp.sqrt(sum(x * x for x in h))
-    return norm(h, 2)
-
-
-def _without(h: Entries, v: Entries) -> Entries:
-    """h without its part along a unit vector."""
-    if isinstance(h, tuple):
-        along = sum(x * y for x, y in zip(h, v, strict=True))
-        return tuple(x - along * y for x, y in zip(h, v, strict=True))
-    return h - dot(h, v) * v
-
-
-def _energy(f: Factors, h: Entries) -> Array:
-    """h'(T + shift)^{-1} h."""
-
-    def down(carry: tuple, column: tuple) -> tuple[tuple, None]:
-        w, energy = carry
-        w = column[1] - column[0] * w
-        return (w, energy + w * w * column[2]), None
+    def down(h: Array, column: tuple) -> tuple[Array, Array]:
+        h = column[0] + h
+        return h * column[1], h
 
     zero = jnp.zeros_like(f.inverse[0])
-    return sweep(down, (zero, zero), (f.factor, h, f.inverse))[0][1]
+    _, y = sweep(up, zero, (rhs, f.factor, f.inverse), reverse=True)
+    return sweep(down, zero, (y, f.factor))[1]
 
 
-def _vector(f: Factors, rhs: Entries, n: int, dtype: jnp.dtype) -> Array:
+def _change(T: Tridiagonal, shift: Array, load: Array) -> Array:
+    """The step (4), by (5)."""
+    tiny = float(jnp.finfo(shift.dtype).eps) ** 2
+
+    def up(carry: tuple, column: tuple) -> tuple[tuple, None]:
+        inverse, square, energy = carry
+        factor = column[1] * inverse
+        inverse = 1.0 / jnp.maximum(column[0] + shift - column[1] * factor, tiny)
+        ratio = factor * factor
+        square = 1.0 + ratio * square
+        return (inverse, square, square * square * inverse + ratio * energy), None
+
+    zero, one = jnp.zeros_like(shift), jnp.ones_like(shift)
+    (inverse, square, energy), _ = sweep(up, (one, zero, zero), (T.a, T.after), reverse=True)
+    change = (load * inverse * jnp.sqrt(square) - 1.0) * (square / energy)
+    return jnp.where(jnp.isfinite(change), change, 0.0)  # in float32 squares may overflow beside a pole
+
+
+def _vector(f: Factors, n: int, dtype: jnp.dtype) -> Array:
     """A unit eigenvector of the leftmost eigenvalue, where T + shift is about singular.
 
-    Of several the one that `rhs` has a part along, if any.
+    Of several the one that e_1 has a part along, if any.
     """
-    h, length = _solved(f, rhs)
+    h, length = _first_column(f)
     v = joined(h) / length + ASIDE * (1.0 + 0.5 * jnp.cos(jnp.arange(n, dtype=dtype)))
-    for _ in range(2):
-        v = joined(_solved(f, entries(v))[0])
-        v = v / jnp.max(jnp.abs(v))
-        v = v / jnp.sqrt(dot(v, v))
-    return v
+    v = joined(_solved(f, _solved(f, entries(v))))
+    return v / norm(v, 2)
 
 
 def _to_boundary(h: Array, v: Array) -> Array:

@@ -35,7 +35,8 @@ def minimize(
     fun : callable
         ``fun(x, *args) -> scalar`` of the dtype of x, written with JAX. Traced once a compile.
     x0 : array or pytree of floats
-        The start. A list of numbers is an array. Traced; integers are promoted to the default float.
+        The start. A list of numbers is an array. Traced. Integers are promoted to the default float, of every method, those
+        from values alone too: steps are no integers, and a state of integers would round each of them. SciPy does likewise.
     args : tuple
         More arguments of `fun` and its derivatives, any pytrees. Numbers and arrays are traced, so that new ones do not
         recompile; bools, strings and other objects are static.
