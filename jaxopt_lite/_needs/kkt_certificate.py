@@ -21,9 +21,10 @@ it promises, in units of f, is
     promise = p'M p / 2 + sum_i |y_i| |c_i - side_i| + sum_j |z_j| |x_j - bound_j|.                  (3)
 
 The claim holds where (3) is at most ftol and no row is violated by more than ftol, or where both are within the rounding of
-f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative curvature. Where Z'H Z is singular (a
-linear program whose solution is not unique) the slope along Z times the size of x, or of the way from x0, stands for the
-first term.
+f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative curvature. A multiplier whose sign is
+wrong by rounding counts as none, and what it would gain on a move as long as x, or as the way from x0, as promised: beside
+equations that nearly depend on one another, with multipliers of 4e6, all others are rounding. Where Z'H Z is singular (a
+linear program whose solution is not unique) the slope along Z times that length stands for the first term.
 
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it.
@@ -183,7 +184,8 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     # (3)
     wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
     pull = jnp.abs(y) * lengths(A.T)
-    astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(pull), norm(g))))
+    astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(jnp.where(equal, 0.0, pull)), norm(g))))
+    unpaid = jnp.sum(jnp.where(wrong, pull, 0.0)) * size  # what a long move away from these rows would gain
     y = jnp.where(wrong, 0.0, y)
     gain = jnp.where(tangent.flat, norm(slope, 1) * size, tangent.decrement)
     promise = gain + dot(jnp.abs(y), jnp.abs(c - side)) + dot(jnp.abs(force), jnp.abs(to_bound))
@@ -197,7 +199,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
         y=y,
         step=step,
         promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
-        asked=sound & (promise <= data.ftol) & jnp.all(violated <= data.ftol),
+        asked=sound & (promise + unpaid <= data.ftol) & jnp.all(violated <= data.ftol),
         resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= unseen),
         done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray,
         worst=jnp.max(violated, initial=0.0),
