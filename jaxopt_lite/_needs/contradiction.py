@@ -6,7 +6,7 @@ of y'c where A'y is zero on the variables that no bound holds against it. If y'c
 would make y'c lower. So it is for linear and convex rows, and for quadratic ones where the Hessian of y'c has no negative
 curvature; of other rows it is known near x. y are the method's multipliers, scaled to at most 1. A'y counts as zero where
 
-    a move as long as x, or the way from x0, gains no more than SLIGHT of the violation; or                  (1)
+    a move to the bounds, or as long as x, the way from x0, or 1, gains no more than SLIGHT of it; or        (1)
     weights w_i y_i with A'(w y) = 0 still violate, w the projection of ones on what cancels; or             (2)
     it is what the slope of f leaves there, and y'c falls by no more than SLIGHT of the violation.           (3)
 
@@ -24,6 +24,7 @@ from jax import Array, lax
 from jaxopt_lite.core.dense import dot, matvec, norm
 
 SLIGHT = 1e-3  # share of a violation that a long move gains, and that is nothing; in float32 its root of eps, 16 times
+LEAST = 1.0  # a long move is no shorter: a run that ends where it began, at zero, has no length of its own
 DEPENDENT = 4.0  # times eps: a square of a singular value below this part of the largest one is rounding
 CANCELLED = 3 / 4  # power of eps: A'(w y) below this share of its own terms is rounding
 NOISE = 16.0  # times eps: a violation below this part of its own terms is rounding
@@ -60,13 +61,17 @@ def contradicts(x: Array, x0: Array, y: Array, rows: Rows, sides: tuple[Array, A
     if getattr(data, "lower", None) is not None:
         held = ((x <= data.lower) & (force > 0)) | ((x >= data.upper) & (force < 0))
     force, left = jnp.where(held, 0.0, force), jnp.where(held, 0.0, force + unit * g)
-    size, slight = jnp.maximum(norm(x), norm(x - x0)), max(SLIGHT, 16 * root) * gain
+    size, slight = jnp.maximum(jnp.maximum(norm(x), norm(x - x0)), LEAST), max(SLIGHT, 16 * root) * gain
+    move = jnp.full_like(x, size)
+    if getattr(data, "lower", None) is not None:
+        room = jnp.where(force > 0, x - data.lower, data.upper - x)
+        move = jnp.where(room < jnp.inf, room, size)
     bent = jnp.where(held[:, None] | held[None, :], 0.0, 0.5 * (H + H.T) * unit)
     curved, V = jnp.linalg.eigh(jnp.where(jnp.isfinite(bent), bent, 0.0), symmetrize_input=False)
     convex = -0.5 * curved[0] * size * size <= slight
     along, firm = jnp.abs(matvec(V.T, force)), curved > root * jnp.max(jnp.abs(curved))
-    falls = jnp.where(firm, jnp.minimum(0.5 * along / jnp.where(firm, curved, 1.0), size), size) * along
-    level = (norm(force, 1) * size <= slight) | ((jnp.sum(falls) <= slight) & (norm(left, 1) * size <= slight))
+    falls = jnp.where(firm, jnp.minimum(0.5 * along / jnp.where(firm, curved, 1.0), jnp.max(move)), jnp.max(move)) * along
+    level = (dot(jnp.abs(force), move) <= slight) | ((jnp.sum(falls) <= slight) & (norm(left, 1) * size <= slight))
     unseen = NOISE * float(jnp.finfo(x.dtype).eps) * (jnp.abs(c) + matvec(jnp.abs(A), jnp.abs(x)))
     level |= _cancels(jnp.where(held, 0.0, y[:, None] * A), jnp.abs(y) * outside, jnp.abs(y) * unseen)
     return fits & level & convex & (gain > 0) & (jnp.max(jnp.maximum(over, under)) > data.ftol)

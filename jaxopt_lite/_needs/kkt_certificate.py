@@ -38,7 +38,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite._needs.constrained import Constrained, second_order
-from jaxopt_lite._needs.contradiction import Rows, contradicts
+from jaxopt_lite._needs.contradiction import LEAST, Rows, contradicts
 from jaxopt_lite._needs.kkt import active_rows
 from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, inside, stops_at, walked
 from jaxopt_lite.core.constraints import violations
@@ -185,9 +185,10 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
     pull = jnp.abs(y) * lengths(A.T)
     astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(jnp.where(equal, 0.0, pull)), norm(g))))
-    unpaid = jnp.sum(jnp.where(wrong, pull, 0.0)) * size  # what a long move away from these rows would gain
+    far = jnp.maximum(size, LEAST)
+    unpaid = jnp.sum(jnp.where(wrong, pull, 0.0)) * far  # what a long move away from these rows would gain
     y = jnp.where(wrong, 0.0, y)
-    gain = jnp.where(tangent.flat, norm(slope, 1) * size, tangent.decrement)
+    gain = jnp.where(tangent.flat, norm(slope, 1) * far, tangent.decrement)
     promise = gain + dot(jnp.abs(y), jnp.abs(c - side)) + dot(jnp.abs(force), jnp.abs(to_bound))
     bend = dot(jnp.abs(x), matvec(jnp.abs(H), jnp.abs(x)))
     rounded = eps * (jnp.abs(at.fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(side))) + eps**2 * bend
