@@ -139,7 +139,7 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
 def _init(x0: Array, data: InteriorData) -> InteriorState:
     model, p = data.model, data.inequalities.shape[0]
     n, m = model.c.shape[0], model.b.shape[0]
-    at, phase = _central(data), 0.0
+    at, phase = _central(data), jnp.zeros((), x0.dtype)
     if data.warm is not None:
         there, good = warm(model, *data.warm, p)
         at = Point(*(jnp.where(good, new, old) for new, old in zip(there, at, strict=True)))
