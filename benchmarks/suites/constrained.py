@@ -10,6 +10,7 @@ SciPy's loop has functions in NumPy and their derivatives by hand. `reached` cou
 in float32) and whose value is within as much of the optimum, relatively where that is above 1.
 """
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -21,7 +22,8 @@ from scipy.optimize import minimize as scipy_minimize
 
 from benchmarks.contenders import outer_jit
 from benchmarks.records import OURS, Row, Settings
-from benchmarks.timing import Timing, interleave, paired_ratio
+from benchmarks.rows import Outputs, Timed, judged
+from benchmarks.timing import interleave
 
 LOOP, CAP, AIM = "SciPy loop", 100, ">= 25x"
 ROWS = np.array([[1.0, -2.0], [-1.0, -2.0], [-1.0, 2.0]])
@@ -59,36 +61,23 @@ def _race(case: Case, settings: Settings) -> list[Row]:
 
     table = {OURS: runner(case.ours, lanes[OURS]), LOOP: runner(case.loop, lanes[LOOP])}
     timings = interleave(table, settings.repeats, settings.budget_s)
-    return [_row(case, name, timings[name], timings[OURS], batches, lanes, settings) for name in table]
+    timed = {name: Timed(timings[name], lanes[name]) for name in table}
+
+    def row(name: str) -> Row:
+        judge = functools.partial(_judge, case, name, lanes[name], batches, settings.dtype)
+        aim = AIM if name == LOOP else None
+        return judged("constrained", case.name, name, timed[name], timed[OURS], judge, aim=aim, compiles=name == OURS)
+
+    return [row(name) for name in table]
 
 
-def _row(
-    case: Case, name: str, timing: Timing, ours: Timing, batches: list[Batch], lanes: dict[str, int], settings: Settings
-) -> Row:
-    if timing.error:
-        return Row("constrained", case.name, name, unit="us a problem", note=timing.error)
-    mine = lanes[name]
-    given = [tuple(v[:mine].astype(float) for v in batch) for batch in batches]
-    errors = [case.error(b, np.asarray(out["x"], float)) for b, out in zip(given, timing.outputs, strict=False)]
-    right = np.concatenate(errors) <= (1e-5 if settings.dtype == "float64" or name == LOOP else 1e-4)
-    failed, turns = (np.concatenate([np.asarray(out[key]) for out in timing.outputs]) for key in ("failed", "turns"))
-    extra: dict[str, Any] = {"checked": len(failed), "turns_mean": float(turns.mean()), "turns_max": int(turns.max())}
-    extra |= {"worst_error": float(np.max(np.concatenate(errors)))} | ({"aim": AIM} if name == LOOP else {})
-    return Row(
-        "constrained",
-        case.name,
-        name,
-        value=timing.median_s / mine * 1e6,
-        unit="us a problem",
-        ratio=paired_ratio(timing, ours, mine, lanes[OURS]),
-        lanes=mine,
-        compile_s=timing.compile_s if name == OURS else None,
-        reached=float(np.mean(right)),
-        failed=int(failed.sum()),
-        wrong=int(np.sum(~failed & ~right)),
-        extra=extra,
-        note=f"time a problem from the first {mine:,} of {lanes[OURS]:,}" if mine < lanes[OURS] else "",
-    )
+def _judge(
+    case: Case, name: str, lanes: int, batches: list[Batch], dtype: str, outputs: Outputs
+) -> tuple[np.ndarray, dict[str, Any]]:
+    given = [tuple(v[:lanes].astype(float) for v in batch) for batch in batches]
+    errors = [case.error(b, np.asarray(out["x"], float)) for b, out in zip(given, outputs, strict=False)]
+    error = np.concatenate(errors)
+    return error <= (1e-5 if dtype == "float64" or name == LOOP else 1e-4), {"worst_error": float(np.max(error))}
 
 
 def _vmapped(one: Callable[..., Any]) -> Call:

@@ -5,6 +5,7 @@ All have their default tolerances; Optimistix, which has none, gets SciPy's 1e-4
 value within 1e-4 of one of the function's two minima (0 and 3.70); `wrong` those that are claimed and not reached.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,8 @@ from scipy.optimize import rosen
 from benchmarks.contenders import outer_jit
 from benchmarks.problems import rosenbrock, uniform_starts
 from benchmarks.records import OURS, Row, Settings
-from benchmarks.timing import Timing, interleave, paired_ratio
+from benchmarks.rows import Outputs, Timed, judged
+from benchmarks.timing import interleave
 
 N, TOL, MAXITER = 4, 1e-4, 4096
 MINIMA = (0.0, 3.7014288)  # values of the two minima of the function of four variables
@@ -46,36 +48,14 @@ def _race(method: str, table: dict[str, Callable[[str], Call]], batches: list[np
         return build
 
     timings = interleave({name: runner(name) for name in table}, settings.repeats, settings.budget_s)
-    return [_row(method, name, timings[name], timings[OURS], lanes, settings) for name in table]
+    timed = {name: Timed(timings[name], lanes[name]) for name in table}
+    make = functools.partial(judged, "derivative_free", method)
+    return [make(name, timed[name], timed[OURS], _judge, aim=AIMS.get(name), compiles=name == OURS) for name in table]
 
 
-def _row(method: str, name: str, timing: Timing, ours: Timing, lanes: dict[str, int], settings: Settings) -> Row:
-    if timing.error:
-        return Row("derivative_free", method, name, unit="us a problem", note=timing.error)
-    mine = lanes[name]
-    x = np.concatenate([np.asarray(out["x"], float) for out in timing.outputs])
-    failed = np.concatenate([np.broadcast_to(out["failed"], mine) for out in timing.outputs])
-    value = rosen(x.T)
-    right = np.min([np.abs(value - least) for least in MINIMA], axis=0) <= TOL
-    extra: dict[str, Any] = {"checked": len(failed)} | ({"aim": AIMS[name]} if name in AIMS else {})
-    if "turns" in timing.outputs[0]:
-        turns = np.concatenate([np.asarray(out["turns"]) for out in timing.outputs])
-        extra |= {"turns_mean": float(turns.mean()), "turns_max": int(turns.max())}
-    return Row(
-        "derivative_free",
-        method,
-        name,
-        value=timing.median_s / mine * 1e6,
-        unit="us a problem",
-        ratio=paired_ratio(timing, ours, mine, lanes[OURS]),
-        lanes=mine,
-        compile_s=timing.compile_s if name == OURS else None,
-        reached=float(np.mean(right)),
-        failed=int(failed.sum()),
-        wrong=int(np.sum(~failed & ~right)),
-        extra=extra,
-        note=f"time a problem from the first {mine:,} of {lanes[OURS]:,}" if mine < lanes[OURS] else "",
-    )
+def _judge(outputs: Outputs) -> tuple[np.ndarray, dict[str, Any]]:
+    value = rosen(np.concatenate([np.asarray(out["x"], float) for out in outputs]).T)
+    return np.min([np.abs(value - least) for least in MINIMA], axis=0) <= TOL, {}
 
 
 def _ours(method: str) -> Call:

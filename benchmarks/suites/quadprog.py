@@ -25,7 +25,8 @@ import numpy as np
 
 from benchmarks.contenders import outer_jit
 from benchmarks.records import OURS, Row, Settings
-from benchmarks.timing import Timing, interleave, paired_ratio
+from benchmarks.rows import Outputs, Timed, judged
+from benchmarks.timing import interleave
 
 RACE = (10, 20)  # equations, variables
 TABLE = ((2, 5), (10, 20), (25, 50))
@@ -79,7 +80,8 @@ def _race(settings: Settings) -> list[Row]:
     build = {name: functools.partial(_called, make, here[name], name == PIQP) for name, make in table.items()}
     timings = interleave(build, settings.repeats, settings.budget_s)
     case = f"{RACE[0]}x{RACE[1]}"
-    return [_row(case, name, timings[name], timings[OURS], batches, lanes[name], lanes[OURS], settings) for name in table]
+    timed = {name: Timed(timings[name], lanes[name]) for name in table}
+    return [_row(case, name, timed[name], timed[OURS], batches, settings) for name in table]
 
 
 def _called(make: Callable[[], Call], batches: list[Programs], on_host: bool = False) -> Callable[[int], Any]:
@@ -95,45 +97,21 @@ def _table(settings: Settings) -> list[Row]:
         for lanes in (k for k in LANES if k <= 10 * settings.lanes and k * n * (n + m) <= MOST_NUMBERS):
             batches = [draw(lanes, m, n, settings.dtype, r) for r in range(min(3, settings.repeats))]
             timing = interleave({OURS: functools.partial(_called, _ours, batches)}, len(batches), settings.budget_s)[OURS]
-            rows.append(_row(f"{m}x{n}, {lanes:,} lanes", OURS, timing, timing, batches, lanes, lanes, settings))
+            timed = Timed(timing, lanes)
+            rows.append(_row(f"{m}x{n}, {lanes:,} lanes", OURS, timed, timed, batches, settings))
     return rows
 
 
-def _row(
-    case: str,
-    name: str,
-    timing: Timing,
-    ours: Timing,
-    batches: list[Programs],
-    lanes: int,
-    our_lanes: int,
-    settings: Settings,
-) -> Row:
-    if timing.error:
-        return Row("quadprog", case, name, unit="us a program", note=timing.error)
-    errors = [_error(_some(batch, lanes), out) for batch, out in zip(batches, timing.outputs, strict=False)]
-    failed = np.concatenate([np.asarray(out["failed"]) for out in timing.outputs])
-    error = np.concatenate(errors)
-    right = error <= (1e-6 if settings.dtype == "float64" or name == PIQP else 1e-3)
-    nit = np.concatenate([np.asarray(out["nit"]) for out in timing.outputs])
-    extra: dict[str, Any] = {"checked": len(failed), "worst": float(error.max()), "median": float(np.median(error))}
-    extra |= {"turns_mean": float(nit.mean()), "turns_max": int(nit.max()), "programs_a_second": lanes / timing.median_s}
-    extra |= {"aim": AIMS[name]} if name in AIMS else {}
-    return Row(
-        "quadprog",
-        case,
-        name,
-        value=timing.median_s / lanes * 1e6,
-        unit="us a program",
-        ratio=paired_ratio(timing, ours, lanes, our_lanes) if timing is not ours else None,
-        lanes=lanes,
-        compile_s=None if name == PIQP else timing.compile_s,
-        reached=float(np.mean(right)),
-        failed=int(failed.sum()),
-        wrong=int(np.sum(~failed & ~right)),
-        extra=extra,
-        note=f"time a program from the first {lanes:,} of {our_lanes:,}" if lanes < our_lanes else "",
-    )
+def _row(case: str, name: str, mine: Timed, ours: Timed, batches: list[Programs], settings: Settings) -> Row:
+    def judge(outputs: Outputs) -> tuple[np.ndarray, dict[str, Any]]:
+        pairs = zip(batches, outputs, strict=False)
+        error = np.concatenate([_error(_some(batch, mine.lanes), out) for batch, out in pairs])
+        right = error <= (1e-6 if settings.dtype == "float64" or name == PIQP else 1e-3)
+        rate = mine.lanes / mine.timing.median_s
+        return right, {"worst": float(error.max()), "median": float(np.median(error)), "programs_a_second": rate}
+
+    how = {"unit": "us a program", "aim": AIMS.get(name), "compiles": name != PIQP}
+    return judged("quadprog", case, name, mine, ours, judge, **how)
 
 
 def _error(programs: Programs, out: dict[str, Any]) -> np.ndarray:
@@ -155,7 +133,7 @@ def _ours() -> Call:
 
     def one(p: Programs) -> dict[str, Any]:
         res = quadprog(p.P, p.q, A_eq=p.A, b_eq=p.b, bounds=jnp.stack([p.lower, p.upper], axis=1))
-        return {"x": res.x, "y": -res.eqlin.marginals, "failed": ~res.success, "nit": res.nit}
+        return {"x": res.x, "y": -res.eqlin.marginals, "failed": ~res.success, "turns": res.nit}
 
     return outer_jit(jax.vmap(one))
 
@@ -168,7 +146,7 @@ def _qpax() -> Call:
         G, h = jnp.concatenate([eye, -eye]), jnp.concatenate([p.upper, -p.lower])
         tol = QPAX_TOL[p.q.dtype.name]
         x, _, _, y, converged, nit = qpax.solve_qp(p.P, p.q, p.A, p.b, G, h, solver_tol=tol)
-        return {"x": x, "y": y, "failed": converged == 0, "nit": nit}
+        return {"x": x, "y": y, "failed": converged == 0, "turns": nit}
 
     return outer_jit(jax.vmap(one))
 
@@ -190,6 +168,6 @@ def _piqp() -> Call:
 
     def call(programs: Programs) -> dict[str, Any]:
         each = [one(Programs(*lane)) for lane in zip(*programs, strict=True)]
-        return dict(zip(("x", "y", "failed", "nit"), map(np.array, zip(*each, strict=True)), strict=True))
+        return dict(zip(("x", "y", "failed", "turns"), map(np.array, zip(*each, strict=True)), strict=True))
 
     return call

@@ -20,7 +20,8 @@ import numpy as np
 
 from benchmarks.contenders import outer_jit
 from benchmarks.records import OURS, Row, Settings
-from benchmarks.timing import Timing, interleave, paired_ratio
+from benchmarks.rows import Outputs, Timed, judged
+from benchmarks.timing import Timing, interleave
 
 LOOP, GIVEN = "SciPy loop", "elementwise, brackets given"
 LOOP_LANES = 5_000  # problems that a call of a loop solves: about a quarter of a second
@@ -79,35 +80,17 @@ def _runner(
 def _row(
     case: str, name: str, timing: Timing, ours: Timing, lanes: dict[str, int], batches: list[np.ndarray], settings: Settings
 ) -> Row:
-    if timing.error:
-        return Row("scalar", case, name, unit="us a problem", note=timing.error)
     mine = lanes[name]
-    pairs = [(np.asarray(out["x"], float), p[:mine]) for out, p in zip(timing.outputs, batches, strict=False)]
-    residual = np.concatenate([np.abs(f(x, p.astype(float))) for x, p in pairs])
-    failed = np.concatenate([np.broadcast_to(out["failed"], mine) for out in timing.outputs])
-    right = residual <= (MINIMUM if case == "brent" else ROOT)[settings.dtype]
-    extra: dict[str, Any] = {"checked": len(failed), "worst_residual": float(np.max(residual))}
-    extra["rounds_us"] = [s / mine * 1e6 for s in timing.rounds_s]
-    if "turns" in timing.outputs[0]:
-        turns = np.concatenate([np.asarray(out["turns"]) for out in timing.outputs])
-        extra |= {"turns_mean": float(turns.mean()), "turns_max": int(turns.max())}
-    if (case, name) in AIMS:
-        extra["aim"] = AIMS[case, name]
-    return Row(
-        "scalar",
-        case,
-        name,
-        value=timing.median_s / mine * 1e6,
-        unit="us a problem",
-        ratio=paired_ratio(timing, ours, mine, lanes[OURS]),
-        lanes=mine,
-        compile_s=timing.compile_s if name == OURS else None,
-        reached=float(np.mean(right)),
-        failed=int(failed.sum()),
-        wrong=int(np.sum(~failed & ~right)),
-        extra=extra,
-        note=f"time a problem from the first {mine:,} of {lanes[OURS]:,}" if mine < lanes[OURS] else "",
-    )
+
+    def judge(outputs: Outputs) -> tuple[np.ndarray, dict[str, Any]]:
+        pairs = [(np.asarray(out["x"], float), p[:mine].astype(float)) for out, p in zip(outputs, batches, strict=False)]
+        residual = np.concatenate([np.abs(f(x, p)) for x, p in pairs])
+        rounds = [seconds / mine * 1e6 for seconds in timing.rounds_s]
+        right = residual <= (MINIMUM if case == "brent" else ROOT)[settings.dtype]
+        return right, {"worst_residual": float(np.max(residual)), "rounds_us": rounds}
+
+    both = Timed(timing, mine), Timed(ours, lanes[OURS])
+    return judged("scalar", case, name, *both, judge, aim=AIMS.get((case, name)), compiles=name == OURS)
 
 
 def _ours_root(method: str, **start: Any) -> Call:

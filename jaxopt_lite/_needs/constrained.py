@@ -64,25 +64,29 @@ def _without_rows(fun: Array, grad: Array) -> Constrained:
     return Constrained(fun, grad, none[:, 0], none, jnp.zeros_like(fun))
 
 
-def second_order(oracle: Oracle, x: Array, y: Array, t: Traced) -> tuple[Constrained, Callable[[Array], Array]]:
-    """The answer without second derivatives, and the product of the Hessian of (1) with columns (n, k)."""
+Product = Callable[[Array], Array]  # of a Hessian with columns (n, k)
+
+
+def second_order(oracle: Oracle, x: Array, y: Array, t: Traced) -> tuple[Constrained, Product, Product]:
+    """The answer without second derivatives, and the products of the Hessians of f and of y'c: their sum is that of (1)."""
     fun, grad, times = oracle.second_order(x, t)
     if oracle.more is None:
-        return _without_rows(fun, grad), times
+        return _without_rows(fun, grad), times, jnp.zeros_like
     c, A, bends = constraints.second_order(oracle.more, t.more, x, y, t.box)
-    answer = Constrained(fun, grad, c, A, constraints.violation(c, t.more.lower, t.more.upper))
-    return answer, lambda V: times(V) + bends(V)
+    return Constrained(fun, grad, c, A, constraints.violation(c, t.more.lower, t.more.upper)), times, bends
 
 
 def _lagrangian(oracle: Oracle, query: Query, t: Traced) -> Constrained:
-    answer, times = second_order(oracle, query.x, query.vector, t)
-    hess = times(jnp.eye(query.x.shape[0], dtype=query.x.dtype))
+    answer, times, bends = second_order(oracle, query.x, query.vector, t)
+    own = jnp.eye(query.x.shape[0], dtype=query.x.dtype)
+    hess = times(own) + bends(own)
     return answer._replace(hess=0.5 * (hess + hess.T))
 
 
 def _product(oracle: Oracle, query: Query, t: Traced) -> Constrained:
-    answer, times = second_order(oracle, query.x, query.vector.multipliers, t)
-    return answer._replace(hvp=times(query.vector.p[:, None])[:, 0])
+    answer, times, bends = second_order(oracle, query.x, query.vector.multipliers, t)
+    p = query.vector.p[:, None]
+    return answer._replace(hvp=(times(p) + bends(p))[:, 0])
 
 
 def _told(layout: Layout, parts: dict[str, Any]) -> Constrained:

@@ -5,9 +5,10 @@ It uses nothing of the method but x and y: neither its matrices nor its subprobl
 
 *What holds* is decided as for derivatives (`kkt.py`): rows whose multiplier says more than their slack, and variables at a
 bound that the gradient of the Lagrangian L = f + y'c pushes against. Let A be the rows that hold, on the free variables, and
-A = R Q with orthonormal rows Q (Gram-Schmidt, twice; a row that depends on those before it is left out). Then
+W'A = Q with orthonormal rows Q (from the singular values of A, in rows of length 1; what is rounding of them is left out).
+Then
 
-    dy = -R^-T Q grad L,     v = Q'R^-1 (side - c),     p = -(Z'H Z)^-1 Z'(grad L + H v)                      (1)
+    dy = -W Q grad L,     v = Q'W'(side - c),     p = -(Z'H Z)^-1 Z'(grad L + H v)                           (1)
 
 correct the multipliers, restore the rows, and minimize along them (Nocedal & Wright 2006, section 18.3: null-space form of
 (18.6)), with H the Hessian of L and Z a basis of what is orthogonal to Q. Without Z, p follows from the eigenvalues of
@@ -20,9 +21,10 @@ it promises, in units of f, is
     promise = p'M p / 2 + sum_i |y_i| |c_i - side_i| + sum_j |z_j| |x_j - bound_j|.                  (3)
 
 The claim holds where (3) is at most ftol and no row is violated by more than ftol, or where both are within the rounding of
-f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative curvature. Where Z'H Z is singular (a
-linear program whose solution is not unique) the slope along Z times the size of x, or of the way from x0, stands for the
-first term.
+f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative curvature. A multiplier whose sign is
+wrong by rounding counts as none, and what it would gain on a move as long as x, or as the way from x0, as promised: beside
+equations that nearly depend on one another, with multipliers of 4e6, all others are rounding. Where Z'H Z is singular (a
+linear program whose solution is not unique) the slope along Z times that length stands for the first term.
 
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it.
@@ -36,7 +38,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite._needs.constrained import Constrained, second_order
-from jaxopt_lite._needs.contradiction import Rows, contradicts
+from jaxopt_lite._needs.contradiction import LEAST, Rows, contradicts
 from jaxopt_lite._needs.kkt import active_rows
 from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, inside, stops_at, walked
 from jaxopt_lite.core.constraints import violations
@@ -47,7 +49,7 @@ from jaxopt_lite.core.status import BELIEVED, BUDGET, CONVERGED, INFEASIBLE, NUM
 
 HIGHEST = lax.Precision.HIGHEST
 MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
-DEPENDENT = 0.5  # a row depends on others if less than this power of eps of it is orthogonal to them
+DEPENDENT = 0.5  # a singular value of the rows below this power of eps of the largest one is none
 SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
 ROUNDINGS = 8.0  # times eps: a slope below this part of its terms is none
 FLAT = 64.0  # times n eps: a negative curvature below this is rounding, of curvatures of 1
@@ -66,16 +68,16 @@ class Verdict(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The best point so far, and the next one."""
+    """The best point so far, and the next one: what a step reads, for every leaf of a loop is two kernels."""
 
     x: Array  # (n,)
-    fun: Array  # ()
+    y: Array  # (m,) its corrected multipliers
     grad: Array  # (n,)
-    verdict: Verdict
+    known: Array  # (5,) of the point: fun, its promise, its largest violation, and (0 or 1) is it as asked, is it resolved?
     trial: Array  # (n,)
     goes_on: Array  # () bool
     made: Array  # () int32
-    rows: Rows  # at the first point
+    rows: Array  # (n + m + m n + n n,) `Rows` at the first point
 
 
 def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
@@ -85,46 +87,50 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
     passing = jnp.sqrt(data.ftol)  # on the way, rows without a price may be violated more
 
     def one(at: Look) -> Look:
-        answer, times = second_order(oracle, at.trial, at.verdict.y, t)
-        H = times(jnp.eye(x.shape[0], dtype=x.dtype))
-        found = _judged(oracle, at.trial, at.verdict.y, answer, H, operands)
-        known = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
+        answer, times, bends = second_order(oracle, at.trial, at.y, t)
+        own = jnp.eye(n, dtype=x.dtype)
+        bent = bends(own)
+        found = _judged(oracle, at.trial, at.y, answer, times(own) + bent, operands)
+        _, promise, worst, asked, resolved = at.known
+        sound = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
         first = at.made == 0
-        falls = (found.promise < FALLS * at.verdict.promise) & (found.worst <= jnp.maximum(at.verdict.worst, passing))
-        falls |= found.resolved & ~at.verdict.resolved
-        proved = found.asked | found.resolved | ~(at.verdict.asked | at.verdict.resolved)  # no proof is given up for a step
-        better = known & (first | (falls & proved))
+        falls = (found.promise < FALLS * promise) & (found.worst <= jnp.maximum(worst, passing))
+        falls |= found.resolved & (resolved == 0)
+        proved = found.asked | found.resolved | (asked + resolved == 0)  # no proof is given up for a step
+        better = sound & (first | (falls & proved))
         pick = lambda new, old: jnp.where(better, new, old)
-        point = pick(at.trial, at.x)
-        verdict = Verdict(*(pick(new, old) for new, old in zip(found, at.verdict, strict=True)))
-        trial = inside(point + verdict.step, data)
-        goes_on = better & ~found.done & (jnp.any(trial != point) | jnp.any(found.y != at.verdict.y))
-        where = point, pick(answer.fun, at.fun), pick(answer.grad, at.grad)
-        keep = lambda new, old: jnp.where(first & known, new, old)
-        rows = Rows(*map(keep, (answer.constraints, answer.jacobian, 0.5 * (H + H.T)), at.rows))
-        return Look(*where, verdict, trial, goes_on, at.made + 1, rows)
+        known = jnp.stack(
+            [answer.fun, found.promise, found.worst, *(f.astype(x.dtype) for f in (found.asked, found.resolved))]
+        )
+        trial = inside(at.trial + found.step, data)
+        goes_on = better & ~found.done & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
+        where = pick(at.trial, at.x), pick(found.y, at.y), pick(answer.grad, at.grad), pick(known, at.known)
+        rows = jnp.concatenate([answer.grad, answer.constraints, answer.jacobian.reshape(-1), bent.reshape(-1)])
+        return Look(*where, trial, goes_on, at.made + 1, jnp.where(first & sound, rows, at.rows))
 
-    no, inf = jnp.zeros((), bool), jnp.full((), jnp.inf, x.dtype)
-    y = fields["multipliers"]
-    start = Verdict(y, jnp.zeros_like(x), inf, no, no, no, inf)
+    no, y = jnp.zeros((), bool), fields["multipliers"]
     m, n = y.shape[0], x.shape[0]
-    unknown = Rows(*(jnp.full(shape, jnp.nan, x.dtype) for shape in ((m,), (m, n), (n, n))))
-    end = walked(one, Look(x, inf, jnp.zeros_like(x), start, x, ~no, jnp.zeros((), jnp.int32), unknown), left)
+    nothing = jnp.full(5, jnp.inf, x.dtype).at[3:].set(0.0)
+    unknown = jnp.full((n + m) * (n + 1), jnp.nan, x.dtype)
+    end = walked(one, Look(x, y, jnp.zeros_like(x), nothing, x, ~no, jnp.zeros((), jnp.int32), unknown), left)
     if end is None:
         return {"status": decided(claim)}
-    infeasible = contradicts(x, operands.x0, y, end.rows, _sides(oracle, x, operands)[:2], data)
+    (g, c), (A, bent) = (jnp.split(part, [at]) for part, at in zip(jnp.split(end.rows, [n + m]), (n, m * n), strict=True))
+    rows = Rows(g, c, A.reshape(m, n), bent.reshape(n, n))
+    infeasible = contradicts(x, operands.x0, y, rows, _sides(oracle, x, operands)[:2], data)
+    fun, _, worst, asked, resolved = end.known
     cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
-    proved = (end.verdict.asked | end.verdict.resolved) & ~cut
-    held = jnp.where(end.verdict.asked, CONVERGED, PRECISION)
+    proved = (asked + resolved > 0) & ~cut
+    held = jnp.where(asked > 0, CONVERGED, PRECISION)
     unseen = jnp.where(claim >= BELIEVED, decided(claim), BUDGET)
     refused = jnp.where(end.made == 0, unseen, jnp.where(cut, BUDGET, jnp.where(infeasible, INFEASIBLE, NUMERICAL)))
     pick = lambda new, old: jnp.where(proved, new, old)
     return {
         "x": pick(end.x, fields["x"]),
-        "fun": pick(end.fun, fields["fun"]),
+        "fun": pick(fun, fields["fun"]),
         "jac": pick(end.grad, fields["jac"]),
-        "maxcv": pick(end.verdict.worst, fields["maxcv"]),
-        "multipliers": pick(end.verdict.y, fields["multipliers"]),
+        "maxcv": pick(worst, fields["maxcv"]),
+        "multipliers": pick(end.y, fields["multipliers"]),
         "turns": fields["turns"] + end.made,
         "status": jnp.where(proved, held, refused).astype(jnp.int32),
     }
@@ -165,10 +171,9 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
 
     # (1)
     loose = ~held
-    Q, R, kept = _orthonormal(jnp.where(holding[:, None] & loose[None, :], A, 0.0))
-    y = y - _triangular(R, jnp.where(kept, matvec(Q, jnp.where(loose, force, 0.0)), 0.0), True)
-    missing = jnp.where(kept, side - c - matvec(A, to_bound), 0.0)
-    normal = to_bound + matvec(Q.T, _triangular(R, missing, False))
+    Q, W = _orthonormal(jnp.where(holding[:, None] & loose[None, :], A, 0.0))
+    y = y - matvec(W, matvec(Q, jnp.where(loose, force, 0.0)))
+    normal = to_bound + matvec(Q.T, matvec(W.T, jnp.where(holding, side - c, 0.0) - matvec(A, to_bound)))
     P = jnp.diag(loose.astype(x.dtype)) - jnp.dot(Q.T, Q, precision=HIGHEST)
     terms = jnp.abs(g) + matvec(jnp.abs(A).T, jnp.abs(y))
     slope = g + matvec(A.T, y)
@@ -179,9 +184,11 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     # (3)
     wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
     pull = jnp.abs(y) * lengths(A.T)
-    astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(pull), norm(g))))
+    astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(jnp.where(equal, 0.0, pull)), norm(g))))
+    far = jnp.maximum(size, LEAST)
+    unpaid = jnp.sum(jnp.where(wrong, pull, 0.0)) * far  # what a long move away from these rows would gain
     y = jnp.where(wrong, 0.0, y)
-    gain = jnp.where(tangent.flat, norm(slope, 1) * size, tangent.decrement)
+    gain = jnp.where(tangent.flat, norm(slope, 1) * far, tangent.decrement)
     promise = gain + dot(jnp.abs(y), jnp.abs(c - side)) + dot(jnp.abs(force), jnp.abs(to_bound))
     bend = dot(jnp.abs(x), matvec(jnp.abs(H), jnp.abs(x)))
     rounded = eps * (jnp.abs(at.fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(side))) + eps**2 * bend
@@ -193,7 +200,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
         y=y,
         step=step,
         promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
-        asked=sound & (promise <= data.ftol) & jnp.all(violated <= data.ftol),
+        asked=sound & (promise + unpaid <= data.ftol) & jnp.all(violated <= data.ftol),
         resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= unseen),
         done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray,
         worst=jnp.max(violated, initial=0.0),
@@ -227,32 +234,13 @@ def _minimized(H: Array, P: Array, slope: Array) -> Tangent:
     return Tangent(step, 0.5 * dot(y, along), jnp.any(~curved & ~level), jnp.any(curvature < -FLAT * n * eps))
 
 
-def _orthonormal(A: Array) -> tuple[Array, Array, Array]:
-    """Q (m, n), lower triangular R (m, m) with A = R Q, and which rows were kept (m,); the others of Q are zero."""
-    m = A.shape[0]
-    if m == 0:
-        return A, jnp.zeros((0, 0), A.dtype), jnp.zeros(0, bool)
-    tol = float(jnp.finfo(A.dtype).eps) ** DEPENDENT
-    eye = jnp.eye(m, dtype=A.dtype)
-
-    def add(i: Array, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        Q, R, kept = at
-        a, along = A[i], jnp.zeros(m, A.dtype)
-        size = norm(a, 2)
-        for _ in range(2):
-            part = matvec(Q, a)
-            a, along = a - matvec(Q.T, part), along + part
-        left = norm(a, 2)
-        keep = left > tol * size
-        unit = jnp.where(keep, a / jnp.where(keep, left, 1.0), 0.0)
-        row = jnp.where(keep, along + left * eye[i], eye[i])
-        return Q.at[i].set(unit), R.at[i].set(row), kept.at[i].set(keep)
-
-    return lax.fori_loop(0, m, add, (jnp.zeros_like(A), eye, jnp.zeros(m, bool)))
-
-
-def _triangular(R: Array, b: Array, transposed: bool) -> Array:
-    """R^-1 b, or R^-T b, for lower triangular R (m, m)."""
-    if b.shape[0] == 0:
-        return b
-    return lax.linalg.triangular_solve(R, b[:, None], left_side=True, lower=True, transpose_a=transposed)[:, 0]
+def _orthonormal(A: Array) -> tuple[Array, Array]:
+    """Orthonormal rows Q (r, n) that span the rows of A (m, n), zero beyond its rank, and W (m, r) with W'A = Q."""
+    if A.shape[0] == 0:
+        return A, jnp.zeros((0, 0), A.dtype)
+    size = lengths(A.T)
+    unit = jnp.where(size > 0, 1.0 / jnp.where(size > 0, size, 1.0), 0.0)
+    A = A * unit[:, None]
+    U, s, Q = jnp.linalg.svd(jnp.where(jnp.isfinite(A), A, 0.0), full_matrices=False)
+    kept = s > float(jnp.finfo(A.dtype).eps) ** DEPENDENT * s[0]
+    return jnp.where(kept[:, None], Q, 0.0), unit[:, None] * U * jnp.where(kept, 1.0 / jnp.where(kept, s, 1.0), 0.0)[None, :]

@@ -21,15 +21,16 @@ class Constraint(NamedTuple):
     marginals: Any  # derivative of fun with respect to the right-hand side, or the bound
 
 
-def pose_program(row: methods.Row, program: LinearProgram, options: Any) -> Posed:
-    """The posed program: it has no function to evaluate, and is data of the method."""
+def pose_program(row: methods.Row, program: LinearProgram, options: Any, warm: tuple[Any, Any] | None = None) -> Posed:
+    """The posed program: it has no function to evaluate, and is data of the method; `warm` are x and y to start from."""
     (n,), (p,), (q,) = program.c.shape, program.b_ub.shape, program.b_eq.shape
     settings = read_settings(row, n, options, size=n + p + q)
     if settings.maxfev is not None:
         raise ValueError("option 'maxfev' is given, but a program has no function to evaluate; use 'maxiter'.")
-    start, layout = parse(np.zeros(n, program.c.dtype))
+    x0, y0 = (np.zeros(n, program.c.dtype), None) if warm is None else warm
+    start, layout = parse(x0)
     derived = following(p, bool(settings.values.get("vertex")))
-    return pose(settings, settings.build(), layout, start, data={"program": program}, derived=derived)
+    return pose(settings, settings.build(), layout, start, data={"program": program, "multipliers": y0}, derived=derived)
 
 
 def show_iteration(callback: Callable, shown: dict[str, Any]) -> None:

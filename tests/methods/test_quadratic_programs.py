@@ -189,3 +189,69 @@ def test_one_matrix_for_a_batch_is_not_copied():
 def test_wrong_calls_raise_with_the_remedy(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def _warmed(res):
+    return {"x0": res.x, "multipliers": jnp.concatenate([res.ineqlin.marginals, res.eqlin.marginals])}
+
+
+def _in_boxes(seed, lanes=24):
+    rng = np.random.default_rng(seed)
+    G, rows = rng.standard_normal((lanes, 6, 6)), rng.standard_normal((lanes, 3, 6))
+    inside = rng.uniform(-0.5, 0.5, (lanes, 6))
+    sides = np.einsum("kij,kj->ki", rows, inside)
+    return G @ G.transpose(0, 2, 1) / 6, rng.standard_normal((lanes, 6)), rows, sides
+
+
+def _of_boxes(P, q, rows, sides, **start):
+    return quadprog(P, q, rows[1:], sides[1:], rows[:1], sides[:1], bounds=(-1.0, 1.0), **start)
+
+
+def test_a_warm_start_saves_iterations_and_keeps_the_solution():
+    P, q, rows, sides = _in_boxes(0)
+    cold = jax.vmap(_of_boxes)(P, q, rows, sides)
+    again = jax.vmap(lambda res, *a: _of_boxes(*a, **_warmed(res)))
+    near = q * (1 + 1e-3 * np.random.default_rng(1).standard_normal(q.shape))
+    fresh, warm = jax.vmap(_of_boxes)(P, near, rows, sides), again(cold, P, near, rows, sides)
+    assert np.all(cold.success & fresh.success & warm.success)
+    assert np.mean(warm.nit) <= 0.5 * np.mean(fresh.nit)
+    np.testing.assert_allclose(warm.fun, fresh.fun, rtol=1e-6, atol=1e-6)
+    assert np.mean(again(cold, P, q, rows, sides).nit) <= 2
+
+
+def test_a_bad_warm_start_costs_no_truth():
+    """Numbers from nowhere, huge ones and NaN: the statuses and values of a run without them."""
+    P, q, rows, sides = _in_boxes(2)
+    sides[::4, 0] = 100.0  # no point of the box satisfies the equation
+    cold = jax.vmap(_of_boxes)(P, q, rows, sides)
+    assert set(np.asarray(cold.status)) == {Status.CONVERGED, Status.INFEASIBLE}
+    rng = np.random.default_rng(3)
+    solve = jax.jit(jax.vmap(lambda x0, y, *a: _of_boxes(*a, x0=x0, multipliers=y)))
+    for size in (1.0, 1e8, np.nan):
+        res = solve(size * rng.standard_normal(q.shape), size * rng.standard_normal(sides.shape), P, q, rows, sides)
+        np.testing.assert_array_equal(res.status, cold.status)
+        np.testing.assert_allclose(
+            np.asarray(res.fun)[cold.success], np.asarray(cold.fun)[cold.success], rtol=1e-6, atol=1e-6
+        )
+
+
+def test_half_a_warm_start_and_wrong_ones():
+    res = quadprog(P, Q, A, B, x0=[1.4, 1.7])
+    np.testing.assert_allclose(res.x, quadprog(P, Q, A, B).x, atol=1e-7)
+    assert quadprog(P, Q, A, B, multipliers=[-0.8, 0.0, 0.0]).success
+    assert quadprog(P, Q, x0=[1.0, 2.5]).success
+    with pytest.raises(ValueError, match=r"x0 has shape \(3,\)"):
+        quadprog(P, Q, A, B, x0=[1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="multipliers has shape"):
+        quadprog(P, Q, A, B, multipliers=[1.0])
+    with pytest.raises(ValueError, match="x0 holds NaN"):
+        quadprog(P, Q, A, B, x0=[np.nan, 1.0])
+
+
+def test_derivatives_do_not_ask_where_a_run_started():
+    solve = lambda q, x0: quadprog(P, q, A, B, bounds=(0, None), x0=x0).x
+    q, near = jnp.asarray(Q), jnp.array([1.0, 1.0])
+    np.testing.assert_allclose(
+        jax.jacobian(solve)(q, near), jax.jacobian(lambda q: quadprog(P, q, A, B, bounds=(0, None)).x)(q)
+    )
+    assert np.all(np.asarray(jax.jacobian(solve, 1)(q, near)) == 0)

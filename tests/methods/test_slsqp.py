@@ -8,6 +8,7 @@ import scipy.optimize
 
 from jaxopt_lite import Bounds, LinearConstraint, NonlinearConstraint, Status, minimize, stepper
 from jaxopt_lite.core import certificate
+from tests.problems.hock_schittkowski import PROBLEMS
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda d: d.__name__)
 THREE = [
@@ -137,6 +138,26 @@ def test_rows_that_contradict_one_another():
     assert res.status == Status.INFEASIBLE
     x = res.x[0]
     np.testing.assert_allclose(max(1 - x, 0) + max(1 + x, 0), 2, atol=1e-6)  # the least sum of violations
+
+
+@DTYPES
+def test_discs_that_do_not_meet(dtype):
+    """In float32 the slope of f beside the prices of the rows looks like a way out, but their curvature allows none."""
+    apart = {"type": "ineq", "fun": lambda x: jnp.stack([1 - jnp.sum(x**2), 1 - (x[0] - 3) ** 2 - x[1] ** 2])}
+    res = minimize(lambda x: jnp.sum((x - 3) ** 2), np.array([0.0, 1.0], dtype), constraints=apart)
+    assert res.status == Status.INFEASIBLE
+    np.testing.assert_allclose(res.maxcv, 1.25, atol=1e-4 if dtype == np.float64 else 1e-2)
+
+
+def test_a_move_to_the_bounds_may_satisfy_what_a_short_one_does_not():
+    """Hock-Schittkowski 74 and 75 in float32, from zero, where x has no length of its own: they were called infeasible."""
+    for name in ("hs74", "hs75"):
+        (problem,) = (p for p in PROBLEMS if p.name == name)
+        low, high = (np.asarray(side, np.float32) for side in problem.box)
+        rows = [{"type": "eq", "fun": problem.equal}, {"type": "ineq", "fun": problem.above}]
+        x0 = np.asarray(problem.x0, np.float32)
+        res = minimize(problem.fun, x0, bounds=Bounds(low, high), constraints=rows, options={"maxiter": 500})
+        assert res.status != Status.INFEASIBLE
 
 
 def test_equations_that_are_but_nearly_dependent_do_not_contradict_one_another():

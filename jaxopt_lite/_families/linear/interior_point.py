@@ -21,8 +21,9 @@ A lane also ends where nothing is proved and a direction is not finite, or for S
 iterate nor that of a ray has fallen by a tenth. The status is then 8 (PRECISION) if what is left of the errors is rounding,
 else 4 (NUMERICAL). The best iterate is kept.
 
-The first iterate solves two least squares problems with one factor (Mehrotra 1992, section 7): A x + s = b with least
-|x - anchor|, and A'y + z = c with least |z|. Then all that has to be positive is shifted to positive values.
+The first iterate is that of a warm start (`warm.py`) where there is one. Else it solves two least squares problems with one
+factor (Mehrotra 1992, section 7): A x + s = b with least |x - anchor|, and A'y + z = c with least |z|. Then all that has to
+be positive is shifted to positive values.
 
 Fixed variables leave the program (their column is scaled by 0). Rows with an infinite right-hand side become 0 <= 1.
 """
@@ -41,6 +42,7 @@ from jaxopt_lite._families.linear.program import LinearProgram, Ranged, is_flawe
 from jaxopt_lite._families.linear.scaling import power_of_two, ruiz
 from jaxopt_lite._families.linear.solution import active, vertex
 from jaxopt_lite._families.linear.units import Units, finite, flat, units
+from jaxopt_lite._families.linear.warm import warm
 from jaxopt_lite._needs.nothing import NOTHING
 from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.implicit import Rule
@@ -49,6 +51,7 @@ from jaxopt_lite.core.protocol import Answer, Method, Query, Told
 from jaxopt_lite.core.status import BAD_INPUT, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING, UNBOUNDED
 
 STALL = 15  # iterations without progress; from Netlib and random programs, none converged after 12
+WARM_STALL = 4  # the same after a warm start: from the center it takes some eight
 COPIES = 6  # of the normal equations' matrix that a turn makes
 AS_MEASURED = 10.0  # times 1 + |b|: the largest unit of a row, as long as the error still falls
 FIRST = 0.1  # least distance and multiplier at the start
@@ -68,6 +71,7 @@ class InteriorData(NamedTuple):
     flawed: Array  # () bool: NaN or crossed bounds
     inequalities: Array  # (p,) ones, whose number says how many rows A_ub has
     endless: Units | None = None  # of a quadratic program: the units of what proves that it is unbounded
+    warm: tuple[Array, Array] | None = None  # x (n,) and y (m,) that a run starts from, scaled; None: it starts by itself
 
 
 class InteriorState(NamedTuple):
@@ -78,7 +82,7 @@ class InteriorState(NamedTuple):
     best_y: Array  # (m,)
     ray: Array  # (n,) direction of recession, once found
     record: Array  # (5,) error of the best, the same less its rounding, error of the best ray, iterations since one of
-    # them fell, phase (0, or 1 with c = 0)
+    # them fell, phase (-1 after a warm start, 0, or 1 with c = 0)
 
 
 OPTIONS = {
@@ -124,14 +128,23 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     unit = units(lp)
     endless = None if P is None else units(flat(lp, lp.c))
     asked = jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(finite(lp.row_upper))))
-    return InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype), endless)
+    made = InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype), endless)
+    if options.get("multipliers") is None:
+        return made
+    inverse = lambda scale: jnp.where(scale > 0, 1.0 / jnp.where(scale > 0, scale, 1.0), 0.0)
+    y = jnp.asarray(options["multipliers"]).astype(dtype)
+    return made._replace(warm=((x0 - origin) * inverse(beta * C), y * inverse(gamma * R)))
 
 
 def _init(x0: Array, data: InteriorData) -> InteriorState:
     model, p = data.model, data.inequalities.shape[0]
     n, m = model.c.shape[0], model.b.shape[0]
-    at = _central(data)
-    if m > 0:
+    at, phase = _central(data), jnp.zeros((), x0.dtype)
+    if data.warm is not None:
+        there, good = warm(model, *data.warm, p)
+        at = Point(*(jnp.where(good, new, old) for new, old in zip(there, at, strict=True)))
+        phase = jnp.where(good, -1.0, 0.0).astype(x0.dtype)
+    elif m > 0:
         has = _bounded(model)
         anchor = at.x
         F = factor(gram(model.A, model.C**2) * model.R[:, None] * model.R[None, :] + jnp.diag(model.rows(data.inequalities)))
@@ -149,7 +162,7 @@ def _init(x0: Array, data: InteriorData) -> InteriorState:
         q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
         at = Point(x, jnp.concatenate([-split(q, n)[1], y_eq]), t.at[-1].set(1.0), q)
     nearest = jnp.clip(jnp.zeros_like(model.c), data.lp.lower, data.lp.upper)
-    record = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 0.0], x0.dtype)
+    record = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 0.0], x0.dtype).at[-1].set(phase)
     return InteriorState(at, nearest, jnp.zeros_like(model.b), jnp.zeros_like(nearest), record)
 
 
@@ -175,7 +188,7 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
 
     better, falls = error < best, (error < 0.9 * best) | (proof < 0.9 * best_ray)
     idle = jnp.where(falls & sound, 0.0, idle + 1)
-    stuck = (idle > STALL) | ~sound
+    stuck = (idle > jnp.where(phase < 0, WARM_STALL, STALL)) | ~sound
     answered = jnp.where(second, UNBOUNDED, CONVERGED)
     status = jnp.where(stuck, NUMERICAL, RUNNING)
     known = jnp.where(better, known, best_known)
@@ -185,6 +198,11 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     status = jnp.where(endless & (strict.primal <= data.tol), UNBOUNDED, status)
     status = jnp.where(error <= data.tol, answered, status)
     status = jnp.where(data.flawed, BAD_INPUT, status).astype(jnp.int32)
+
+    cold = jnp.zeros((), bool)
+    if data.warm is not None:
+        cold = (phase < 0) & (status == NUMERICAL)
+        status = jnp.where(cold, RUNNING, status)
 
     keep = lambda new, old: jnp.where(better, new, old)
     s = InteriorState(
@@ -196,8 +214,8 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     )
     again = endless & (status == RUNNING)
     anew = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 1.0], best.dtype)
-    restart = s._replace(at=_central(data), record=anew)
-    return Told(jax.tree.map(lambda new, old: jnp.where(again, new, old), restart, s), status, jnp.ones((), bool))
+    restart = s._replace(at=_central(data), record=jnp.where(cold, anew.at[-1].set(0.0), anew))
+    return Told(jax.tree.map(lambda new, old: jnp.where(again | cold, new, old), restart, s), status, jnp.ones((), bool))
 
 
 def _falls_along(lp: Ranged, data: InteriorData, d: Array) -> tuple[Array, Array]:

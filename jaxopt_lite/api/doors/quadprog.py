@@ -6,7 +6,7 @@ from typing import Any
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.drive import fields_of
 from jaxopt_lite.api.program import pose_program, result_of, show_iteration
-from jaxopt_lite.api.reading.program import read_program
+from jaxopt_lite.api.reading.program import read_program, read_warm
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import show, told_of_narrowing
 
@@ -24,6 +24,8 @@ def quadprog(
     method: str = "interior-point",
     callback: Callable | None = None,
     options: dict[str, Any] | None = None,
+    x0: Any = None,
+    multipliers: Any = None,
 ) -> OptimizeResult:
     """Minimize x'P x / 2 + q'x subject to A_ub x <= b_ub, A_eq x = b_eq and bounds on x, for a convex objective.
 
@@ -51,6 +53,11 @@ def quadprog(
     options : dict, optional
         `tol` (relative primal and dual residual and gap; 1e-8, or 1e-4 in float32), `maxiter`, `disp`, `lanes`,
         `turns_per_refill`.
+
+    x0, multipliers : (n,) and (p + q,) float, optional
+        A warm start: x of a program like this one, and its marginals, ``jnp.concatenate([res.ineqlin.marginals,
+        res.eqlin.marginals])``; what is left out is 0. It saves iterations where it is near the solution, and decides
+        nothing: where it is far away, or leads nowhere, the run starts as it does without.
 
     Returns
     -------
@@ -103,12 +110,12 @@ def quadprog(
     >>> print(jax.jacobian(lambda b: quadprog(P, q, A, b, bounds=(0, None)).x)(b[0]).round(3)[:, 0])
     [-0.2  0.4]
     """
-    told_of_narrowing(P=P, q=q, A_ub=A_ub, b_ub=b_ub, A_eq=A_eq, b_eq=b_eq, bounds=bounds)
+    told_of_narrowing(P=P, q=q, A_ub=A_ub, b_ub=b_ub, A_eq=A_eq, b_eq=b_eq, bounds=bounds, x0=x0, multipliers=multipliers)
     row = methods.find(methods.QUADPROG, method, "quadprog")
     if P is None:
         raise ValueError("P is None; give the matrix of the objective, (n, n), or use linprog for a linear program.")
     program = read_program(q, A_ub, b_ub, A_eq, b_eq, FREE if bounds is None else bounds, P, "q")
-    posed = pose_program(row, program, options)
+    posed = pose_program(row, program, options, read_warm(x0, multipliers, program))
     result = result_of(fields_of(posed, callback, show_iteration))
     if posed.disp:
         show(result, posed.call)

@@ -47,6 +47,27 @@ def read_program(
     return LinearProgram(**operands, lower=cast(lower), upper=cast(upper))
 
 
+def read_warm(x0: Any, multipliers: Any, program: LinearProgram) -> tuple[Any, Any] | None:
+    """x0 (n,) and multipliers (p + q,) of the program's dtype, zeros for what is not given; None: neither is.
+
+    Raises ValueError, naming the argument, for a shape that does not fit and concrete numbers that are not finite.
+    """
+    if x0 is None and multipliers is None:
+        return None
+    rows = program.b_ub.shape[0] + program.b_eq.shape[0]
+
+    def read(value: Any, name: str, size: int, of: str) -> Any:
+        array = np.zeros(size) if value is None else _array(value, name)
+        if array.shape != (size,):
+            raise ValueError(f"{name} has shape {array.shape}; give {of}, ({size},).")
+        if not isinstance(array, Tracer) and not np.all(np.isfinite(np.asarray(array))):
+            raise ValueError(f"{name} holds NaN or infinity; give finite numbers, or leave it out.")
+        return array.astype(program.c.dtype)
+
+    x = read(x0, "x0", program.c.shape[0], "a start for each variable")
+    return x, read(multipliers, "multipliers", rows, "the marginals of the inequalities, and then of the equations")
+
+
 def read_sparse(A: Any) -> tuple[Any, Any]:
     """(zeros, A) for a matrix of scipy.sparse, with zeros of the shape of A that take no memory; else (A, None)."""
     if not hasattr(A, "tocsr"):
