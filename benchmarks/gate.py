@@ -116,10 +116,16 @@ def _paired(then: Path, rounds: int) -> Iterator[tuple[str, Found]]:
             for r in range(rounds):
                 turns = both if r % 2 else both[::-1]
                 seconds = {id(child): child.seconds(name) for child in turns}
-                ratios.append(seconds[id(both[1])] / seconds[id(both[0])])
+                now, before = seconds[id(both[1])], seconds[id(both[0])]
+                if now is None or before is None:
+                    break
+                ratios.append(now / before)
         finally:
             for child in both:
                 child.close()
+        if not ratios:
+            print(f"  {name:28s} is not in one of the two", flush=True)
+            continue
         yield f"time: {name}", Found(statistics.median(ratios), float(np.quantile(ratios, 0.25)))
         print(f"  {name:28s} " + " ".join(f"{ratio:.3f}" for ratio in ratios), flush=True)
 
@@ -140,8 +146,8 @@ class _Child:
             preexec_fn=pin,
         )
 
-    def seconds(self, name: str) -> float:
-        """CPU seconds of one call."""
+    def seconds(self, name: str) -> float | None:
+        """CPU seconds of one call; None of a case that this package does not have."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{name}\n")
@@ -149,7 +155,8 @@ class _Child:
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError(f"the process that times {name!r} has ended; its error is above")
-        return float(json.loads(line))
+        found = json.loads(line)
+        return None if found is None else float(found)
 
     def close(self) -> None:
         """End it."""

@@ -247,7 +247,7 @@ class Promise(NamedTuple):
     moved: Array  # (n,) |J_j| |x_j|: how much the residuals owe to each parameter
     size: Array  # () |r|, the square root of twice the cost
     slope: Array  # () largest cosine between the residual and the column of a free parameter
-    freedom: Array | int  # () data that count, less parameters
+    freedom: Array  # () data that count, less parameters
     known: Array  # () bool: is the rounding (4) small beside what there was to fit?
 
 
@@ -267,7 +267,7 @@ def fit(status: Array, p: Promise, wanted: FitTolerances) -> Array:
     """
     eps = jnp.finfo(p.x.dtype).eps
     noise = ROUNDINGS * eps * (p.size + jnp.sqrt(jnp.sum(p.moved**2)))
-    freedom = jnp.maximum(jnp.asarray(p.freedom, p.x.dtype), 1.0)
+    freedom = jnp.maximum(p.freedom, 1.0)
     near = (p.decrement * jnp.sqrt(freedom) <= wanted.errors * p.size) & (wanted.errors > 0)
     reduced = (p.decrement <= jnp.sqrt(wanted.ftol) * p.size) & (wanted.ftol > 0)
     short = jnp.all(jnp.abs(p.step) <= wanted.xtol * jnp.abs(p.x)) & (wanted.xtol > 0)

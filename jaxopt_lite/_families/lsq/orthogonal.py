@@ -88,12 +88,16 @@ def _inverse(R: Array) -> Array:
     return rows
 
 
+def involved(f: Factor) -> Array:
+    """(n, n) bool: does parameter i take part in the combination of column j?"""
+    return jnp.abs(f.inverse) > max(INVOLVED, float(jnp.finfo(f.kept.dtype).eps) ** 0.5)
+
+
 def covariance(f: Factor) -> tuple[Array, Array]:
     """(J'J)^{-1} (n, n), infinite where the data leave it undetermined; and the rank, () int32."""
     inverse = f.inverse
     scaled = inverse * f.kept[None, :] / f.size[:, None]
-    share = max(INVOLVED, float(jnp.finfo(f.kept.dtype).eps) ** 0.5)
-    undetermined = jnp.any((f.kept[None, :] == 0) & (jnp.abs(inverse) > share), axis=1)
+    undetermined = jnp.any((f.kept[None, :] == 0) & involved(f), axis=1)
     return (
         jnp.where(undetermined[:, None] | undetermined[None, :], jnp.inf, matvec(scaled, scaled.T)),
         jnp.sum(f.kept).astype(jnp.int32),

@@ -98,8 +98,8 @@ def certified(
     stayed = jnp.all(jnp.abs(x - x0) <= jnp.sqrt(eps) * jnp.abs(x0))
     step = f.kept * matvec(f.inverse, f.projected * f.kept) / f.size
     near = jnp.abs(step) <= eps**certificate.NEAR * jnp.maximum(jnp.abs(x), jnp.abs(x - x0))
-    freedom = m - unknowns(x, data)
-    hidden = jnp.any(felt == 0) & (noise * jnp.sqrt(jnp.maximum(freedom, 1)) > size)  # by more than a standard error
+    freedom = jnp.asarray(m - unknowns(x, data), x.dtype)
+    hidden = jnp.any(felt == 0) & (noise * jnp.sqrt(jnp.maximum(freedom, 1.0)) > size)  # by more than a standard error
     promise = certificate.Promise(
         decrement=jnp.sqrt(jnp.sum((f.projected * f.seen) ** 2) + jnp.sum(out**2) + pushed.worth),
         step=step,

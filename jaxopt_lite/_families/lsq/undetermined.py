@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.lsq.orthogonal import INVOLVED, Factor
+from jaxopt_lite._families.lsq.orthogonal import Factor, involved
 from jaxopt_lite.core.certificate import walked
 from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.loop import Operands
@@ -64,22 +64,17 @@ def astray(oracle: Oracle, x: Array, at: Measured, f: Factor, free: Array, unsee
     return endless if end is None else end.saddle
 
 
-def _involved(f: Factor) -> Array:
-    """(n, n) bool: does parameter i take part in combination j?"""
-    return jnp.abs(f.inverse) > INVOLVED
-
-
 def _away(x: Array, x0: Array, f: Factor) -> Array:
     """(n,) bool: has a parameter of the combination, which has others, run away?"""
-    moves = _involved(f)
+    moves = involved(f)
     away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
     return (jnp.sum(moves, axis=0) > 1) & jnp.any(moves & away[:, None], axis=0)
 
 
 def _few(J: Array, f: Factor) -> Array:
     """(n,) bool: do the parameters of the combination act on fewer data than they are?"""
-    moves = _involved(f)
+    moves = involved(f)
     acts = jnp.abs(J) > float(jnp.finfo(J.dtype).eps) ** 0.5 * f.size[None, :]
-    data = jnp.sum(jnp.any(acts[:, :, None] & moves[None, :, :], axis=1), axis=0)
+    data = jnp.sum(jnp.dot(acts.astype(J.dtype), moves.astype(J.dtype)) > 0.5, axis=0)
     together = jnp.sum(moves, axis=0)
     return (together > 1) & (data < together)
