@@ -13,7 +13,8 @@ RSS a billion times too large no longer dwarfs everything, and one `gtol` suits 
 
 The table gives the best RSS beside the certified one, the digits on which they agree and those of the worst parameter
 (at most 11: as many are certified), how the lanes ended, how many of them reached the certified RSS (to within 1e-6),
-and the seconds for compiling and for running. The picture shows data, best fit, and where the lanes ended.
+and the seconds for compiling and for running (with the certificate's compilation, where lanes claim). The picture shows
+data, best fit, and where the lanes ended.
 
 A second table shows what the tool made for the purpose does with NIST's own two starts alone: `curve_fit`, which knows
 that the objective is a sum of squares, needs neither remedy. For each start: the digits on which RSS, worst parameter and
@@ -65,7 +66,7 @@ def fit_from_all_starts(problem: dict, key: jax.Array) -> dict:
     b_start = jnp.repeat(jnp.asarray([problem["start1"], problem["start2"]]), STARTS // 2, axis=0)
     b_start *= jax.random.uniform(key, b_start.shape, minval=0.5, maxval=1.5)
     clock = [time.perf_counter()]
-    for maxiter in (1, 600):  # the first call compiles; the second has other numbers, so it need not
+    for maxiter in (1, 600):  # the first call compiles; the second does where a lane claims: its judge
         result = jax.block_until_ready(jax.vmap(fit, in_axes=(0, None))(b_start, maxiter))
         clock.append(time.perf_counter())
 
