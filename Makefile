@@ -27,7 +27,7 @@ format: $(VENV)/.stamp-dev
 bench: $(VENV)/.stamp-bench              ## every suite beside its peers, on one core; results in benchmarks/results/
 	taskset -c 0 $(BIN)/python -m benchmarks
 
-gate: $(VENV)/.stamp-bench               ## is any figure worse than at the commit before? ten minutes; exits 1 on a loss
+gate: $(VENV)/.stamp-bench               ## is any figure worse than at the commit before? tens of minutes; exits 1 on a loss
 	$(BIN)/python -m benchmarks gate
 
 docs: $(VENV)/.stamp-docs                ## the pages of docs/ as a site in site/

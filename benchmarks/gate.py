@@ -7,7 +7,7 @@ ratio of their CPU seconds. It is a loss where that, and the lower quartile as w
 Counts: what each method solves of the problem library, and what it claims wrongly, in this tree (`benchmarks/solved.py`).
 
 `benchmarks/figures.json` has for each figure its value, the direction in which it is better, and the tolerance; `--update`
-writes the counts that were found there. It takes ten minutes or so, and is not for CI: see CONTRIBUTING.
+writes the counts that were found there. It takes tens of minutes, and is not for CI: see CONTRIBUTING.
 """
 
 import argparse
@@ -117,14 +117,16 @@ def _paired(then: Path, rounds: int) -> Iterator[tuple[str, Found]]:
                 turns = both if r % 2 else both[::-1]
                 seconds = {id(child): child.seconds(name) for child in turns}
                 now, before = seconds[id(both[1])], seconds[id(both[0])]
-                if now is None or before is None:
+                if now is None:
+                    raise RuntimeError(f"this tree cannot run the case {name!r}; python benchmarks/gate_cases.py says why")
+                if before is None:
                     break
                 ratios.append(now / before)
         finally:
             for child in both:
                 child.close()
         if not ratios:
-            print(f"  {name:28s} is not in one of the two", flush=True)
+            print(f"  {name:28s} was not there before", flush=True)
             continue
         yield f"time: {name}", Found(statistics.median(ratios), float(np.quantile(ratios, 0.25)))
         print(f"  {name:28s} " + " ".join(f"{ratio:.3f}" for ratio in ratios), flush=True)

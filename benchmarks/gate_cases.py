@@ -190,7 +190,8 @@ def main() -> None:
             if name not in ready:
                 ready[name] = CASES[name]()
                 jax.block_until_ready(ready[name]())  # compiled
-        except (ImportError, ValueError):  # of an older package
+        except (ImportError, ValueError) as error:  # of an older package
+            print(f"{name}: {error}", file=sys.stderr)
             print(json.dumps(None), flush=True)
             continue
         before = time.process_time()

@@ -186,13 +186,18 @@ def minimum(order: float = jnp.inf, second_order: bool = False) -> Certificate:
     return decide
 
 
-def walked(one: Callable[[Any], Any], start: Any, left: Array) -> Any:
-    """The end of a walk from a claim by steps of `one`, at most `left` of them; None where JAX cannot derive the function.
+def walk(one: Callable[[Any], Any], start: Any, left: Array) -> Any:
+    """The end of a walk from a claim by steps of `one`, at most `left` of them.
 
     A state has `goes_on`, () bool, and `made`, () int32, the evaluations so far: one a step.
     """
+    return lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
+
+
+def walked(one: Callable[[Any], Any], start: Any, left: Array) -> Any:
+    """The same of a walk that takes derivatives; None where JAX cannot derive the function."""
     try:
-        return lax.while_loop(lambda at: at.goes_on & (at.made < left), one, start)
+        return walk(one, start, left)
     except NOT_DERIVED:
         return None
 
@@ -243,7 +248,7 @@ class Promise(NamedTuple):
     decrement: Array  # () |Q'r| of the parameters that are free, (3)
     step: Array  # (n,) the step
     x: Array  # (n,) the point
-    short: Array  # () bool: is the step of each parameter short, and none hidden by rounding?
+    small: Array  # () bool: is the step of each parameter short, as in (2), and none of them hidden by rounding?
     moved: Array  # (n,) |J_j| |x_j|: how much the residuals owe to each parameter
     size: Array  # () |r|, the square root of twice the cost
     slope: Array  # () largest cosine between the residual and the column of a free parameter
@@ -274,7 +279,7 @@ def fit(status: Array, p: Promise, wanted: FitTolerances) -> Array:
     flat = (p.slope <= wanted.gtol) & (wanted.gtol > 0)
     exact = (p.size <= noise) & p.known  # nothing is left to fit
     held = jnp.where(near | reduced | short | flat | exact, CONVERGED, PRECISION)
-    excused = (p.decrement <= noise) & p.known & (p.short | (noise * jnp.sqrt(freedom) <= SLIGHT * p.size))
+    excused = (p.decrement <= noise) & p.known & (p.small | (noise * jnp.sqrt(freedom) <= SLIGHT * p.size))
     judged = jnp.where((held == CONVERGED) | excused, held, NUMERICAL)
     judged = jnp.where(jnp.isfinite(p.decrement) & jnp.isfinite(p.size), judged, NUMERICAL)
     return jnp.where(is_success(status) | (status == NUMERICAL), judged, status).astype(jnp.int32)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite.core.certificate import walked
+from jaxopt_lite.core.certificate import walk
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BUDGET, decided
@@ -61,8 +61,7 @@ def rises_on_both_sides(accuracy: Callable[[Array, Any], Array]) -> Callable[...
 
         x, no = fields["x"][0], jnp.zeros((), bool)
         start = Look(x, claimed, LOOK * accuracy(x, operands.data), ~no, no, jnp.zeros((), jnp.int32))
-        end = walked(one, start, left)
-        assert end is not None  # nothing is derived here
+        end = walk(one, start, left)
         status = jnp.where(end.goes_on, BUDGET, decided(fields["status"], end.proved))
         turns = fields["turns"] + end.made
         return {"x": end.x[None], "fun": end.fun, "turns": turns, "status": status.astype(jnp.int32)}

@@ -130,12 +130,14 @@ def test_a_start_where_the_residuals_have_no_slope_is_no_fit(case, method, dtype
 
 
 @all_dtypes
-def test_no_error_of_ours_is_taken_for_a_model_without_second_derivatives(dtype, monkeypatch):
-    """Of such a model a saddle is not known; so it would be of all, if the look could not be traced."""
+@pytest.mark.parametrize(
+    "given", [{}, {"bounds": (-9.0, 9.0)}, {"method": "trf", "loss": "cauchy"}], ids=["", "box", "loss"]
+)
+def test_no_error_of_ours_is_taken_for_a_model_without_second_derivatives(given, dtype, monkeypatch):
+    """Of such a model a saddle is not known; so it would be of all, if the look could not be traced: that raises here."""
     monkeypatch.setattr(certificate, "NOT_DERIVED", ())
-    model = lambda t, a: jnp.sin(a) * t
-    fit = quick(lambda p0: curve_fit(model, T.astype(dtype), T.astype(dtype), p0, full_output=True)[2]["success"])
-    fit(np.ones(1, dtype))
+    t, model = T.astype(dtype), lambda t, a: 2.0 * jnp.sin(a) * t
+    assert quick(lambda p0: curve_fit(model, t, t, p0, full_output=True, **given)[2]["success"])(np.ones(1, dtype))
 
 
 @all_dtypes

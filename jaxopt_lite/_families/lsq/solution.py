@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.lsq.orthogonal import Factor, factor
-from jaxopt_lite._families.lsq.undetermined import RAN_AWAY, astray
+from jaxopt_lite._families.lsq.undetermined import astray, ran_away
 from jaxopt_lite.core import certificate
 from jaxopt_lite.core.dense import lengths, matvec, norm
 from jaxopt_lite.core.loop import Operands
@@ -104,15 +104,14 @@ def certified(
         decrement=jnp.sqrt(jnp.sum((f.projected * f.seen) ** 2) + jnp.sum(out**2) + pushed.worth),
         step=step,
         x=x,
-        short=jnp.all(near) & ~hidden,
+        small=jnp.all(near) & ~hidden,
         moved=effect,
         size=size,
         slope=norm(cosines) / jnp.where(size > 0, size, 1.0),
         freedom=freedom,
         known=(noise <= SMALL * jnp.sqrt(2.0 * start)) | stayed,
     )
-    away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
-    plateau = jnp.any(away & (jnp.abs(effect) <= noise)) & (size > noise)
+    plateau = jnp.any(ran_away(x, x0) & (jnp.abs(effect) <= noise)) & (size > noise)
     judged = certificate.fit(status, promise, certificate.FitTolerances(data.errors, data.ftol, data.xtol, data.gtol))
     refused = plateau | astray(oracle, x, at, f, ~pushed.held, promise.decrement + noise, operands)
     return jnp.where(refused & is_success(judged), NUMERICAL, judged).astype(jnp.int32)

@@ -44,9 +44,8 @@ def astray(oracle: Oracle, x: Array, at: Measured, f: Factor, free: Array, unsee
 
     `free` (n,) bool: parameters that no bound holds. `unseen` (): a change of r that is rounding, or not yet gained.
     """
-    n, x0 = x.shape[0], operands.x0
-    left_out = (f.kept == 0) & free
-    endless = jnp.any(left_out & (_away(x, x0, f) | _few(at.jacobian, f)))
+    n, left_out = x.shape[0], (f.kept == 0) & free
+    endless = jnp.any(left_out & _endless(x, operands.x0, at.jacobian, f))
     force = jax.grad(lambda r: oracle.cost(r, operands.function))(at.residual)
     columns = jnp.arange(n, dtype=jnp.int32)
 
@@ -64,17 +63,15 @@ def astray(oracle: Oracle, x: Array, at: Measured, f: Factor, free: Array, unsee
     return endless if end is None else end.saddle
 
 
-def _away(x: Array, x0: Array, f: Factor) -> Array:
-    """(n,) bool: has a parameter of the combination, which has others, run away?"""
-    moves = involved(f)
-    away = (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
-    return (jnp.sum(moves, axis=0) > 1) & jnp.any(moves & away[:, None], axis=0)
+def ran_away(x: Array, x0: Array) -> Array:
+    """(n,) bool: is the parameter far away from its start?"""
+    return (jnp.abs(x - x0) > RAN_AWAY * jnp.abs(x0)) & (x0 != 0)
 
 
-def _few(J: Array, f: Factor) -> Array:
-    """(n,) bool: do the parameters of the combination act on fewer data than they are?"""
+def _endless(x: Array, x0: Array, J: Array, f: Factor) -> Array:
+    """(n,) bool: has a combination of several parameters one that ran away, or act they on fewer data than they are?"""
     moves = involved(f)
+    several = jnp.sum(moves, axis=0)
     acts = jnp.abs(J) > float(jnp.finfo(J.dtype).eps) ** 0.5 * f.size[None, :]
     data = jnp.sum(jnp.dot(acts.astype(J.dtype), moves.astype(J.dtype)) > 0.5, axis=0)
-    together = jnp.sum(moves, axis=0)
-    return (together > 1) & (data < together)
+    return (several > 1) & (jnp.any(moves & ran_away(x, x0)[:, None], axis=0) | (data < several))
