@@ -201,7 +201,7 @@ def _status(s: TrustState, query: Query, answer: Answer, place: Place, proposal:
     rounded = answer.finite & is_rounding(s.x, place.grad, s.p, answer.grad - s.grad, gtol)
     narrow = (rejected & (coarse >= 1.0)) | (moved & (fun >= s.fun))
     still = (least >= 1.0) | jnp.all(query.x == s.x)
-    dead = ((rejected | moved) & still) | (rejected & ~(s.gain > 0)) | (fresh & ~answer.finite)
+    dead = ((rejected | moved) & still) | (rejected & ~jnp.isfinite(s.gain)) | (fresh & ~answer.finite)
     status = jnp.where(narrow & rounded, CLAIM + PRECISION, jnp.where(dead, CLAIM + NUMERICAL, RUNNING))
     stationary_point = place.flat & proposal.convex & ~(fresh & ~place.accepted)
     return jnp.where(stationary_point, CONVERGED, status)

@@ -88,7 +88,7 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     T = Tridiagonal(entries(a), entries(before), entries(after))
     load = jnp.minimum(gamma / size / radius, eps**-2.0)  # beyond, T is rounding
     sweeps = EIGENVALUE + int(CLUSTERS * a.shape[0])
-    left = jnp.min(a - jnp.abs(before) - jnp.abs(after)) - 64 * eps  # of Gershgorin's circles
+    left = _bound(T, jnp.zeros_like(size)) - 64 * eps
     x = lax.fori_loop(0, sweeps, lambda _, x: _laguerre(T, x, a.shape[0]), left)
     low = jnp.where(x < 0, eps**AWAY - x, 0.0)
 
@@ -104,6 +104,22 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     bent = a * h + before * jnp.concatenate([none, h[:-1]]) + after * jnp.concatenate([h[1:], none])
     gain = (load * h[0] + 0.5 * dot(h, bent)) * -size * radius * radius
     return Solution(h * radius, shift * size, x * size, gain)
+
+
+def _bound(T: Tridiagonal, zero: Array) -> Array:
+    """A number at the left of all eigenvalues; 0 where T is positive definite."""
+
+    def step(carry: tuple, column: tuple) -> tuple[tuple, None]:
+        q, most = carry
+        a, b = column
+        half = 0.5 * (q - a)
+        least = jnp.minimum(0.5 * (q + a) - jnp.sqrt(half * half + b * b), 0.0)
+        more = -2.0 * least
+        d = q + more
+        return (a - b * b / jnp.where(d > 0, d, 1.0), jnp.maximum(most, more)), None
+
+    (last, most), _ = sweep(step, (zero + 1.0, zero), (T.a, T.before))
+    return -jnp.maximum(most, -last)
 
 
 def _laguerre(T: Tridiagonal, x: Array, size: int) -> Array:
