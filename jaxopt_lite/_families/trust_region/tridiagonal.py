@@ -43,10 +43,11 @@ vector mends it.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import Entries, dot, entries, joined, norm, sweep
+from jaxopt_lite.core.dense import Entries, dot, entries, inner, joined, sweep
 
 EIGENVALUE, CLUSTERS = 4, 0.5  # steps (3), and more of them for each row: every cluster of eigenvalues may take some
 SECULAR = 10  # steps (4); with 8 of them 1 of 10,000 models ends 6e-7 above its minimum
@@ -98,8 +99,8 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     newton = lambda k, at: jnp.where(k < most, jnp.maximum(at + _change(T, at, load), low), at)
     shift = lax.fori_loop(0, steps, newton, start)
     h, unit = _first_column(_factors(T, shift))
-    h = -load * joined(h)
-    h = jnp.where((shift > 0) & ((low > 0) | (load * unit < ALMOST)), _to_boundary(h, v), h)
+    along = jnp.where((shift > 0) & ((low > 0) | (load * unit < ALMOST)), _to_boundary(h, v, load), 0.0)
+    h = joined(jax.tree.map(lambda h, v: along * v - load * h, h, v))
     h = h / jnp.maximum(jnp.sqrt(dot(h, h)), 1.0)
     bent = a * h + before * jnp.concatenate([none, h[:-1]]) + after * jnp.concatenate([h[1:], none])
     gain = (load * h[0] + 0.5 * dot(h, bent)) * -size * radius * radius
@@ -223,21 +224,22 @@ def _change(T: Tridiagonal, shift: Array, load: Array) -> Array:
     return jnp.where(jnp.isfinite(change), change, 0.0)  # in float32 squares may overflow beside a pole
 
 
-def _vector(f: Factors, n: int, dtype: jnp.dtype) -> Array:
+def _vector(f: Factors, n: int, dtype: jnp.dtype) -> Entries:
     """A unit eigenvector of the leftmost eigenvalue, where T + shift is about singular.
 
     Of several the one that e_1 has a part along, if any.
     """
     h, length = _first_column(f)
-    v = joined(h) / length + ASIDE * (1.0 + 0.5 * jnp.cos(jnp.arange(n, dtype=dtype)))
-    v = joined(_solved(f, _solved(f, entries(v))))
-    return v / norm(v, 2)
+    aside = entries(ASIDE * (1.0 + 0.5 * jnp.cos(jnp.arange(n, dtype=dtype))))
+    v = _solved(f, _solved(f, jax.tree.map(lambda h, some: h / length + some, h, aside)))
+    size = jnp.sqrt(inner(v, v))
+    return jax.tree.map(lambda v: v / size, v)
 
 
-def _to_boundary(h: Array, v: Array) -> Array:
-    """h + t v of length 1 with the smaller |t|."""
-    left, along = 1.0 - dot(h, h), dot(h, v)
+def _to_boundary(h: Entries, v: Entries, load: Array) -> Array:
+    """The t of the smaller |t| for which -load h + t v has length 1; 0 where there is none."""
+    left, along = 1.0 - load * load * inner(h, h), -load * inner(h, v)
     square = along * along + left
     root = jnp.sqrt(jnp.maximum(square, 0.0))
     ahead = along + jnp.where(along < 0, -root, root)
-    return h + jnp.where((square > 0) & (ahead != 0), left / jnp.where(ahead == 0, 1.0, ahead), 0.0) * v
+    return jnp.where((square > 0) & (ahead != 0), left / jnp.where(ahead == 0, 1.0, ahead), 0.0)
