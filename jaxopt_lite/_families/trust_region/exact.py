@@ -44,16 +44,16 @@ def minimizer(H: Array, g: Array, limit: Array, most: Array | int = tridiagonal.
     factor = ldl(H)
     newton = -ldl_solve(factor, g)
     inside = factor.positive & (norm(newton, 2) <= limit)
-    size, slope = norm(H.reshape(-1)), norm(g)
+    size, slope = n * norm(H.reshape(-1)), norm(g)
     size, slope = jnp.where(size > 0, size, 1.0), jnp.where(slope > 0, slope, 1.0)
     T, V = _reduced(H / size, g / slope)
     gamma, a, b = T
-    found = tridiagonal.solve(jnp.abs(gamma) * slope, a * size, b * size, limit, most)
+    found = tridiagonal.solve(jnp.abs(gamma) * (slope / size), a, b, limit, most)
     p = _back(V, jnp.where(gamma < 0, -found.h, found.h))
     p = jnp.where(dot(g, p) > 0, -p, p)  # where g has no part in the step, either sign is as good
     p = jnp.where(inside, newton, p)
     gain = -(dot(g, p) + 0.5 * dot(p, matvec(H, p)))
-    return Proposal(p, gain, factor.positive | (found.leftmost >= -ROUNDINGS * n * eps * size))
+    return Proposal(p, gain, factor.positive | (found.leftmost >= -ROUNDINGS * eps))
 
 
 def _reduced(H: Array, g: Array) -> tuple[tuple[Array, Array, Array], Array]:
@@ -89,7 +89,7 @@ def _reduced(H: Array, g: Array) -> tuple[tuple[Array, Array, Array], Array]:
         M, V, b = lax.fori_loop(0, n - 1, next_one, (H, jnp.zeros_like(H[1:]), jnp.zeros_like(g[1:])))
     last = M[n - 1, n - 2]
     beside = jnp.concatenate([b[1:], last[None], jnp.zeros_like(b[:1])])
-    return (b[0], jnp.sum(jnp.where(index[:, None] == index, M, 0.0), axis=1), beside), V
+    return (b[0], jnp.sum(jnp.where(index[:, None] == index[None, :], M, 0.0), axis=1), beside), V
 
 
 def _back(V: Array, h: Array) -> Array:

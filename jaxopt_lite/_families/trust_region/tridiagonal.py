@@ -38,7 +38,7 @@ give |h|^2 = h_1^2 r_1 and h'(T + lambda)^{-1}h = h_1^2 e_1: one sweep, of posit
 two inverse iterations with T - x. Beside the hard case T + lambda is nearly singular, and the length of h rounding; the same
 vector mends it.
 
-*Units*: T is divided by its largest row, lengths by the radius. So squares do not overflow.
+*Units*: T comes with a size of about 1, and lengths are divided by the radius. So squares do not overflow.
 """
 
 from typing import NamedTuple
@@ -83,28 +83,25 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     eps = float(jnp.finfo(a.dtype).eps)
     none = jnp.zeros_like(b[:1])
     before, after = jnp.concatenate([none, b[:-1]]), jnp.concatenate([b[:-1], none])
-    size = jnp.max(jnp.abs(a) + jnp.abs(before) + jnp.abs(after))
-    size = jnp.where(size > 0, size, 1.0)
-    a, before, after = a / size, before / size, after / size
     T = Tridiagonal(entries(a), entries(before), entries(after))
-    load = jnp.minimum(gamma / size / radius, eps**-2.0)  # beyond, T is rounding
+    load = jnp.minimum(gamma / radius, eps**-2.0)  # beyond, T is rounding
     sweeps = EIGENVALUE + int(CLUSTERS * a.shape[0])
-    left = _bound(T, jnp.zeros_like(size)) - 64 * eps
+    left = _bound(T, jnp.zeros_like(gamma)) - 64 * eps
     x = lax.fori_loop(0, sweeps, lambda _, x: _laguerre(T, x, a.shape[0]), left)
     low = jnp.where(x < 0, eps**AWAY - x, 0.0)
 
-    v = _vector(_factors(T, low), a.shape[0], a.dtype)
-    far = NEARLY * load * jnp.maximum(jnp.abs(v[0]) - UNKNOWN * eps, 0.0) - x
+    v, per_size = _vector(_factors(T, low), a.shape[0], a.dtype)
+    far = NEARLY * load * jnp.maximum(per_size * jnp.abs(v[0]) - UNKNOWN * eps, 0.0) - x
     start = jnp.where(low > 0, jnp.maximum(low, far), 0.0)
     newton = lambda k, at: jnp.where(k < most, jnp.maximum(at + _change(T, at, load), low), at)
     shift = lax.fori_loop(0, steps, newton, start)
     h, unit = _first_column(_factors(T, shift))
-    along = jnp.where((shift > 0) & ((low > 0) | (load * unit < ALMOST)), _to_boundary(h, v, load), 0.0)
+    along = jnp.where((shift > 0) & ((low > 0) | (load * unit < ALMOST)), per_size * _to_boundary(h, v, load, per_size), 0.0)
     h = joined(jax.tree.map(lambda h, v: along * v - load * h, h, v))
     h = h / jnp.maximum(jnp.sqrt(dot(h, h)), 1.0)
     bent = a * h + before * jnp.concatenate([none, h[:-1]]) + after * jnp.concatenate([h[1:], none])
-    gain = (load * h[0] + 0.5 * dot(h, bent)) * -size * radius * radius
-    return Solution(h * radius, shift * size, x * size, gain)
+    gain = (load * h[0] + 0.5 * dot(h, bent)) * -radius * radius
+    return Solution(h * radius, shift, x, gain)
 
 
 def _bound(T: Tridiagonal, zero: Array) -> Array:
@@ -224,21 +221,21 @@ def _change(T: Tridiagonal, shift: Array, load: Array) -> Array:
     return jnp.where(jnp.isfinite(change), change, 0.0)  # in float32 squares may overflow beside a pole
 
 
-def _vector(f: Factors, n: int, dtype: jnp.dtype) -> Entries:
-    """A unit eigenvector of the leftmost eigenvalue, where T + shift is about singular.
+def _vector(f: Factors, n: int, dtype: jnp.dtype) -> tuple[Entries, Array]:
+    """An eigenvector of the leftmost eigenvalue, where T + shift is about singular, and 1 / its length.
 
     Of several the one that e_1 has a part along, if any.
     """
     h, length = _first_column(f)
+    per_length = 1.0 / length
     aside = entries(ASIDE * (1.0 + 0.5 * jnp.cos(jnp.arange(n, dtype=dtype))))
-    v = _solved(f, _solved(f, jax.tree.map(lambda h, some: h / length + some, h, aside)))
-    size = jnp.sqrt(inner(v, v))
-    return jax.tree.map(lambda v: v / size, v)
+    v = _solved(f, _solved(f, jax.tree.map(lambda h, some: per_length * h + some, h, aside)))
+    return v, 1.0 / jnp.sqrt(inner(v, v))
 
 
-def _to_boundary(h: Entries, v: Entries, load: Array) -> Array:
-    """The t of the smaller |t| for which -load h + t v has length 1; 0 where there is none."""
-    left, along = 1.0 - load * load * inner(h, h), -load * inner(h, v)
+def _to_boundary(h: Entries, v: Entries, load: Array, per_size: Array) -> Array:
+    """The t of the smaller |t| for which -load h + t per_size v has length 1; 0 where there is none."""
+    left, along = 1.0 - load * load * inner(h, h), -load * per_size * inner(h, v)
     square = along * along + left
     root = jnp.sqrt(jnp.maximum(square, 0.0))
     ahead = along + jnp.where(along < 0, -root, root)
