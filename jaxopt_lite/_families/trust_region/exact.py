@@ -57,7 +57,7 @@ def minimizer(H: Array, g: Array, limit: Array, most: Array | int = tridiagonal.
 
 
 def _reduced(H: Array, g: Array) -> tuple[tuple[Array, Array, Array], Array]:
-    """(1): gamma (), the diagonal of T (n,), what stands beside it (n,); and the unit vectors of the reflections (n - 1, n)."""
+    """(1): gamma (), the diagonal of T (n,), what stands beside it (n,); and the reflections' unit vectors (n - 1, n)."""
     n = g.shape[0]
     index = jnp.arange(n, dtype=jnp.int32)
 

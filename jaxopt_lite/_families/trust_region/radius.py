@@ -12,7 +12,8 @@ It is accepted where rho > eta. The next radius is |p| / 4 where rho < 1/4, and 
 would ask for the same point again.)
 
 *Rounding.* Where the values differ by no more than rounding (`wolfe.noise`), the slopes at both ends tell the change of f,
--(g + g+).p / 2, which is exact for a quadratic. This lets float32 finish.
+-(g + g+).p / 2, which is exact for a quadratic. This lets float32 finish. A step that promises no gain comes from a model
+whose small curvatures are rounding. It is rejected like others: H + lambda of a shorter step is better conditioned.
 
 A lane ends with
 

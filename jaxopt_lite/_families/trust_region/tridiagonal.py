@@ -19,6 +19,11 @@ converges with order three to an eigenvalue of multiplicity r, and for r = 1 nev
 7, sections 23 to 28). r is taken from s_1^2 / s_2, which tends to the multiplicity. Where that was too bold, pivots are
 negative, and the step with r = 1 is taken instead. So x stays at the left of theta, and T - x has positive pivots.
 
+*Its start*: with a diagonal E >= 0 that makes the pivots of T + E positive, theta >= -max E (a modified factorization, as of
+Gill, Murray & Wright 1981, section 4.4.2.2). Before row k is eliminated with the pivot q, E gets there twice what makes
+[[q, b], [b, a_{k+1}]] semidefinite. Where T is positive definite x begins at 0. Gershgorin's circles would begin at the size
+of T, and where curvatures lie decades apart the fixed number of steps (3) does not come down from there.
+
 *lambda*, by Newton's iteration on 1/radius - 1/|h(lambda)| (Hebden 1973; Conn, Gould & Toint 2000, section 7.3.3),
 
     lambda <- lambda + (|h| - radius) / radius |h|^2 / h'(T + lambda)^{-1}h                          (4)
@@ -105,7 +110,7 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
 
 
 def _bound(T: Tridiagonal, zero: Array) -> Array:
-    """A number at the left of all eigenvalues; 0 where T is positive definite."""
+    """A number at the left of all eigenvalues, -max E; 0 where T is positive definite."""
 
     def step(carry: tuple, column: tuple) -> tuple[tuple, None]:
         q, most = carry
