@@ -80,7 +80,9 @@ def _reduced(H: Array, g: Array) -> tuple[tuple[Array, Array, Array], Array]:
     if n == 1:
         return (g[0], H[0], jnp.zeros_like(g)), jnp.zeros_like(H)
     if n <= UNROLLED:
-        M, vs, bs = H, [], []
+        M = H
+        vs: list[Array] = []
+        bs: list[Array] = []
         for k in range(n - 1):
             M, v, beside = reflect(k, M)
             vs, bs = [*vs, v], [*bs, beside]
