@@ -148,13 +148,11 @@ def _init(x0: Array, data: InteriorData) -> InteriorState:
         has = _bounded(model)
         anchor = at.x
         F = factor(gram(model.A, model.C**2) * model.R[:, None] * model.R[None, :] + jnp.diag(model.rows(data.inequalities)))
-        rest = jnp.concatenate([-model.times(anchor[:, None]), model.times(model.c[:, None])], 1)
-        sol = solve(F, rest + jnp.stack([model.b, jnp.zeros_like(model.b)], 1))
-        moved = model.transposed(sol)
-        x, y, z = anchor + moved[:, 0], sol[:, 1], model.c - moved[:, 1]
+        shift, y = jax.vmap(lambda r: solve(F, r))(jnp.stack([model.b - model.times(anchor), model.times(model.c)]))
+        x, z = anchor + model.transposed(shift), model.c - model.transposed(y)
         if model.P is not None:
             z += model.curved(x)
-        (s, _), (y_ub, y_eq), one = parted(sol[:, 0], p), parted(y, p), jnp.ones((), x.dtype)
+        (s, _), (y_ub, y_eq), one = parted(shift, p), parted(y, p), jnp.ones((), x.dtype)
         share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
         t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
         q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y_ub, one), model), 0.0)

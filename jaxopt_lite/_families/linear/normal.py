@@ -18,14 +18,15 @@ from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
 HIGHEST = lax.Precision.HIGHEST
+INVERTED, LEAF = 32, 5
 RIDGE = 8.0  # times m eps: at most what rounding of A diag(d) A' and of its factorization takes from a pivot
 
 
 class Factor(NamedTuple):
-    """The factor of a symmetric positive definite matrix: M = S L L' S."""
+    """A symmetric positive definite matrix S^{-1} N S^{-1}, by the inverse of N, or by its factor L where N is large."""
 
-    L: Array  # (m, m) lower triangular
-    inverse_scale: Array  # (m,) diagonal of S^{-1}
+    kept: Array  # (m, m)
+    scale: Array  # (m,) diagonal of S
 
 
 @custom_vmap
@@ -48,15 +49,42 @@ def _(size: int, batched: list[bool], A: Array, d: Array) -> tuple[Array, bool]:
 
 
 def factor(M: Array) -> Factor:
-    """Cholesky's factor."""
+    """The inverse, or Cholesky's factor."""
     m, eps = M.shape[0], float(jnp.finfo(M.dtype).eps)
     diagonal = jnp.diagonal(M)
     scale = 1.0 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-    M = M * scale[:, None] * scale[None, :] + (RIDGE * m * eps) * jnp.eye(m, dtype=M.dtype)
-    return Factor(lax.linalg.cholesky(M, symmetrize_input=False), scale)
+    N = M * scale[:, None] * scale[None, :] + (RIDGE * m * eps) * jnp.eye(m, dtype=M.dtype)
+    return Factor(inverse(N) if m <= INVERTED else lax.linalg.cholesky(N, symmetrize_input=False), scale)
 
 
 def solve(F: Factor, r: Array) -> Array:
-    """M^{-1} r for r (m, k)."""
-    half = lax.linalg.triangular_solve(F.L, r * F.inverse_scale[:, None], left_side=True, lower=True)
-    return F.inverse_scale[:, None] * lax.linalg.triangular_solve(F.L, half, left_side=True, lower=True, transpose_a=True)
+    """M^{-1} r for r (m,)."""
+    r = F.scale * r
+    if r.shape[0] <= INVERTED:
+        return F.scale * jnp.dot(r, F.kept, precision=HIGHEST)
+    half = lax.linalg.triangular_solve(F.kept, r[:, None], left_side=True, lower=True)
+    return F.scale * lax.linalg.triangular_solve(F.kept, half, left_side=True, lower=True, transpose_a=True)[:, 0]
+
+
+def rowwise(x: Array, A: Array) -> Array:
+    """A x for x (n,), written so that a vmap over x alone gives one product whose result needs no transpose."""
+    return lax.dot_general(x, A, (((0,), (1,)), ((), ())), precision=HIGHEST)
+
+
+def inverse(M: Array) -> Array:
+    """M^{-1} of a positive definite matrix of unit diagonal, by halves; of a small one by Gauss-Jordan elimination.
+
+    A pivot below m eps is rounding, and counts as m eps.
+    """
+    m = M.shape[0]
+    if m <= LEAF:
+        eye, least = jnp.eye(m, dtype=M.dtype), m * float(jnp.finfo(M.dtype).eps)
+        for j in range(m):
+            M = M - (M[:, j] - eye[j])[:, None] * ((M[j] + eye[j]) / jnp.maximum(M[j, j], least))[None, :]
+        return M
+    times, h = lambda a, b: jnp.dot(a, b, precision=HIGHEST), m // 2
+    first, below = inverse(M[:h, :h]), M[h:, :h]
+    W = times(below, first)
+    last = inverse(M[h:, h:] - times(W, below.T))
+    corner = -times(last, W)
+    return jnp.concatenate([jnp.concatenate([first - times(W.T, corner), corner.T], 1), jnp.concatenate([corner, last], 1)])
