@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from jaxopt_lite._families.linear import certificate
 from jaxopt_lite._families.linear.certificate import ROUNDING
@@ -44,6 +44,7 @@ from jaxopt_lite._families.linear.solution import active, vertex
 from jaxopt_lite._families.linear.units import Units, finite, flat, units
 from jaxopt_lite._families.linear.warm import warm
 from jaxopt_lite._needs.nothing import NOTHING
+from jaxopt_lite.core.blocks import in_blocks
 from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.implicit import Rule
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
@@ -70,6 +71,7 @@ class InteriorData(NamedTuple):
     tol: Array  # ()
     flawed: Array  # () bool: NaN or crossed bounds
     inequalities: Array  # (p,) ones, whose number says how many rows A_ub has
+    start: Point
     endless: Units | None = None  # of a quadratic program: the units of what proves that it is unbounded
     warm: tuple[Array, Array] | None = None  # x (n,) and y (m,) that a run starts from, scaled; None: it starts by itself
 
@@ -96,15 +98,27 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     program: LinearProgram = options["program"]
     dtype, p = x0.dtype, program.b_ub.shape[0]
     tol = options.get("tol")
-    tol = (1e-8 if dtype == jnp.float64 else 1e-4) if tol is None else tol
+    tol = jnp.asarray((1e-8 if dtype == jnp.float64 else 1e-4) if tol is None else tol).astype(dtype)
     lp = ranged(program)
-    m, P = lp.A.shape[0], lp.P
+    made = _follows(lax.stop_gradient(lp), jnp.ones(p, dtype))
+    made = made._replace(lp=lp, model=made.model._replace(A=lp.A, P=lp.P), tol=tol)
+    if options.get("multipliers") is None:
+        return made
+    inverse = lambda scale: jnp.where(scale > 0, 1.0 / jnp.where(scale > 0, scale, 1.0), 0.0)
+    y = jnp.asarray(options["multipliers"]).astype(dtype)
+    return made._replace(warm=((x0 - made.origin) * inverse(made.beta * made.model.C), y * inverse(made.gamma * made.model.R)))
+
+
+@in_blocks
+def _follows(lp: Ranged, inequalities: Array) -> InteriorData:
+    """What follows from the program, without its matrices, which are not to be copied."""
+    P, dtype = lp.P, lp.c.dtype
     if P is None:
         R, C = ruiz(lp.A)
     else:
         alike = jnp.where(_largest(lp.A) > 0, _largest(lp.A), 1.0) / jnp.where(_largest(P) > 0, _largest(P), 1.0)
         R, C = ruiz(jnp.concatenate([lp.A, power_of_two(alike) * P]))  # in other units of the objective the same
-        R, _ = parted(R, m)
+        R, _ = parted(R, lp.A.shape[0])
     fixed, present = lp.lower == lp.upper, jnp.isfinite(lp.row_upper)
     origin = jnp.where(fixed, lp.lower, 0.0)
     ends = jnp.stack([lp.lower, lp.upper])
@@ -122,46 +136,24 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     beta, gamma = power_of_two(size), power_of_two(price)
     if P is not None:
         weight = beta / gamma
-    pairs = jnp.concatenate([has.reshape(-1), jnp.ones(p + 1, bool)]).astype(dtype)
+    pairs = jnp.concatenate([has.reshape(-1), inequalities > 0, jnp.ones(1, bool)]).astype(dtype)
     model = Model(lp.A, R, C, jnp.where(present, b / beta, 1.0), cost / gamma, bound / beta, pairs, P, weight)
-    tol = jnp.asarray(tol).astype(dtype)
-    unit = units(lp)
-    endless = None if P is None else units(flat(lp, lp.c))
+    unit, endless = units(lp), None if P is None else units(flat(lp, lp.c))
     asked = jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(finite(lp.row_upper))))
-    made = InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype), endless)
-    if options.get("multipliers") is None:
-        return made
-    inverse = lambda scale: jnp.where(scale > 0, 1.0 / jnp.where(scale > 0, scale, 1.0), 0.0)
-    y = jnp.asarray(options["multipliers"]).astype(dtype)
-    return made._replace(warm=((x0 - origin) * inverse(beta * C), y * inverse(gamma * R)))
+    start = _first(model, inequalities)
+    model = model._replace(A=None, P=None)
+    return InteriorData(None, unit, asked, model, origin, beta, gamma, None, is_flawed(lp), inequalities, start, endless)
 
 
 def _init(x0: Array, data: InteriorData) -> InteriorState:
-    model, p = data.model, data.inequalities.shape[0]
-    n, m = model.c.shape[0], model.b.shape[0]
-    at, phase = _central(data), jnp.zeros((), x0.dtype)
+    at, phase = data.start, jnp.zeros((), x0.dtype)
     if data.warm is not None:
-        there, good = warm(model, *data.warm, p)
+        there, good = warm(data.model, *data.warm, data.inequalities.shape[0])
         at = Point(*(jnp.where(good, new, old) for new, old in zip(there, at, strict=True)))
         phase = jnp.where(good, -1.0, 0.0).astype(x0.dtype)
-    elif m > 0:
-        has = _bounded(model)
-        anchor = at.x
-        F = factor(gram(model.A, model.C**2) * model.R[:, None] * model.R[None, :] + jnp.diag(model.rows(data.inequalities)))
-        shift, y = jax.vmap(lambda r: solve(F, r))(jnp.stack([model.b - model.times(anchor), model.times(model.c)]))
-        x, z = anchor + model.transposed(shift), model.c - model.transposed(y)
-        if model.P is not None:
-            z += model.curved(x)
-        (s, _), (y_ub, y_eq), one = parted(shift, p), parted(y, p), jnp.ones((), x.dtype)
-        share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
-        t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
-        q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y_ub, one), model), 0.0)
-        mu = dot(t[:-1], q[:-1]) / jnp.maximum(jnp.sum(model.has) - 1.0, 1.0)
-        q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
-        at = Point(x, jnp.concatenate([-split(q, n)[1], y_eq]), t.at[-1].set(1.0), q)
-    nearest = jnp.clip(jnp.zeros_like(model.c), data.lp.lower, data.lp.upper)
+    nearest = jnp.clip(jnp.zeros_like(data.origin), data.lp.lower, data.lp.upper)
     record = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 0.0], x0.dtype).at[-1].set(phase)
-    return InteriorState(at, nearest, jnp.zeros_like(model.b), jnp.zeros_like(nearest), record)
+    return InteriorState(at, nearest, jnp.zeros_like(data.model.b), jnp.zeros_like(nearest), record)
 
 
 def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) -> Told:
@@ -212,7 +204,7 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     )
     again = endless & (status == RUNNING)
     anew = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 1.0], best.dtype)
-    restart = s._replace(at=_central(data), record=jnp.where(cold, anew.at[-1].set(0.0), anew))
+    restart = s._replace(at=_central(data.model, data.inequalities), record=jnp.where(cold, anew.at[-1].set(0.0), anew))
     return Told(jax.tree.map(lambda new, old: jnp.where(again | cold, new, old), restart, s), status, jnp.ones((), bool))
 
 
@@ -228,15 +220,34 @@ def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
     return {"x": s.best_x, "y": s.best_y, "ray_dual": ray, "ray_primal": s.ray}
 
 
-def _central(data: InteriorData) -> Point:
+def _first(model: Model, inequalities: Array) -> Point:
+    """The first iterate of a cold start."""
+    (m, n), p, at = model.A.shape, inequalities.shape[0], _central(model, inequalities)
+    if m == 0:
+        return at
+    has = _bounded(model)
+    F = factor(gram(model.A, model.C**2) * model.R[:, None] * model.R[None, :] + jnp.diag(model.rows(inequalities)))
+    shift, y = solve(F, model.b - model.times(at.x)), solve(F, model.times(model.c))
+    x, z = at.x + model.transposed(shift), model.c - model.transposed(y)
+    if model.P is not None:
+        z += model.curved(x)
+    (s, _), (y_ub, y_eq), one = parted(shift, p), parted(y, p), jnp.ones((), x.dtype)
+    share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
+    t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
+    q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y_ub, one), model), 0.0)
+    mu = dot(t[:-1], q[:-1]) / jnp.maximum(jnp.sum(model.has) - 1.0, 1.0)
+    q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
+    return Point(x, jnp.concatenate([-split(q, n)[1], y_eq]), t.at[-1].set(1.0), q)
+
+
+def _central(model: Model, inequalities: Array) -> Point:
     """A point inside of the bounds: one unit away from a bound, or halfway between two; all multipliers are 1."""
-    model = data.model
     has, (low, high) = _bounded(model), model.bound
     one = jnp.ones((), low.dtype)
     single = jnp.where(has[0], low + 1.0, jnp.where(has[1], high - 1.0, 0.0))
     x = jnp.where(has[0] & has[1], jnp.minimum(low + 1.0, 0.5 * (low + high)), single)
-    t = join(jnp.where(has, jnp.maximum(distances(x, model.bound), 1e-3), 1.0), data.inequalities, one)
-    return Point(x, model.rows(-data.inequalities), t, model.has)
+    t = join(jnp.where(has, jnp.maximum(distances(x, model.bound), 1e-3), 1.0), inequalities, one)
+    return Point(x, model.rows(-inequalities), t, model.has)
 
 
 def _inside(a: Array, model: Model) -> Array:
