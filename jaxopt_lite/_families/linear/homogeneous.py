@@ -42,14 +42,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from jaxopt_lite._families.linear.normal import HIGHEST, factor, gram, rowwise, solve
 from jaxopt_lite._families.linear.program import parted
-from jaxopt_lite.core.dense import dot
+from jaxopt_lite.core.dense import dot, norm
 
 DAMPING, DAMPING_SINGLE = 0.995, 0.99  # share of the longest step; in float32 pairs must stay farther from zero
-REFINEMENTS, REFINEMENTS_SINGLE = 2, 6
+REFINEMENTS, REFINEMENTS_SINGLE = 2, 6  # at most
+INEXACT = 0.1  # times the larger of mu and the tolerance: what a direction may miss, relative to the right sides
+EXACT = 8.0  # eps
 ASTRAY, CENTERED = (
     0.03,
     0.5,
@@ -123,8 +125,8 @@ def net(z: Array) -> Array:
     return z[0] - z[1]
 
 
-def step(at: Point, model: Model) -> tuple[Point, Array]:
-    """The next iterate, and whether its direction was finite; where not, the iterate stays."""
+def step(at: Point, model: Model, tol: Array) -> tuple[Point, Array]:
+    """The next iterate, and whether its direction was finite; where not, the iterate stays. With tol = 0 it is exact."""
     n, c, quadratic = model.c.shape[0], model.c, model.P is not None
     V, slack, tau = split(at.t, n)
     Z, price, kappa = split(at.q, n)
@@ -132,7 +134,7 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
     pairs = jnp.sum(model.has)
     G, D = Z / V, model.rows(slack / price)
     mu = dot(at.t, at.q) / pairs
-    solved = _system(model, G[0] + G[1], D, slack.shape[0])
+    solved = _system(model, G[0] + G[1], D, slack.shape[0], jnp.where(tol > 0, INEXACT * jnp.maximum(mu, tol), 0.0))
 
     r_p = model.b * tau - model.times(at.x) - model.rows(slack)
     r_d = c * tau - model.transposed(at.y) - net(Z)
@@ -188,14 +190,14 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
     return Point._make(jnp.where(sound, a + length * da, a) for a, da in zip(at, by, strict=True)), sound
 
 
-def _system(model: Model, inverse_theta: Array, D: Array, p: int) -> Solver:
+def _system(model: Model, inverse_theta: Array, D: Array, p: int, enough: Array) -> Solver:
     """Solves A'y - Theta^{-1} x = f, A x + D y = g, (4) and (5) without dtau, for f (n,), g (m,)."""
     m, n = model.A.shape
     single = D.dtype != jnp.float64
     proximal = inverse_theta + (RHO_SINGLE if single else RHO)
     theta = 1.0 / proximal
     if model.P is not None:
-        return _refined(model, inverse_theta, D, _quadratic(model, proximal, D, p))
+        return _refined(model, inverse_theta, D, enough, _quadratic(model, proximal, D, p))
     if m == 0:
         return lambda f, g: (-theta * f, g)
     if m == p and n < m:
@@ -214,20 +216,32 @@ def _system(model: Model, inverse_theta: Array, D: Array, p: int) -> Solver:
             y = solve(F, g + model.times(theta * f))
             return theta * (model.transposed(y) - f), y
 
-    return _refined(model, inverse_theta, D, once)
+    return _refined(model, inverse_theta, D, enough, once)
 
 
-def _refined(model: Model, inverse_theta: Array, D: Array, once: Solver) -> Solver:
-    """`once`, and then corrections by what it leaves of (4) and (5)."""
+def _refined(model: Model, inverse_theta: Array, D: Array, enough: Array, once: Solver) -> Solver:
+    """`once`, and then corrections by what it leaves of (4) and (5), while that is more than `enough` of their right sides.
+
+    In a batch a correction is computed if one lane needs it.
+    """
+    most = REFINEMENTS if D.dtype == jnp.float64 else REFINEMENTS_SINGLE
 
     def refined(f: Array, g: Array) -> tuple[Array, Array]:
-        x, y = once(f, g)
-        for _ in range(REFINEMENTS if D.dtype == jnp.float64 else REFINEMENTS_SINGLE):
+        most_left = jnp.maximum(enough, EXACT * float(jnp.finfo(f.dtype).eps)) * jnp.maximum(norm(f), norm(g))
+
+        def with_rest(k: Array | int, x: Array, y: Array) -> tuple[Array, ...]:
             bent = inverse_theta * x
             if model.P is not None:
                 bent += model.curved(x)
-            dx, dy = once(f - model.transposed(y) + bent, g - model.times(x) - D * y)
-            x, y = x + dx, y + dy
+            return jnp.asarray(k, jnp.int32), x, y, f - model.transposed(y) + bent, g - model.times(x) - D * y
+
+        def corrected(at: tuple[Array, ...]) -> tuple[Array, ...]:
+            k, x, y, f_left, g_left = at
+            dx, dy = once(f_left, g_left)
+            return with_rest(k + 1, x + dx, y + dy)
+
+        too_much = lambda at: (at[0] < most) & (jnp.maximum(norm(at[3]), norm(at[4])) > most_left)
+        _, x, y, _, _ = lax.while_loop(too_much, corrected, with_rest(0, *once(f, g)))
         return x, y
 
     return refined

@@ -162,7 +162,7 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     model = data.model._replace(c=jnp.where(second, 0.0, data.model.c))
     if model.weight is not None:
         model = model._replace(weight=jnp.where(second, 0.0, model.weight))
-    at, sound = step(s.at, model)
+    at, sound = step(s.at, model, jnp.where(idle > 0, 0.0, data.tol))  # without progress directions are exact
     tau = at.t[-1]
     lp = data.lp._replace(c=jnp.where(second, 0.0, data.lp.c))
     y = data.gamma * (model.R * (at.y / tau))
