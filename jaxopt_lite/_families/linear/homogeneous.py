@@ -165,7 +165,7 @@ def step(at: Point, model: Model, tol: Array) -> tuple[Point, Array]:
 
     r = -at.t * at.q
     f, g = right_side(1.0, r)
-    x1, y1 = solved(c - jnp.sum(G * model.bound, 0), model.b)
+    x1, y1 = solved(c - (G[0] * model.bound[0] + G[1] * model.bound[1]), model.b)
     away = distances(x1, model.bound)
     squares = dot(D, y1 * y1) + jnp.sum(G * away**2)
     change = _dual_minus_primal(model, x1, y1, -G * away)
@@ -202,15 +202,13 @@ def _system(model: Model, inverse_theta: Array, D: Array, p: int, enough: Array)
         return lambda f, g: (-theta * f, g)
     if m == p and n < m:
         weight = 1.0 / D
-        M = gram(model.A.T, model.R**2 * weight) * model.C[:, None] * model.C[None, :] + jnp.diag(proximal)
-        F = factor(M)
+        F = factor(gram(model.A.T, model.R**2 * weight), model.C, proximal)
 
         def once(f: Array, g: Array) -> tuple[Array, Array]:
             x = solve(F, model.transposed(weight * g) - f)
             return x, weight * (g - model.times(x))
     else:
-        M = gram(model.A, model.C**2 * theta) * model.R[:, None] * model.R[None, :]
-        F = factor(M + jnp.diag(model.rows(parted(D, p)[0], DELTA_SINGLE if single else DELTA)))
+        F = factor(gram(model.A, model.C**2 * theta), model.R, model.rows(parted(D, p)[0], DELTA_SINGLE if single else DELTA))
 
         def once(f: Array, g: Array) -> tuple[Array, Array]:
             y = solve(F, g + model.times(theta * f))
@@ -257,16 +255,17 @@ def _quadratic(model: Model, proximal: Array, D: Array, p: int) -> Solver:
     single = D.dtype != jnp.float64
     (A_ub, A_eq), (R_ub, R_eq), (D_ub, _) = (parted(a, p) for a in (model.A, model.R, D))
     C = model.C
-    H = model.weight * model.P * C[:, None] * C[None, :] + jnp.diag(proximal)
+    H = model.weight * model.P
     if p > 0:
-        H += gram(A_ub.T, R_ub**2 / D_ub) * C[:, None] * C[None, :]
-    F = factor(H)
+        H += gram(A_ub.T, R_ub**2 / D_ub)
+    F = factor(H, C, proximal)
     q = A_eq.shape[0]
     if q > 0:
         E = R_eq[:, None] * A_eq * C[None, :]
         EH = jax.vmap(lambda row: solve(F, row))(E)
-        S = jnp.dot(EH, E.T, precision=HIGHEST) + (DELTA_SINGLE if single else DELTA) * jnp.eye(q, dtype=D.dtype)
-        FS = factor(0.5 * (S + S.T))
+        ones = jnp.ones(q, D.dtype)
+        S = jnp.dot(EH, E.T, precision=HIGHEST)
+        FS = factor(S, ones, (DELTA_SINGLE if single else DELTA) * ones)
 
     def once(f: Array, g: Array) -> tuple[Array, Array]:
         g_ub, g_eq = parted(g, p)

@@ -41,7 +41,7 @@ from jaxopt_lite._families.linear.normal import factor, gram, solve
 from jaxopt_lite._families.linear.program import LinearProgram, Ranged, is_flawed, parted, ranged
 from jaxopt_lite._families.linear.scaling import power_of_two, ruiz
 from jaxopt_lite._families.linear.solution import active, vertex
-from jaxopt_lite._families.linear.units import Units, finite, flat, units
+from jaxopt_lite._families.linear.units import Stacked, Units, finite, flat, units
 from jaxopt_lite._families.linear.warm import warm
 from jaxopt_lite._needs.nothing import NOTHING
 from jaxopt_lite.core.blocks import in_blocks
@@ -212,7 +212,9 @@ def _falls_along(lp: Ranged, data: InteriorData, d: Array) -> tuple[Array, Array
     """The direction of recession (n,) that d gives, and its error."""
     if data.endless is None:
         return certificate.recession(lp, data.unit, d, data.tol)
-    return certificate.recession(flat(lp, jnp.zeros_like(lp.c)), data.endless, d, data.tol)
+    low, high = (jnp.concatenate([side, jnp.zeros_like(lp.c)]) for side in (lp.row_lower, lp.row_upper))
+    both = Ranged(lp.c, Stacked((lp.A, lp.P)), low, high, lp.lower, lp.upper)
+    return certificate.recession(both, data.endless, d, data.tol)
 
 
 def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
@@ -226,7 +228,7 @@ def _first(model: Model, inequalities: Array) -> Point:
     if m == 0:
         return at
     has = _bounded(model)
-    F = factor(gram(model.A, model.C**2) * model.R[:, None] * model.R[None, :] + jnp.diag(model.rows(inequalities)))
+    F = factor(gram(model.A, model.C**2), model.R, model.rows(inequalities))
     shift, y = solve(F, model.b - model.times(at.x)), solve(F, model.times(model.c))
     x, z = at.x + model.transposed(shift), model.c - model.transposed(y)
     if model.P is not None:

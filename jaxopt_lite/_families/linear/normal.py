@@ -9,6 +9,7 @@ Under vmap with one A for all lanes every entry of A diag(d) A' is an inner prod
 These products are made once a turn, and all lanes' matrices are one large product with them, of the lower triangle alone.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -48,12 +49,13 @@ def _(size: int, batched: list[bool], A: Array, d: Array) -> tuple[Array, bool]:
     return packed[:, where.reshape(-1)].reshape(size, m, m), True
 
 
-def factor(M: Array) -> Factor:
-    """The inverse, or Cholesky's factor."""
-    m, eps = M.shape[0], float(jnp.finfo(M.dtype).eps)
-    diagonal = jnp.diagonal(M)
+def factor(K: Array, u: Array, d: Array) -> Factor:
+    """Of M = diag(u) K diag(u) + diag(d), for K (m, m) and nonnegative u and d (m,)."""
+    m, eps = K.shape[0], float(jnp.finfo(K.dtype).eps)
+    diagonal = u * jnp.diagonal(K) * u + d
     scale = 1.0 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-    N = M * scale[:, None] * scale[None, :] + (RIDGE * m * eps) * jnp.eye(m, dtype=M.dtype)
+    v = u * scale
+    N = jnp.where(jnp.eye(m, dtype=bool), 1.0 + RIDGE * m * eps, K * (v[:, None] * v[None, :]))
     return Factor(inverse(N) if m <= INVERTED else lax.linalg.cholesky(N, symmetrize_input=False), scale)
 
 
@@ -82,9 +84,9 @@ def inverse(M: Array) -> Array:
         for j in range(m):
             M = M - (M[:, j] - eye[j])[:, None] * ((M[j] + eye[j]) / jnp.maximum(M[j, j], least))[None, :]
         return M
-    times, h = lambda a, b: jnp.dot(a, b, precision=HIGHEST), m // 2
+    times, h = functools.partial(jnp.dot, precision=HIGHEST), m // 2
     first, below = inverse(M[:h, :h]), M[h:, :h]
     W = times(below, first)
     last = inverse(M[h:, h:] - times(W, below.T))
-    corner = -times(last, W)
-    return jnp.concatenate([jnp.concatenate([first - times(W.T, corner), corner.T], 1), jnp.concatenate([corner, last], 1)])
+    V = times(last, W)
+    return jnp.concatenate([jnp.concatenate([first + times(W.T, V), -V.T], 1), jnp.concatenate([-V, last], 1)])
