@@ -44,7 +44,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite._families.linear.normal import HIGHEST, factor, gram, rowwise, solve
+from jaxopt_lite._families.linear.normal import HIGHEST, factor, gram, half, rest, rowwise, solve
 from jaxopt_lite._families.linear.program import parted
 from jaxopt_lite.core.dense import dot, norm
 
@@ -262,20 +262,19 @@ def _quadratic(model: Model, proximal: Array, D: Array, p: int) -> Solver:
     q = A_eq.shape[0]
     if q > 0:
         E = R_eq[:, None] * A_eq * C[None, :]
-        EH = jax.vmap(lambda row: solve(F, row))(E)
+        W = jax.vmap(lambda row: half(F, row))(E)
         ones = jnp.ones(q, D.dtype)
-        S = jnp.dot(EH, E.T, precision=HIGHEST)
-        FS = factor(S, ones, (DELTA_SINGLE if single else DELTA) * ones)
+        FS = factor(jnp.dot(W, W.T, precision=HIGHEST), ones, (DELTA_SINGLE if single else DELTA) * ones)
 
     def once(f: Array, g: Array) -> tuple[Array, Array]:
         g_ub, g_eq = parted(g, p)
         if p > 0:
             f = f - C * jnp.dot(R_ub * g_ub / D_ub, A_ub, precision=HIGHEST)
-        x = -solve(F, f)
-        y_eq = g_eq
+        h, y_eq = -half(F, f), g_eq
         if q > 0:
-            y_eq = solve(FS, g_eq - rowwise(x, E))
-            x = x + jnp.dot(y_eq, EH, precision=HIGHEST)
+            y_eq = solve(FS, g_eq - rowwise(h, W))
+            h = h + jnp.dot(y_eq, W, precision=HIGHEST)
+        x = rest(F, h)
         y_ub = (g_ub - R_ub * rowwise(C * x, A_ub)) / D_ub if p > 0 else g_ub
         return x, jnp.concatenate([y_ub, y_eq])
 

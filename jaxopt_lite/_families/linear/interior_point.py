@@ -63,7 +63,6 @@ class InteriorData(NamedTuple):
 
     lp: Ranged  # as given
     unit: Units
-    asked: Array  # (m,) the rows' units, but at most AS_MEASURED (1 + |b|)
     model: Model  # scaled: x = origin + beta C x_scaled, y = gamma R y_scaled
     origin: Array  # (n,) values of fixed variables, else 0
     beta: Array  # ()
@@ -71,7 +70,7 @@ class InteriorData(NamedTuple):
     tol: Array  # ()
     flawed: Array  # () bool: NaN or crossed bounds
     inequalities: Array  # (p,) ones, whose number says how many rows A_ub has
-    start: Point
+    least: tuple[Array, Array]  # (m,), (m,): what a cold start is made of
     endless: Units | None = None  # of a quadratic program: the units of what proves that it is unbounded
     warm: tuple[Array, Array] | None = None  # x (n,) and y (m,) that a run starts from, scaled; None: it starts by itself
 
@@ -98,27 +97,10 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     program: LinearProgram = options["program"]
     dtype, p = x0.dtype, program.b_ub.shape[0]
     tol = options.get("tol")
-    tol = jnp.asarray((1e-8 if dtype == jnp.float64 else 1e-4) if tol is None else tol).astype(dtype)
-    lp = ranged(program)
-    made = _follows(lax.stop_gradient(lp), jnp.ones(p, dtype))
-    made = made._replace(lp=lp, model=made.model._replace(A=lp.A, P=lp.P), tol=tol)
-    if options.get("multipliers") is None:
-        return made
-    inverse = lambda scale: jnp.where(scale > 0, 1.0 / jnp.where(scale > 0, scale, 1.0), 0.0)
-    y = jnp.asarray(options["multipliers"]).astype(dtype)
-    return made._replace(warm=((x0 - made.origin) * inverse(made.beta * made.model.C), y * inverse(made.gamma * made.model.R)))
-
-
-@in_blocks
-def _follows(lp: Ranged, inequalities: Array) -> InteriorData:
-    """What follows from the program, without its matrices, which are not to be copied."""
-    P, dtype = lp.P, lp.c.dtype
-    if P is None:
-        R, C = ruiz(lp.A)
-    else:
-        alike = jnp.where(_largest(lp.A) > 0, _largest(lp.A), 1.0) / jnp.where(_largest(P) > 0, _largest(P), 1.0)
-        R, C = ruiz(jnp.concatenate([lp.A, power_of_two(alike) * P]))  # in other units of the objective the same
-        R, _ = parted(R, lp.A.shape[0])
+    tol = (1e-8 if dtype == jnp.float64 else 1e-4) if tol is None else tol
+    given = ranged(program)
+    lp = lax.stop_gradient(given)
+    P, (R, C) = lp.P, _scales(lp.A, lp.P)
     fixed, present = lp.lower == lp.upper, jnp.isfinite(lp.row_upper)
     origin = jnp.where(fixed, lp.lower, 0.0)
     ends = jnp.stack([lp.lower, lp.upper])
@@ -130,30 +112,81 @@ def _follows(lp: Ranged, inequalities: Array) -> InteriorData:
     size, cost = jnp.maximum(_largest(b), _largest(nearer)), C * lp.slope(origin)
     price, weight = _largest(cost), None
     if P is not None:
-        curvature = _largest(C[:, None] * P * C[None, :])
+        curvature = _curvature(P, C)
         size = jnp.where(size > 0, size, price / jnp.where(curvature > 0, curvature, 1.0))
         price = jnp.maximum(price, power_of_two(size) * curvature)
     beta, gamma = power_of_two(size), power_of_two(price)
     if P is not None:
         weight = beta / gamma
-    pairs = jnp.concatenate([has.reshape(-1), inequalities > 0, jnp.ones(1, bool)]).astype(dtype)
+    pairs = jnp.concatenate([has.reshape(-1), jnp.ones(p + 1, bool)]).astype(dtype)
     model = Model(lp.A, R, C, jnp.where(present, b / beta, 1.0), cost / gamma, bound / beta, pairs, P, weight)
-    unit, endless = units(lp), None if P is None else units(flat(lp, lp.c))
-    asked = jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(finite(lp.row_upper))))
-    start = _first(model, inequalities)
-    model = model._replace(A=None, P=None)
-    return InteriorData(None, unit, asked, model, origin, beta, gamma, None, is_flawed(lp), inequalities, start, endless)
+    tol, ones = jnp.asarray(tol).astype(dtype), jnp.ones(p, dtype)
+    unit, endless = _units(lp)
+    made = InteriorData(given, unit, model, origin, beta, gamma, tol, _flawed(lp), ones, _least(model, ones), endless)
+    if options.get("multipliers") is None:
+        return made
+    inverse = lambda scale: jnp.where(scale > 0, 1.0 / jnp.where(scale > 0, scale, 1.0), 0.0)
+    y = jnp.asarray(options["multipliers"]).astype(dtype)
+    return made._replace(warm=((x0 - origin) * inverse(beta * C), y * inverse(gamma * R)))
+
+
+@in_blocks
+def _scales(A: Array, P: Array | None) -> tuple[Array, Array]:
+    """Powers of two for the rows (m,) and the columns (n,)."""
+    if P is None:
+        return ruiz(A)
+    alike = jnp.where(_largest(A) > 0, _largest(A), 1.0) / jnp.where(_largest(P) > 0, _largest(P), 1.0)
+    R, C = ruiz(jnp.concatenate([A, power_of_two(alike) * P]))  # in other units of the objective the same
+    return parted(R, A.shape[0])[0], C
+
+
+@in_blocks
+def _units(lp: Ranged) -> tuple[Units, Units | None]:
+    """The units of the program; of a quadratic one, those that its directions of recession are measured in."""
+    return units(lp), None if lp.P is None else units(flat(lp, lp.c))._replace(row=None, x=None, objective=None)
+
+
+@in_blocks
+def _least(model: Model, inequalities: Array) -> tuple[Array, Array]:
+    """The multipliers (m,) of both least squares problems of the first iterate."""
+    anchor, none = _central(model, inequalities).x, jnp.zeros_like(model.b)
+    if none.shape[0] == 0:
+        return none, none
+    F = factor(gram(model.A, model.C**2), model.R, model.rows(inequalities))
+    return solve(F, model.b - model.times(anchor)), solve(F, model.times(model.c))
+
+
+_flawed = in_blocks(is_flawed)
+_curvature = in_blocks(lambda P, C: _largest(C[:, None] * P * C[None, :]))
 
 
 def _init(x0: Array, data: InteriorData) -> InteriorState:
-    at, phase = data.start, jnp.zeros((), x0.dtype)
+    model = data.model
+    at, phase = _central(model, data.inequalities), jnp.zeros((), x0.dtype)
     if data.warm is not None:
-        there, good = warm(data.model, *data.warm, data.inequalities.shape[0])
+        there, good = warm(model, *data.warm, data.inequalities.shape[0])
         at = Point(*(jnp.where(good, new, old) for new, old in zip(there, at, strict=True)))
         phase = jnp.where(good, -1.0, 0.0).astype(x0.dtype)
-    nearest = jnp.clip(jnp.zeros_like(data.origin), data.lp.lower, data.lp.upper)
+    elif model.b.shape[0] > 0:
+        at = _first(at.x, *data.least, model, data.inequalities.shape[0])
+    nearest = jnp.clip(jnp.zeros_like(model.c), data.lp.lower, data.lp.upper)
     record = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 0.0], x0.dtype).at[-1].set(phase)
-    return InteriorState(at, nearest, jnp.zeros_like(data.model.b), jnp.zeros_like(nearest), record)
+    return InteriorState(at, nearest, jnp.zeros_like(model.b), jnp.zeros_like(nearest), record)
+
+
+def _first(anchor: Array, shift: Array, y: Array, model: Model, p: int) -> Point:
+    """The iterate that the two least squares problems give."""
+    has, n = _bounded(model), anchor.shape[0]
+    x, z = anchor + model.transposed(shift), model.c - model.transposed(y)
+    if model.P is not None:
+        z += model.curved(x)
+    (s, _), (y_ub, y_eq), one = parted(shift, p), parted(y, p), jnp.ones((), x.dtype)
+    share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
+    t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
+    q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y_ub, one), model), 0.0)
+    mu = dot(t[:-1], q[:-1]) / jnp.maximum(jnp.sum(model.has) - 1.0, 1.0)
+    q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
+    return Point(x, jnp.concatenate([-split(q, n)[1], y_eq]), t.at[-1].set(1.0), q)
 
 
 def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) -> Told:
@@ -167,7 +200,8 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     lp = data.lp._replace(c=jnp.where(second, 0.0, data.lp.c))
     y = data.gamma * (model.R * (at.y / tau))
     pair = certificate.pair(lp, data.origin + data.beta * (model.C * (at.x / tau)), y)
-    strict = certificate.errors(lp, data.unit._replace(row=data.asked), pair)
+    asked = jnp.minimum(data.unit.row, AS_MEASURED * (1.0 + jnp.abs(finite(lp.row_upper))))
+    strict = certificate.errors(lp, data.unit._replace(row=asked), pair)
     loose = certificate.errors(lp, data.unit, pair, ROUNDING)
     error = jnp.where(second, strict.primal, strict.worst())
     known = jnp.where(second, loose.primal, loose.worst())
@@ -220,26 +254,6 @@ def _falls_along(lp: Ranged, data: InteriorData, d: Array) -> tuple[Array, Array
 def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
     ray = certificate.possible(data.gamma * (data.model.R * s.at.y), data.lp.row_lower, data.lp.row_upper)
     return {"x": s.best_x, "y": s.best_y, "ray_dual": ray, "ray_primal": s.ray}
-
-
-def _first(model: Model, inequalities: Array) -> Point:
-    """The first iterate of a cold start."""
-    (m, n), p, at = model.A.shape, inequalities.shape[0], _central(model, inequalities)
-    if m == 0:
-        return at
-    has = _bounded(model)
-    F = factor(gram(model.A, model.C**2), model.R, model.rows(inequalities))
-    shift, y = solve(F, model.b - model.times(at.x)), solve(F, model.times(model.c))
-    x, z = at.x + model.transposed(shift), model.c - model.transposed(y)
-    if model.P is not None:
-        z += model.curved(x)
-    (s, _), (y_ub, y_eq), one = parted(shift, p), parted(y, p), jnp.ones((), x.dtype)
-    share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
-    t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
-    q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y_ub, one), model), 0.0)
-    mu = dot(t[:-1], q[:-1]) / jnp.maximum(jnp.sum(model.has) - 1.0, 1.0)
-    q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
-    return Point(x, jnp.concatenate([-split(q, n)[1], y_eq]), t.at[-1].set(1.0), q)
 
 
 def _central(model: Model, inequalities: Array) -> Point:

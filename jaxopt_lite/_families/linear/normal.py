@@ -9,7 +9,6 @@ Under vmap with one A for all lanes every entry of A diag(d) A' is an inner prod
 These products are made once a turn, and all lanes' matrices are one large product with them, of the lower triangle alone.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
@@ -19,14 +18,14 @@ from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
 HIGHEST = lax.Precision.HIGHEST
-INVERTED, LEAF = 32, 5
+INVERTED = 32  # up to here products with L^{-1} stand for substitution; M^{-1} itself lost programs with dependent rows
 RIDGE = 8.0  # times m eps: at most what rounding of A diag(d) A' and of its factorization takes from a pivot
 
 
 class Factor(NamedTuple):
-    """A symmetric positive definite matrix S^{-1} N S^{-1}, by the inverse of N, or by its factor L where N is large."""
+    """A symmetric positive definite matrix S^{-1} L L' S^{-1}."""
 
-    kept: Array  # (m, m)
+    kept: Array  # (m, m) L^{-1}, or L where it is large
     scale: Array  # (m,) diagonal of S
 
 
@@ -56,37 +55,31 @@ def factor(K: Array, u: Array, d: Array) -> Factor:
     scale = 1.0 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
     v = u * scale
     N = jnp.where(jnp.eye(m, dtype=bool), 1.0 + RIDGE * m * eps, K * (v[:, None] * v[None, :]))
-    return Factor(inverse(N) if m <= INVERTED else lax.linalg.cholesky(N, symmetrize_input=False), scale)
+    L = lax.linalg.cholesky(N, symmetrize_input=False)
+    if m > INVERTED:
+        return Factor(L, scale)
+    return Factor(lax.linalg.triangular_solve(L, jnp.eye(m, dtype=K.dtype), left_side=True, lower=True), scale)
+
+
+def half(F: Factor, r: Array) -> Array:
+    """L^{-1} S r for r (m,); then M^{-1} r is `rest` of it."""
+    if r.shape[0] <= INVERTED:
+        return rowwise(F.scale * r, F.kept)
+    return lax.linalg.triangular_solve(F.kept, (F.scale * r)[:, None], left_side=True, lower=True)[:, 0]
+
+
+def rest(F: Factor, h: Array) -> Array:
+    """S L^{-T} h for h (m,)."""
+    if h.shape[0] <= INVERTED:
+        return F.scale * jnp.dot(h, F.kept, precision=HIGHEST)
+    return F.scale * lax.linalg.triangular_solve(F.kept, h[:, None], left_side=True, lower=True, transpose_a=True)[:, 0]
 
 
 def solve(F: Factor, r: Array) -> Array:
     """M^{-1} r for r (m,)."""
-    r = F.scale * r
-    if r.shape[0] <= INVERTED:
-        return F.scale * jnp.dot(r, F.kept, precision=HIGHEST)
-    half = lax.linalg.triangular_solve(F.kept, r[:, None], left_side=True, lower=True)
-    return F.scale * lax.linalg.triangular_solve(F.kept, half, left_side=True, lower=True, transpose_a=True)[:, 0]
+    return rest(F, half(F, r))
 
 
 def rowwise(x: Array, A: Array) -> Array:
     """A x for x (n,), written so that a vmap over x alone gives one product whose result needs no transpose."""
     return lax.dot_general(x, A, (((0,), (1,)), ((), ())), precision=HIGHEST)
-
-
-def inverse(M: Array) -> Array:
-    """M^{-1} of a positive definite matrix of unit diagonal, by halves; of a small one by Gauss-Jordan elimination.
-
-    A pivot below m eps is rounding, and counts as m eps.
-    """
-    m = M.shape[0]
-    if m <= LEAF:
-        eye, least = jnp.eye(m, dtype=M.dtype), m * float(jnp.finfo(M.dtype).eps)
-        for j in range(m):
-            M = M - (M[:, j] - eye[j])[:, None] * ((M[j] + eye[j]) / jnp.maximum(M[j, j], least))[None, :]
-        return M
-    times, h = functools.partial(jnp.dot, precision=HIGHEST), m // 2
-    first, below = inverse(M[:h, :h]), M[h:, :h]
-    W = times(below, first)
-    last = inverse(M[h:, h:] - times(W, below.T))
-    V = times(last, W)
-    return jnp.concatenate([jnp.concatenate([first + times(W.T, V), -V.T], 1), jnp.concatenate([-V, last], 1)])
