@@ -30,7 +30,9 @@ def in_blocks(function: Callable[..., Any]) -> Callable[..., Any]:
         def block(k: Array | int, out: Any) -> Any:
             """The results with those of block k. The last block overlaps the one before."""
             at = jnp.minimum(k * width, size - width)
-            own = jax.tree.map(lambda leaf, b: lax.dynamic_slice_in_dim(leaf, at, width) if b else leaf, args, tuple(batched))
+            own = jax.tree.map(
+                lambda leaf, b: lax.dynamic_slice_in_dim(leaf, at, width) if b else leaf, args, tuple(batched)
+            )
             put = lambda whole, part: lax.dynamic_update_slice_in_dim(whole, part, at, 0)
             return jax.tree.map(put, out, many(*own))
 

@@ -23,15 +23,15 @@ linearized (Andersen & Ye, Math. Program. 84 (1999) 375; Goulart & Chen, Clarabe
 Theta^{-1}.
 
 Two right-hand sides give dx = x_2 + x_1 dtau, and dy likewise; (2) then gives dtau (Andersen & Andersen, eqs. 8.30-8.31).
-x_1 is solved for once, together with the predictor. To eliminate dx leaves (A Theta A' + D) dy, a system as large as the
-number of rows. Where all rows are inequalities and outnumber the variables, dy is eliminated instead, which leaves
-(Theta^{-1} + A' D^{-1} A) dx.
+x_1 is solved for once. To eliminate dx leaves (A Theta A' + D) dy, a system as large as the number of rows. Where all rows
+are inequalities and outnumber the variables, dy is eliminated instead, which leaves (Theta^{-1} + A' D^{-1} A) dx.
 
 Theta^{-1} of a free variable is 0, and so is D of an equality. In the factor the proximal terms RHO and DELTA take their
 place. Refinement removes the effect of these terms where the system determines the direction (Friedlander & Orban 2012). It
-does not determine it for contradictory equal rows, for example. There dtau must belong to the direction as it was computed:
-the denominator of dtau is (2) evaluated at that direction. Without proximal terms the denominator would equal a sum of
-squares; to use that sum instead lost the rays.
+stops where what is left is a small part of mu or of the tolerance. The system does not determine the direction for
+contradictory equal rows, for example. There dtau must belong to the direction as it was computed: the denominator of dtau
+is (2) evaluated at that direction. Without proximal terms the denominator would equal a sum of squares; to use that sum
+instead lost the rays.
 
 Centering is Mehrotra's (1992): sigma = (mu_affine / mu)^3, and the second order term of the predictor. There is one step
 length for everything, because the residuals of (1) and (2) fall together.
@@ -50,8 +50,7 @@ from jaxopt_lite.core.dense import dot, norm
 
 DAMPING, DAMPING_SINGLE = 0.995, 0.99  # share of the longest step; in float32 pairs must stay farther from zero
 REFINEMENTS, REFINEMENTS_SINGLE = 2, 6  # at most
-INEXACT = 0.1  # times the larger of mu and the tolerance: what a direction may miss, relative to the right sides
-EXACT = 8.0  # eps
+INEXACT, INEXACT_SINGLE = 0.1, 0.01  # times the larger of mu and the tolerance: what a direction may miss of its right sides
 ASTRAY, CENTERED = (
     0.03,
     0.5,
@@ -134,7 +133,8 @@ def step(at: Point, model: Model, tol: Array) -> tuple[Point, Array]:
     pairs = jnp.sum(model.has)
     G, D = Z / V, model.rows(slack / price)
     mu = dot(at.t, at.q) / pairs
-    solved = _system(model, G[0] + G[1], D, slack.shape[0], jnp.where(tol > 0, INEXACT * jnp.maximum(mu, tol), 0.0))
+    enough = (INEXACT if c.dtype == jnp.float64 else INEXACT_SINGLE) * jnp.maximum(mu, tol)
+    solved = _system(model, G[0] + G[1], D, slack.shape[0], jnp.where(tol > 0, enough, 0.0))
 
     r_p = model.b * tau - model.times(at.x) - model.rows(slack)
     r_d = c * tau - model.transposed(at.y) - net(Z)
@@ -208,7 +208,9 @@ def _system(model: Model, inverse_theta: Array, D: Array, p: int, enough: Array)
             x = solve(F, model.transposed(weight * g) - f)
             return x, weight * (g - model.times(x))
     else:
-        F = factor(gram(model.A, model.C**2 * theta), model.R, model.rows(parted(D, p)[0], DELTA_SINGLE if single else DELTA))
+        F = factor(
+            gram(model.A, model.C**2 * theta), model.R, model.rows(parted(D, p)[0], DELTA_SINGLE if single else DELTA)
+        )
 
         def once(f: Array, g: Array) -> tuple[Array, Array]:
             y = solve(F, g + model.times(theta * f))
@@ -225,7 +227,7 @@ def _refined(model: Model, inverse_theta: Array, D: Array, enough: Array, once: 
     most = REFINEMENTS if D.dtype == jnp.float64 else REFINEMENTS_SINGLE
 
     def refined(f: Array, g: Array) -> tuple[Array, Array]:
-        most_left = jnp.maximum(enough, EXACT * float(jnp.finfo(f.dtype).eps)) * jnp.maximum(norm(f), norm(g))
+        most_left = enough * jnp.maximum(norm(f), norm(g))
 
         def with_rest(k: Array | int, x: Array, y: Array) -> tuple[Array, ...]:
             bent = inverse_theta * x

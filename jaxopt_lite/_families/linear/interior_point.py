@@ -143,7 +143,8 @@ def _scales(A: Array, P: Array | None) -> tuple[Array, Array]:
 @in_blocks
 def _units(lp: Ranged) -> tuple[Units, Units | None]:
     """The units of the program; of a quadratic one, those that its directions of recession are measured in."""
-    return units(lp), None if lp.P is None else units(flat(lp, lp.c))._replace(row=None, x=None, objective=None)
+    unread: Any = None
+    return units(lp), None if lp.P is None else units(flat(lp, lp.c))._replace(row=unread, x=unread, objective=unread)
 
 
 @in_blocks
@@ -247,8 +248,8 @@ def _falls_along(lp: Ranged, data: InteriorData, d: Array) -> tuple[Array, Array
     if data.endless is None:
         return certificate.recession(lp, data.unit, d, data.tol)
     low, high = (jnp.concatenate([side, jnp.zeros_like(lp.c)]) for side in (lp.row_lower, lp.row_upper))
-    both = Ranged(lp.c, Stacked((lp.A, lp.P)), low, high, lp.lower, lp.upper)
-    return certificate.recession(both, data.endless, d, data.tol)
+    both: Any = Stacked((lp.A, lp.P))
+    return certificate.recession(Ranged(lp.c, both, low, high, lp.lower, lp.upper), data.endless, d, data.tol)
 
 
 def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:

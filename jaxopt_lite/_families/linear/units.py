@@ -49,7 +49,7 @@ class Units(NamedTuple):
 class Stacked(NamedTuple):
     """Matrices one upon the other, which are not copied into one; for `times` and abs alone."""
 
-    parts: tuple[Array, ...]
+    parts: tuple[Any, ...]
 
     def __abs__(self) -> "Stacked":
         return Stacked(tuple(map(abs, self.parts)))
