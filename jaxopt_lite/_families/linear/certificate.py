@@ -53,7 +53,7 @@ import numpy as np
 from jax import Array
 
 from jaxopt_lite._families.linear.program import Ranged
-from jaxopt_lite._families.linear.units import Units, finite, size_of, space, times
+from jaxopt_lite._families.linear.units import Units, back, finite, size_of, space, times
 
 ROUNDING = 16.0  # a sum counts as exact to this many eps of its terms
 MOST_EXCUSED = 0.375  # power of eps: rounding excuses no larger error than 1e-6, in float32 2.5e-3
@@ -93,10 +93,10 @@ def pair(lp: Ranged, x: Array, y: Array) -> Pair:
     """The pair at x (n,) and y (m,), x clipped to the bounds and y to possible signs."""
     xp, size = space(x), abs(lp.A)
     x, y = xp.clip(x, lp.lower, lp.upper), possible(y, lp.row_lower, lp.row_upper)
-    slope, row_terms, column_terms = lp.slope(x), times(size, xp.abs(x)), times(size.T, xp.abs(y))
+    slope, row_terms, column_terms = lp.slope(x), times(size, xp.abs(x)), back(size, xp.abs(y))
     if lp.P is not None:
         column_terms += times(abs(lp.P), xp.abs(x))
-    return Pair(x, y, times(lp.A, x), slope, slope - times(lp.A.T, y), row_terms, column_terms)
+    return Pair(x, y, times(lp.A, x), slope, slope - back(lp.A, y), row_terms, column_terms)
 
 
 def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
@@ -129,7 +129,7 @@ def farkas(lp: Ranged, unit: Units, y: Array, tol: Array | float) -> tuple[Array
     """The ray (m,) that y gives, and its error (7) as a proof that the program is infeasible, at `tol`."""
     xp = space(y)
     y = _of_length_one(possible(y, lp.row_lower, lp.row_upper))
-    pull, terms = times(lp.A.T, y), times(abs(lp.A).T, xp.abs(y))
+    pull, terms = back(lp.A, y), back(abs(lp.A), xp.abs(y))
     up, down = xp.maximum(pull, 0.0), xp.maximum(-pull, 0.0)
     rows = xp.where(y > 0, y * finite(lp.row_lower), y * finite(lp.row_upper))
     columns = up * finite(lp.upper) - down * finite(lp.lower)
