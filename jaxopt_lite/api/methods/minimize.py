@@ -66,6 +66,7 @@ MINIMIZE = (
         tol=("ftol",),
         takes=frozenset({"jac", "bounds", "constraints", "equalities"}),
         maxiter=lambda n: 100,
+        schedule=Schedule(turns_per_refill=1, most=32),  # a turn takes as long as the lane with most changes of basis
     ),
     _TRUST(name="dogleg", build=dogleg.build, options=dogleg.OPTIONS, takes=frozenset({"jac", "hess"})),
     _TRUST(name="trust-ncg", build=ncg.build, options=ncg.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
