@@ -221,7 +221,8 @@ def test_a_bound_that_the_corrected_multipliers_leave_is_no_solution(dtype, give
     operands = SimpleNamespace(data=data, function=sides, x0=row(0.0, 0.0))
     oracle = SimpleNamespace(more=SimpleNamespace(p=1))
     found = kkt_certificate._judged(oracle, x, row(given), at, jnp.zeros((2, 2), dtype), operands)
-    assert not found.asked and not found.resolved
+    assert not found.asked
+    assert not found.resolved
     at = at._replace(grad=row(1.0, 0.5))  # now it is one
     assert kkt_certificate._judged(oracle, x, row(given), at, jnp.zeros((2, 2), dtype), operands).asked
 
