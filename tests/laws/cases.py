@@ -146,7 +146,7 @@ _BY_GAIN = {
     "untrue": _gain_untrue,
     "poison": {NOWHERE: 5, BOTTOMLESS: 5, INFINITE: 5},  # -inf counts as not finite: it may lie outside of the constraints
 }
-SLSQP = _like_bfgs("SLSQP", with_rows=True, looks_after=True, forks=(0.0, 0.03), **_BY_GAIN)
+SLSQP = _like_bfgs("SLSQP", with_rows=True, looks_after=True, forks=(0.001, 0.03), **_BY_GAIN)
 
 SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there
 
