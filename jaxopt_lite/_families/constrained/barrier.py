@@ -219,7 +219,7 @@ def _normal(at: Place, h: Array, radius: Array) -> Array:
 
 def _tangential(at, times, project, slope, normal, radius, most):
     """The tangential part and its products."""
-    first = project(slope)
+    first = project(project(slope))
     length = norm(first, 2)
     eps = float(jnp.finfo(slope.dtype).eps)
     enough = FORCING * jnp.minimum(1.0, jnp.sqrt(length)) * length
