@@ -27,6 +27,8 @@ NOISE = 8.0
 STILL = 1e-6
 PUSH = 1e-2  # of a start into the box
 SLACK = 1e-2  # likewise of the first slacks
+import os
+KAPPA_LOW = float(os.environ.get('KL','10'))
 KAPPA = 1e10  # z stays within this factor of mu over the distance
 INNER = 10.0
 REACH = 5.0  # times the radius after mu was lowered
@@ -203,7 +205,7 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     at = barrier.place(new_v, A, sides)
     inverse = jnp.stack([1.0 / at.down, 1.0 / at.up])
     z = jnp.where(fresh, s.mu * inverse, z)
-    z = pick(jnp.clip(z, s.mu * inverse / KAPPA, s.mu * inverse * KAPPA), s.z)
+    z = pick(jnp.clip(z, s.mu * inverse / KAPPA_LOW, s.mu * inverse * KAPPA), s.z)
 
     # how far from a solution
     whole = jnp.concatenate([grad, jnp.zeros_like(c)])
@@ -217,9 +219,11 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     most, least = jnp.max(products), jnp.min(products)
     any_side = jnp.any(inverse > 0)
     error = lambda mu: jnp.maximum(jnp.maximum(dual / scale, primal), jnp.where(any_side, jnp.maximum(most - mu, mu - least), 0.0) / scale)
-    mu = s.mu
-    for _ in range(LOWERINGS):
-        done = accepted & (error(mu) <= INNER * data.inner * mu / data.mu) & (mu > data.mu_last)
+    mu, share = s.mu, INNER * data.inner / data.mu
+    slight = ~fresh & (s.gain <= 0.1 * share * s.mu) & (primal <= share * s.mu) & (s.length < 0.99 * s.radius)
+    for k in range(LOWERINGS):
+        done = (accepted & (error(mu) <= share * mu)) | (slight if k == 0 else False)
+        done &= mu > data.mu_last
         mu = jnp.where(done, jnp.maximum(jnp.minimum(FASTER * mu, mu**POWER), 0.1 * data.mu_last), mu)
     lowered = mu < s.mu
 
@@ -267,7 +271,8 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     # status
     feasible = new.violated <= data.ftol
     last = (mu <= data.mu_last) | ~any_side
-    good = (dual <= data.ftol) & (primal <= data.ftol) & last & (jnp.where(any_side, most, 0.0) <= 10 * data.mu_last)
+    promise = step.gain + nu * step.mends
+    good = last & (primal <= data.ftol) & (promise <= data.ftol) & (step.length < 0.99 * radius) & ~correct
     small = radius <= data.xtol
     level = norm(matvec(at.J.T, h)) <= STILL * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
     status = jnp.where(small | (fresh & ~accepted), CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
@@ -304,8 +309,21 @@ def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
         "constr_penalty": s.nu,
         "cg_niter": s.products,
         "optimality": s.optimality,
-        "_x": s.v[:n],
+        "_x": _snapped(s, data),
     }
+
+
+def _snapped(s: BarrierState, data: BarrierData) -> Array:
+    """x (n,), at the bounds that hold: whose multiplier says more than the distance, each in units of its own."""
+    n = s.grad.shape[0]
+    x = s.v[:n]
+    if data.lower is None or data.upper is None:
+        return x
+    z, far = s.z[:, :n], jnp.stack([x - data.lower, data.upper - x])
+    force = jnp.maximum(norm(s.grad), norm(z.reshape(-1)))
+    size = jnp.maximum(jnp.abs(x), 1.0) / jnp.where(force > 0, force, 1.0)
+    held = (z * size > far) & (z > jnp.abs(jnp.diagonal(s.H)) * far)
+    return jnp.where(held[0], data.lower, jnp.where(held[1], data.upper, x))
 
 
 METHOD = Method(
