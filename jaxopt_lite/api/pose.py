@@ -10,11 +10,13 @@ closes the user's functions for what the method needs (`oracles/`); and it calls
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from jaxopt_lite._families.line_search.updates import learning
 from jaxopt_lite._needs.nothing import NO_FUNCTIONS
 from jaxopt_lite.api.methods.row import Row
 from jaxopt_lite.api.oracles.constrained import constrained
 from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.api.reading.bounds import read_bounds
+from jaxopt_lite.api.reading.strategies import read_strategy
 from jaxopt_lite.core.implicit import Derived
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, of_program, read
@@ -104,7 +106,9 @@ def pose_minimum(
     keywords = {} if tol is None else dict.fromkeys(row.tol, POSITIVE_OR_ZERO(tol, "tol"))
     settings = read_settings(row, layout.size, options, keywords)
     box = None if bounds is None else read_bounds(bounds, layout)
-    method = settings.build(bounded=box is not None)
+    method, strategy = settings.build(bounded=box is not None), read_strategy(hess, hessp, layout)
+    if strategy is not None:
+        method, hess = learning(method, strategy), None
     steps = {"rel_step": settings.values.get("finite_diff_rel_step"), "abs_step": settings.values.get("eps")}
     functions = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
     data = ({} if box is None else {"bounds": box}) | (points or {})
