@@ -1,4 +1,39 @@
-"""trust-constr: a barrier method whose subproblems are solved by trust-region SQP, one evaluation a turn."""
+"""trust-constr: barrier problems solved by trust-region SQP, with the exact Hessian of the Lagrangian, one evaluation a turn.
+
+`barrier.py` makes one kind of row of equalities, inequalities and bounds, with x and the slacks s in v, and `composite.py` the
+step d from v. The trial point v + d is judged by
+
+    phi(v) = f(x) - mu sum_j log(distances) + nu |c(x) - s|                                          (1)
+
+(Byrd, Hribar & Nocedal 1999, (2.9)). With q what the model of the barrier function falls by, and r what the linearized
+|c - s| does, the step promises q + nu r, and nu grows to what makes this at least REDUCED nu r (their (2.14)):
+
+    nu >= -q / ((1 - REDUCED) r).                                                                  (2)
+
+A trial is accepted where phi falls, by the smallest part of the promise. The next radius is at most 7 times the step where it
+fell by 0.9 of the promise, twice where by 0.3. After a refusal it is a tenth to a half of the step; but where the step was
+mostly tangential, its *second-order correction* is tried first: the rows at the trial point, brought to zero by the
+Jacobian that is known (N&W (18.62)). That is the next turn's trial; no other point is evaluated.
+
+*Slacks.* At the trial point a row that lies between its sides takes the slack s_i = c_i if that is farther from them than
+s_i + d_i: it lowers both parts of (1) (Byrd, Gilbert & Nocedal 2000, (3.21)). So rows that do not hold restrain nothing.
+
+*mu* falls to the smaller of mu / 5 and mu^1.5 where its problem is solved: where the conditions of optimality hold within a
+multiple of it (Waechter & Biegler 2006, (7) and (8)), or where the last step promised but a small part of it. The radius
+then grows fivefold, and nu starts anew.
+
+*How a run ends.* Where mu is at most `barrier_tol`, the rows hold within gtol, and the whole step promises no more than gtol.
+That is believed, not known: the certificate decides (`_needs/kkt_certificate.py`), at the point with the variables at those
+bounds whose multiplier says more than their distance, and Newton's steps go on from there. A run also ends, with a
+claim, where the radius is below xtol, and where the violation is stationary to first order.
+
+*Without sides* there is no barrier, and this is the method of Lalee, Nocedal & Plantenga (1998). SciPy chooses between
+both methods likewise.
+
+Source: R. H. Byrd, M. E. Hribar, J. Nocedal, An interior point algorithm for large-scale nonlinear programming, SIAM J. Optim.
+9 (1999) 877; R. H. Byrd, J. C. Gilbert, J. Nocedal, Math. Program. 89 (2000) 149; J. Nocedal, S. J. Wright, Numerical Optimization,
+2nd ed. (2006), chapters 18 and 19. Changed for batches: mu is lowered, and a correction tried, by the turn and not by a loop.
+"""
 
 from typing import Any, NamedTuple
 
@@ -8,110 +43,55 @@ from jax import Array
 from jaxopt_lite._families.bounded import box
 from jaxopt_lite._families.constrained import barrier
 from jaxopt_lite._families.constrained.barrier import Sides
+from jaxopt_lite._families.constrained.composite import composite, restored
+from jaxopt_lite._families.constrained.trust_constr_options import OPTIONS, BarrierData, check, prepare
 from jaxopt_lite._needs.constrained import LAGRANGIAN, Constrained
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
 from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import dot, matvec, norm
-from jaxopt_lite.core.options import DIFFERENCES, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.protocol import Method, Query, Told
 from jaxopt_lite.core.rank import FEASIBLE
 from jaxopt_lite.core.status import BAD_INPUT, BELIEVED, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING
-from jaxopt_lite.core.stopping import objective_tolerance
+
+__all__ = ["METHOD", "OPTIONS", "build", "prepare"]
 
 ETA = 1e-8  # least gain ratio of a step that is accepted
-REDUCE = 0.3  # of the rows' share in the promise, (6)
-FASTER, POWER = 0.2, 1.5  # the next mu is the smaller of FASTER mu and mu^POWER
-LOWERINGS = 4  # most reductions of mu in a turn
-NOISE = 8.0
-STILL = 1e-6
-PUSH = 1e-2  # of a start into the box
-SLACK = 1e-2  # likewise of the first slacks
-import os
-KAPPA_LOW = float(os.environ.get('KL','10'))
-KAPPA = 1e10  # z stays within this factor of mu over the distance
-INNER = 10.0
-REACH = 5.0  # times the radius after mu was lowered
-
-
-class BarrierData(NamedTuple):
-    """Traced numbers of a run."""
-
-    ftol: Array  # () gtol under the name that the certificate reads
-    xtol: Array
-    mu: Array  # () first
-    mu_last: Array  # () a mu that is no larger is none
-    inner: Array  # () first tolerance of a subproblem
-    radius: Array  # () first
-    penalty: Array  # () first
-    row_lower: Array  # (m,) sides of the rows
-    row_upper: Array  # (m,)
-    lower: Array | None  # (n,) bounds; None: there are none
-    upper: Array | None
-    flawed: Array  # () bool: sides or bounds that cross
+REDUCED = 0.3  # of (2), their rho
+GREAT, GOOD = (0.9, 7.0), (0.3, 2.0)  # gain ratios, and the next radius in steps (their section 3.5)
+LEAST, MOST = 0.1, 0.5  # likewise after a refusal
+CURVED = 0.8  # a normal part that is shorter than this share of the step leaves its rows to a correction
+FASTER, POWER, LOWERINGS = 0.2, 1.5, 4  # the next mu, and most of them in a turn: a good point passes over some
+SOLVED = 10.0  # times mu, and times what the options say: the error of a barrier problem that is solved
+SLIGHT = 0.1  # of that: the promise of a last step with which it is
+WIDER = 5.0  # times the radius after mu fell
+PUSH = 1e-2  # how far from its sides v begins
+LARGE = 100.0  # multipliers up to this size do not loosen what they are judged by (Waechter & Biegler, section 2.1)
+NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
+STILL = 1e-6  # a violation whose slope is below this part of it is stationary
+WHOLE = 0.99  # of the radius: a step that is shorter is not restrained by it
 
 
 class BarrierState(NamedTuple):
     """An accepted point, and the step that is tried from there."""
 
-    v: Array  # (n + m,) x and slacks
+    v: Array  # (N,) x and the slacks
     fun: Array  # () +inf before the first evaluation
     grad: Array  # (n,)
     c: Array  # (m,)
     A: Array  # (m, n)
-    H: Array  # (n, n)
-    z: Array  # (2, n + m) multipliers of the sides
-    y: Array  # (m,) multipliers of the rows at v
-    mu: Array
-    radius: Array
-    nu: Array  # () the penalty
-    d: Array  # (n + m,) the step
-    y_try: Array  # (m,)
-    gain: Array  # () promised fall of the merit function
-    length: Array  # () of the step
-    normal: Array
-    second: Array  # () bool: the step has a second-order correction
-    products: Array  # () int32
-    optimality: Array
-    violated: Array
-
-
-OPTIONS = {
-    "xtol": Option(None, POSITIVE_OR_ZERO, "Stop where the radius is smaller. Default 1e-8; 1.2e-6 in float32."),
-    "gtol": Option(None, POSITIVE_OR_ZERO, "Stop where no component of the Lagrangian's gradient is larger."),
-    "barrier_tol": Option(None, POSITIVE_OR_ZERO, "Stop only where the barrier parameter is no larger."),
-    "initial_tr_radius": Option(1.0, POSITIVE_OR_ZERO, "First radius."),
-    "initial_constr_penalty": Option(1.0, POSITIVE_OR_ZERO, "First weight of the rows in the merit function."),
-    "initial_barrier_parameter": Option(0.1, POSITIVE_OR_ZERO, "First weight of the logarithms."),
-    "initial_barrier_tolerance": Option(0.1, POSITIVE_OR_ZERO, "Tolerance of the first barrier problem."),
-    "return_all": Option(False, STATIC, "Keep the point of every iteration in `allvecs`; eager calls only."),
-} | DIFFERENCES
-
-
-def prepare(options: dict[str, Any], x0: Array) -> BarrierData:
-    """The data record from options; None takes the default of the dtype."""
-    eps = float(jnp.finfo(x0.dtype).eps)
-    number = lambda name, default: jnp.asarray(default if options[name] is None else options[name]).astype(x0.dtype)
-    lower, upper = box.sides(options.get("bounds"), x0)
-    rows = options["constraints"]
-    equal, low, high = (jnp.asarray(side).astype(x0.dtype) for side in rows)
-    low, high = jnp.concatenate([equal, low]), jnp.concatenate([equal, high])
-    small = max(1e-8, eps**0.75)
-    data = BarrierData(
-        ftol=number("gtol", small),
-        xtol=number("xtol", max(1e-8, 10 * eps)),
-        mu=number("initial_barrier_parameter", 0.1),
-        mu_last=number("barrier_tol", small),
-        inner=number("initial_barrier_tolerance", 0.1),
-        radius=number("initial_tr_radius", 1.0),
-        penalty=number("initial_constr_penalty", 1.0),
-        row_lower=low,
-        row_upper=high,
-        lower=lower,
-        upper=upper,
-        flawed=jnp.zeros((), bool),
-    )
-    return data._replace(flawed=box.crossed(data) | ~jnp.all(low <= high))
+    H: Array  # (n, n) of the Lagrangian
+    z: Array  # (2, N) multipliers of the sides
+    y: Array  # (m,) multipliers of the rows
+    mu: Array  # ()
+    nu: Array  # () of (1)
+    radius: Array  # ()
+    d: Array  # (N,) the step
+    y_try: Array  # (m,) multipliers at its end
+    gain: Array  # () what it promises of phi
+    length: Array  # () its length in the units of v
+    correctable: Array  # () bool: if it is refused, is its second-order correction to be tried?
+    products: Array  # () int32 with the Hessian, of all steps
 
 
 def _sides(data: BarrierData, n: int) -> Sides:
@@ -121,22 +101,12 @@ def _sides(data: BarrierData, n: int) -> Sides:
     return Sides(low, high, low == high)
 
 
-def _inside(v: Array, low: Array, high: Array, push: float) -> Array:
-    """v, or a point near it that is not at its sides."""
-    wide = push * (high - low)
-    away = lambda side: jnp.minimum(push * jnp.maximum(1.0, jnp.abs(side)), wide)
-    down, up = jnp.isfinite(low), jnp.isfinite(high)
-    least = jnp.where(down, jnp.where(down, low, 0.0) + jnp.where(down, away(jnp.where(down, low, 0.0)), 0.0), -jnp.inf)
-    most = jnp.where(up, jnp.where(up, high, 0.0) - jnp.where(up, away(jnp.where(up, high, 0.0)), 0.0), jnp.inf)
-    return jnp.where(low == high, low, jnp.clip(v, least, most))
-
-
 def _init(x0: Array, data: BarrierData) -> BarrierState:
     n, m = x0.shape[0], data.row_lower.shape[0]
-    x = x0 if data.lower is None else _inside(x0, data.lower, data.upper, PUSH)
-    v, rows, zero = jnp.concatenate([x, jnp.zeros(m, x0.dtype)]), jnp.zeros(m, x0.dtype), jnp.zeros((), x0.dtype)
+    x = x0 if data.lower is None else barrier.inside(x0, data.lower, data.upper, PUSH)
+    rows, zero = jnp.zeros(m, x0.dtype), jnp.zeros((), x0.dtype)
     return BarrierState(
-        v=v,
+        v=jnp.concatenate([x, rows]),
         fun=zero + jnp.inf,
         grad=jnp.zeros_like(x0),
         c=rows,
@@ -145,109 +115,79 @@ def _init(x0: Array, data: BarrierData) -> BarrierState:
         z=jnp.zeros((2, n + m), x0.dtype),
         y=rows,
         mu=data.mu,
-        radius=data.radius,
         nu=data.penalty,
-        d=jnp.zeros_like(v),
+        radius=data.radius,
+        d=jnp.zeros(n + m, x0.dtype),
         y_try=rows,
         gain=zero,
         length=zero,
-        normal=zero,
-        second=jnp.zeros((), bool),
+        correctable=jnp.zeros((), bool),
         products=jnp.zeros((), jnp.int32),
-        optimality=zero + jnp.inf,
-        violated=zero + jnp.inf,
     )
 
 
 def _ask(s: BarrierState, data: BarrierData) -> Query:
-    n = s.grad.shape[0]
-    return Query(box.along(s.v[:n], s.d[:n], jnp.ones((), s.v.dtype), data), s.y_try)
+    x = s.v[: s.grad.shape[0]] + s.d[: s.grad.shape[0]]
+    return Query(box.project(x, data), s.y_try)
 
 
 def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData) -> Told:
-    n = s.grad.shape[0]
+    n, m = s.A.shape[1], s.A.shape[0]
+    sides, fresh, c = _sides(data, n), jnp.isinf(s.fun), answer.constraints
+
+    # is the trial accepted?
+    v = jnp.concatenate([query.x, _slacks(s, c, fresh, data, n)])
+    near, near_now = barrier.nearness(s.v, sides), barrier.nearness(v, sides)
+    log, log_now = barrier.logs(near), barrier.logs(near_now)
+    left, left_now = norm(s.c - s.v[n:], 2), norm(c - v[n:], 2)
+    fall = (s.fun - answer.fun) + s.mu * jnp.sum(log - log_now) + s.nu * (left - left_now)
     eps = float(jnp.finfo(s.v.dtype).eps)
-    sides = _sides(data, n)
-    fresh = jnp.isinf(s.fun)
-
-    # the trial point, with the slacks that lower the merit function
-    c = answer.constraints
-    slack = jnp.where(fresh, _inside(c, data.row_lower, data.row_upper, SLACK), s.v[n:] + s.d[n:])
-    slack = jnp.clip(slack, data.row_lower, data.row_upper)
-    within = (c > data.row_lower) & (c < data.row_upper)
-    rows = Sides(sides.low[n:], sides.high[n:], sides.still[n:])
-    safe = jnp.where(within, c, slack)
-    reset = within & (jnp.sum(jnp.stack([barrier.logs(safe, rows), -barrier.logs(slack, rows)]), 0) <= 0)
-    slack = jnp.where(reset, c, slack)
-    v = jnp.concatenate([query.x, slack])
-
-    logs, logs_now = barrier.logs(s.v, sides), barrier.logs(v, sides)
-    h, h_now = s.c - s.v[n:], c - slack
-    fall = s.mu * jnp.sum(logs - logs_now) + s.nu * (norm(h, 2) - norm(h_now, 2)) + (s.fun - answer.fun)
-    noise = NOISE * eps * (jnp.abs(s.fun) + s.mu * jnp.sum(jnp.abs(logs)) + s.nu * (norm(h, 2) + eps * norm(s.c, 2)))
+    noise = NOISE * eps * (jnp.abs(s.fun) + s.mu * jnp.sum(jnp.abs(log)) + s.nu * (left + eps * norm(s.c, 2)))
+    strays = jnp.any(data.keep & (violations(c, data.row_lower, data.row_upper) > 0))
     ratio = fall / jnp.where(s.gain > 0, s.gain, 1.0)
-    tiny = s.gain <= noise
-    good = (ratio >= ETA) & (fall > -jnp.inf) & (s.gain > 0)
-    accepted = answer.finite & (fresh | good | (tiny & (fall >= -noise)))
+    falls = ((s.gain > 0) & (ratio >= ETA)) | ((s.gain <= noise) & (fall >= -noise))
+    accepted = answer.finite & (fresh | (falls & ~strays))
     pick = lambda new, old: jnp.where(accepted, new, old)
-    new_v, fun, grad, c, A, H = (
-        pick(a, b)
-        for a, b in zip((v, answer.fun, answer.grad, c, answer.jacobian, answer.hess), (s.v, s.fun, s.grad, s.c, s.A, s.H), strict=True)
-    )
+    step = pick(v - s.v, 0.0)
+    v, fun, grad, c = pick(v, s.v), pick(answer.fun, s.fun), pick(answer.grad, s.grad), pick(c, s.c)
+    A, H = pick(answer.jacobian, s.A), pick(answer.hess, s.H)
 
-    # multipliers of the sides, by Newton's step for (v - low) z = mu
-    moved = new_v - s.v
-    down, up = barrier.distances(s.v, sides)
-    inverse = jnp.stack([1.0 / down, 1.0 / up])
-    dz = s.mu * inverse - s.z - s.z * inverse * jnp.stack([moved, -moved])
-    share = jnp.min(jnp.where(dz < 0, -barrier.TAU * s.z / jnp.where(dz < 0, dz, 1.0), 1.0))
-    z = s.z + jnp.clip(share, 0.0, 1.0) * dz
-    at = barrier.place(new_v, A, sides)
-    inverse = jnp.stack([1.0 / at.down, 1.0 / at.up])
-    z = jnp.where(fresh, s.mu * inverse, z)
-    z = pick(jnp.clip(z, s.mu * inverse / KAPPA_LOW, s.mu * inverse * KAPPA), s.z)
-
-    # how far from a solution
-    whole = jnp.concatenate([grad, jnp.zeros_like(c)])
+    # multipliers, and what is left of the conditions of optimality
+    at = barrier.place(v, A, sides)
+    z = barrier.moved_multipliers(s.z, s.mu, near, step, at.nearness)
+    z = pick(jnp.where(fresh, s.mu * at.nearness, z), s.z)
+    whole, h = jnp.concatenate([grad, jnp.zeros_like(c)]), c - v[n:]
     y = barrier.multipliers(at, at.D * (whole - z[0] + z[1]))
-    lagrangian = whole + jnp.concatenate([matvec(A.T, y), -y]) - z[0] + z[1]
-    lagrangian = jnp.where(sides.still, 0.0, lagrangian)
-    h = c - new_v[n:]
-    products = jnp.where(inverse > 0, z / jnp.where(inverse > 0, inverse, 1.0), s.mu)
-    dual, primal = norm(lagrangian), norm(h)
-    scale = jnp.maximum(1.0, (jnp.sum(jnp.abs(y)) + jnp.sum(z)) / (100.0 * max(1, 2 * (n + h.shape[0]))))
-    most, least = jnp.max(products), jnp.min(products)
-    any_side = jnp.any(inverse > 0)
-    error = lambda mu: jnp.maximum(jnp.maximum(dual / scale, primal), jnp.where(any_side, jnp.maximum(most - mu, mu - least), 0.0) / scale)
-    mu, share = s.mu, INNER * data.inner / data.mu
-    slight = ~fresh & (s.gain <= 0.1 * share * s.mu) & (primal <= share * s.mu) & (s.length < 0.99 * s.radius)
-    for k in range(LOWERINGS):
-        done = (accepted & (error(mu) <= share * mu)) | (slight if k == 0 else False)
-        done &= mu > data.mu_last
-        mu = jnp.where(done, jnp.maximum(jnp.minimum(FASTER * mu, mu**POWER), 0.1 * data.mu_last), mu)
-    lowered = mu < s.mu
+    slope = whole + jnp.concatenate([matvec(A.T, y), -y]) - z[0] + z[1]
+    slope, primal = norm(jnp.where(sides.still, 0.0, slope)), norm(h)
+    mu, lowered = _lowered(s, (slope, primal, y, z, at.nearness), accepted, noise, fresh, data)
 
     # the radius
-    correct = ~accepted & ~s.second & (s.normal <= 0.8 * s.length) & answer.finite & (h.shape[0] > 0)
-    grown = jnp.where(ratio >= 0.9, jnp.maximum(7.0 * s.length, s.radius), jnp.where(ratio >= 0.3, jnp.maximum(2.0 * s.length, s.radius), s.radius))
-    shrunk = jnp.clip(s.length * 0.5 / jnp.maximum(1.0 - ratio, 1e-3), 0.1 * s.length, 0.5 * s.length)
-    shrunk = jnp.where(answer.finite, shrunk, 0.1 * s.length)
-    radius = jnp.where(fresh | correct, s.radius, jnp.where(accepted, grown, jnp.minimum(shrunk, s.radius)))
-    radius = jnp.where(lowered, jnp.maximum(REACH * radius, data.radius), radius)
+    corrects = ~accepted & s.correctable & answer.finite & ~strays
+    grown = jnp.where(ratio >= GREAT[0], GREAT[1], jnp.where(ratio >= GOOD[0], GOOD[1], 0.0)) * s.length
+    shrunk = jnp.clip(0.5 / jnp.maximum(1.0 - ratio, 1.0), LEAST, MOST)
+    shrunk = jnp.where(answer.finite, shrunk, LEAST) * jnp.minimum(s.length, s.radius)
+    radius = jnp.where(accepted, jnp.maximum(grown, s.radius), shrunk)
+    radius = jnp.where(fresh | corrects, s.radius, radius)
+    radius = jnp.where(lowered, jnp.maximum(WIDER * radius, data.radius), radius)
 
-    # the step
-    g = at.D * (whole + mu * (inverse[1] - inverse[0]))
-    bent = jnp.sum(z * inverse, 0)
-    step = barrier.composite(at, h, g, H, bent, radius)
-    needed = jnp.where(step.mends > 0, -step.gain / ((1.0 - REDUCE) * jnp.where(step.mends > 0, step.mends, 1.0)), 0.0)
-    nu = jnp.maximum(jnp.where(lowered, data.penalty, s.nu), needed)
-    d, gain = step.d, step.gain + nu * step.mends
-    if h.shape[0] > 0:
-        second = s.d + at.D * _cut(at, s.d, barrier.restored(at, h_now))
-        d = jnp.where(correct, second, d)
-    keep = lambda old, new: jnp.where(correct, old, new)
+    # the next step
+    bent = jnp.sum(z * at.nearness, axis=0)
+
+    def times(p: Array) -> Array:
+        moved = at.D * p
+        return at.D * (jnp.concatenate([matvec(H, moved[:n]), jnp.zeros_like(moved[n:])]) + bent * moved)
+
+    found = composite(at, h, at.D * (whole + mu * (at.nearness[1] - at.nearness[0])), times, radius, min(2 * n, n + m))
+    needed = -found.gain / ((1.0 - REDUCED) * jnp.where(found.mends > 0, found.mends, 1.0))
+    nu = jnp.maximum(jnp.where(lowered, data.penalty, s.nu), jnp.where(found.mends > 0, needed, 0.0))
+    promise = found.gain + nu * found.mends
+    d, keep = at.D * found.p, lambda old, new: jnp.where(corrects, old, new)
+    if m > 0:
+        p = jnp.where(at.D > 0, s.d / jnp.where(at.D > 0, at.D, 1.0), 0.0)
+        d = jnp.where(corrects, at.D * restored(at, p, answer.constraints - (s.v + s.d)[n:]), d)
     new = BarrierState(
-        v=new_v,
+        v=v,
         fun=fun,
         grad=grad,
         c=c,
@@ -256,65 +196,97 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
         z=z,
         y=y,
         mu=mu,
-        radius=radius,
         nu=keep(s.nu, nu),
+        radius=radius,
         d=d,
-        y_try=keep(s.y_try, step.y),
-        gain=keep(s.gain, gain),
-        length=keep(s.length, step.length),
-        normal=keep(s.normal, step.normal),
-        second=correct,
-        products=s.products + jnp.where(correct, 0, step.products),
-        optimality=dual,
-        violated=norm(violations(c, data.row_lower, data.row_upper)),
+        y_try=keep(s.y_try, found.y),
+        gain=keep(s.gain, promise),
+        length=keep(s.length, found.length),
+        correctable=~corrects & (found.normal <= CURVED * found.length) & (m > 0),
+        products=s.products + jnp.where(corrects, 0, found.products),
     )
-    # status
-    feasible = new.violated <= data.ftol
-    last = (mu <= data.mu_last) | ~any_side
-    promise = step.gain + nu * step.mends
-    good = last & (primal <= data.ftol) & (promise <= data.ftol) & (step.length < 0.99 * radius) & ~correct
-    small = radius <= data.xtol
-    level = norm(matvec(at.J.T, h)) <= STILL * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
-    status = jnp.where(small | (fresh & ~accepted), CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
-    status = jnp.where(small & feasible & last, CLAIM + PRECISION, status)
-    status = jnp.where(accepted & level & ~feasible, CLAIM + INFEASIBLE, status)
-    status = jnp.where(accepted & good, BELIEVED + CONVERGED, status)
-    status = jnp.where(data.flawed, BAD_INPUT, status)
+
+    # how the lane stands
+    violated = norm(violations(c, data.row_lower, data.row_upper))
+    last = (mu <= data.mu_last) | ~jnp.any(at.nearness > 0)
+    feasible = violated <= data.ftol
+    met = primal <= data.ftol + NOISE * eps * norm(c)
+    solved = last & met & (promise <= jnp.maximum(data.ftol, noise)) & (found.length < WHOLE * radius) & ~corrects
+    stuck = (radius <= data.xtol) | (fresh & ~accepted)
+    stationary = norm(matvec(at.J.T, h)) <= STILL * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
+    status = jnp.where(stuck, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
+    status = jnp.where(stuck & feasible & last, CLAIM + PRECISION, status)
+    status = jnp.where(accepted & stationary & ~feasible, CLAIM + INFEASIBLE, status)
+    status = jnp.where(solved & ~(fresh & ~accepted), BELIEVED + CONVERGED, status)
+    status = jnp.where(data.flawed | (fresh & strays), BAD_INPUT, status)
     return Told(new, status, accepted & ~fresh)
 
 
-def _cut(at, d, w):
-    """w, cut at the sides after the step d."""
-    start = jnp.where(at.D > 0, d / jnp.where(at.D > 0, at.D, 1.0), 0.0)
-    return w * barrier.room(at, start, w, 0.999)
+def _slacks(s: BarrierState, c: Array, fresh: Array, data: BarrierData, n: int) -> Array:
+    """The slacks (m,) of the trial point."""
+    low, high = data.row_lower, data.row_upper
+    rows = Sides(low, high, low == high)
+    slack = jnp.where(fresh, barrier.inside(c, low, high, PUSH), jnp.clip(s.v[n:] + s.d[n:], low, high))
+    between = (c > low) & (c < high)
+    inner = jnp.where(between, c, slack)
+    farther = barrier.logs(barrier.nearness(inner, rows)) <= barrier.logs(barrier.nearness(slack, rows))
+    return jnp.where(between & farther, c, slack)
+
+
+def _lowered(
+    s: BarrierState, at: tuple[Array, ...], accepted: Array, noise: Array, fresh: Array, data: BarrierData
+) -> tuple[Array, Array]:
+    """The next mu, and whether it is a smaller one."""
+    slope, primal, y, z, near = at
+    sided = near > 0
+    ends = jnp.where(sided, z / jnp.where(sided, near, 1.0), s.mu)
+    most, least = jnp.max(ends), jnp.min(ends)
+    loose = jnp.maximum(LARGE, (jnp.sum(jnp.abs(y)) + jnp.sum(z)) / max(1, y.shape[0] + z.size)) / LARGE
+    share = SOLVED * data.inner / data.mu
+    whole = ~fresh & (s.length < WHOLE * s.radius) & (primal <= share * s.mu)
+    slight = whole & (s.gain <= jnp.maximum(SLIGHT * share * s.mu, noise))
+    mu = s.mu
+    for k in range(LOWERINGS):
+        error = jnp.maximum(jnp.maximum(slope, jnp.maximum(most - mu, mu - least)) / loose, primal)
+        done = accepted & (error <= share * mu) | (slight if k == 0 else False)
+        next_mu = jnp.maximum(jnp.minimum(FASTER * mu, mu**POWER), 0.1 * data.mu_last)
+        mu = jnp.where(done & (mu > data.mu_last), next_mu, mu)
+    return mu, mu < s.mu
 
 
 def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
     n = s.grad.shape[0]
-    violated = violations(s.c, data.row_lower, data.row_upper)
+    x, violated, y = s.v[:n], violations(s.c, data.row_lower, data.row_upper), s.y
     worst = jnp.max(violated, initial=0.0)
-    y = s.y
-    if y.shape[0] > 0:
+    pushed = -s.z[0, :n] + s.z[1, :n]
+    left = s.grad + matvec(s.A.T, y) + pushed
+    fields = {}
+    if data.lower is not None:
+        met = data.lower == data.upper
+        fields = {"bound_multipliers": jnp.where(met, -(left - pushed), pushed)}
+        left = jnp.where(met, 0.0, left)
+    if y.shape[0] > 0:  # rows that no step mends have no multipliers: what they are violated by says how they contradict
         side = jnp.where(s.c > data.row_upper, violated, -violated)
-        price = float(jnp.finfo(s.v.dtype).eps) ** -0.4 * (1.0 + jnp.abs(s.fun)) / jnp.where(worst > 0, worst, 1.0) ** 2
-        y = jnp.where(worst > data.ftol, price * side, y)
-    return {
-        "x": s.v[:n],
+        y = jnp.where(worst > data.ftol, side * (1.0 + norm(s.grad)) / jnp.where(worst > 0, worst, 1.0) ** 2, y)
+    return fields | {
+        "x": x,
         "fun": s.fun,
         "jac": s.grad,
         "maxcv": worst,
         "multipliers": y,
+        "lagrangian_grad": left,
+        "optimality": norm(left),
         "tr_radius": s.radius,
-        "barrier_parameter": s.mu,
         "constr_penalty": s.nu,
+        "barrier_parameter": s.mu,
+        "barrier_tolerance": data.inner * s.mu / data.mu,
         "cg_niter": s.products,
-        "optimality": s.optimality,
-        "_x": _snapped(s, data),
+        "_x": _at_bounds(s, data),
     }
 
 
-def _snapped(s: BarrierState, data: BarrierData) -> Array:
-    """x (n,), at the bounds that hold: whose multiplier says more than the distance, each in units of its own."""
+def _at_bounds(s: BarrierState, data: BarrierData) -> Array:
+    """x (n,), at bounds whose multiplier says more than their distance does, by the sizes of slopes and of curvatures."""
     n = s.grad.shape[0]
     x = s.v[:n]
     if data.lower is None or data.upper is None:
@@ -341,5 +313,6 @@ METHOD = Method(
 
 
 def build(options: dict[str, Any]) -> Method:
-    """The method; it has no static options."""
+    """The method; raises ValueError for what has no meaning here."""
+    check(options)
     return METHOD
