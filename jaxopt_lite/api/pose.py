@@ -10,6 +10,8 @@ closes the user's functions for what the method needs (`oracles/`); and it calls
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from jaxopt_lite._families.line_search.updates import learning
 from jaxopt_lite._needs.nothing import NO_FUNCTIONS
 from jaxopt_lite.api.methods.row import Row
@@ -45,6 +47,7 @@ class Posed(NamedTuple):
     call: Call  # what is traced
     disp: Any  # is a summary printed at the end?
     keep_all: bool  # is the point of every iteration kept?
+    lines: bool = False  # is a line printed an iteration?
 
 
 def read_settings(
@@ -84,7 +87,8 @@ def pose(
     numbers = of_program(values, row.options) | (data or {})
     plan = Plan(method, row.prepare, oracle, layout, schedule, derived)
     call = Call(start, numbers, settings.maxiter, settings.maxfev, traced)
-    return Posed(plan, call, values["disp"], bool(values.get("return_all")))
+    verbose = values.get("verbose") or 0
+    return Posed(plan, call, values["disp"] or verbose > 0, bool(values.get("return_all")), verbose > 1)
 
 
 def pose_minimum(
@@ -114,4 +118,6 @@ def pose_minimum(
     data = ({} if box is None else {"bounds": box}) | (points or {})
     if "constraints" in row.takes:
         functions, data["constraints"] = constrained(functions, constraints, layout, row)
+    if "keep_feasible" in row.takes and functions[0].more is not None:
+        data["keep_feasible"] = np.asarray(functions[0].more.keep_feasible)
     return pose(settings, method, layout, start, functions, data)

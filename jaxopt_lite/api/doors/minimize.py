@@ -1,13 +1,16 @@
 """`minimize`: SciPy's front door to the minimization of a scalar function of several variables."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.drive import solve
-from jaxopt_lite.api.pose import pose_minimum
+from jaxopt_lite.api.drive import lined, show_state, solve
+from jaxopt_lite.api.pose import Posed, pose_minimum
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import told_of_narrowing
+from jaxopt_lite.core.constraints import by_part
+from jaxopt_lite.core.program import is_alone
 
 
 def minimize(
@@ -169,7 +172,22 @@ def minimize(
     methods.refuse(row, _REFUSED, methods.MINIMIZE, **given)
     told_of_narrowing(x0=x0, args=args, bounds=bounds)
     given_functions = {"jac": jac, "hess": hess, "hessp": hessp, "constraints": constraints}
-    return solve(pose_minimum(row, fun, x0, args, options, tol, bounds, **given_functions), callback)
+    posed = pose_minimum(row, fun, x0, args, options, tol, bounds, **given_functions)
+    if "state" not in row.takes:
+        return solve(posed, callback)
+    present = show_state
+    if posed.lines and is_alone(posed.call):
+        callback, present = callback or (lambda xk: None), lined(show_state)
+    return _with_scipys_names(solve(posed, callback, present=present), posed)
+
+
+def _with_scipys_names(result: OptimizeResult, posed: Posed) -> OptimizeResult:
+    """The result of a method that reports multipliers as trust-constr does, with SciPy's names for what it holds."""
+    extra, rows = dict(result.extra), posed.plan.oracle.more
+    bounds = extra.pop("bound_multipliers", None)
+    v = [] if rows is None else by_part(rows, extra["multipliers"])
+    extra |= {"v": v + ([] if bounds is None else [bounds]), "grad": result.jac, "constr_violation": result.maxcv}
+    return dataclasses.replace(result, extra=extra)
 
 
 _REFUSED = dict.fromkeys(

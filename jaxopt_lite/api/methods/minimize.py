@@ -73,7 +73,7 @@ MINIMIZE = (
         prepare=trust_constr.prepare,
         options=trust_constr.OPTIONS,
         tol=("gtol",),
-        takes=frozenset({"jac", "hess", "hessp", "bounds", "constraints", "equalities"}),
+        takes=frozenset({"jac", "hess", "hessp", "bounds", "constraints", "equalities", "keep_feasible", "state"}),
         maxiter=lambda n: 1000,
     ),
     _TRUST(name="dogleg", build=dogleg.build, options=dogleg.OPTIONS, takes=frozenset({"jac", "hess"})),
