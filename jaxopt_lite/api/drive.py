@@ -66,9 +66,7 @@ def lined(present: Show) -> Show:
     return show_both
 
 
-def solve(
-    posed: Posed, callback: Callable | None = None, starts: Starts = (), present: Show = show_point
-) -> OptimizeResult:
+def solve(posed: Posed, callback: Callable | None = None, starts: Starts = (), present: Show = show_point) -> OptimizeResult:
     """The result of a call, explained and printed if asked. `starts` are its first points, if they are not x0."""
     plan, call, oracle = posed.plan, posed.call, posed.plan.oracle
     try:

@@ -76,7 +76,9 @@ def inside(v: Array, low: Array, high: Array, push: float) -> Array:
     """v, or the nearest point at some distance from its sides: of `push`, of a side's size, or of the room between both."""
     size = lambda side: jnp.where(jnp.isfinite(side), push * jnp.maximum(1.0, jnp.abs(side)), 0.0)
     least, most = low + jnp.minimum(size(low), push * (high - low)), high - jnp.minimum(size(high), push * (high - low))
-    return jnp.where(low == high, low, jnp.clip(v, jnp.where(low > -jnp.inf, least, low), jnp.where(high < jnp.inf, most, high)))
+    return jnp.where(
+        low == high, low, jnp.clip(v, jnp.where(low > -jnp.inf, least, low), jnp.where(high < jnp.inf, most, high))
+    )
 
 
 def place(v: Array, A: Array, sides: Sides) -> Place:

@@ -49,7 +49,7 @@ from jaxopt_lite._needs.constrained import LAGRANGIAN, Constrained
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
 from jaxopt_lite.core.constraints import violations
-from jaxopt_lite.core.dense import dot, matvec, norm
+from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.protocol import Method, Query, Told
 from jaxopt_lite.core.rank import FEASIBLE
 from jaxopt_lite.core.status import BAD_INPUT, BELIEVED, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING
@@ -103,7 +103,7 @@ def _sides(data: BarrierData, n: int) -> Sides:
 
 def _init(x0: Array, data: BarrierData) -> BarrierState:
     n, m = x0.shape[0], data.row_lower.shape[0]
-    x = x0 if data.lower is None else barrier.inside(x0, data.lower, data.upper, PUSH)
+    x = x0 if data.lower is None or data.upper is None else barrier.inside(x0, data.lower, data.upper, PUSH)
     rows, zero = jnp.zeros(m, x0.dtype), jnp.zeros((), x0.dtype)
     return BarrierState(
         v=jnp.concatenate([x, rows]),

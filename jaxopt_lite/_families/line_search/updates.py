@@ -62,7 +62,9 @@ def learning(method: Method, strategy: Strategy) -> Method:
     def init(x0: Array, data: Any) -> Learning:
         n = x0.shape[0]
         A = jnp.zeros((data.row_lower.shape[0], n), x0.dtype) if under_rows else None
-        return Learning(method.init(x0, data), _first(strategy, n, x0.dtype), x0, jnp.zeros_like(x0), A, jnp.zeros((), jnp.int32))
+        return Learning(
+            method.init(x0, data), _first(strategy, n, x0.dtype), x0, jnp.zeros_like(x0), A, jnp.zeros((), jnp.int32)
+        )
 
     def ask(s: Learning, data: Any) -> Query:
         return method.ask(s.inner, data)

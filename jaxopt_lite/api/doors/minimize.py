@@ -175,10 +175,10 @@ def minimize(
     posed = pose_minimum(row, fun, x0, args, options, tol, bounds, **given_functions)
     if "state" not in row.takes:
         return solve(posed, callback)
-    present = show_state
-    if posed.lines and is_alone(posed.call):
-        callback, present = callback or (lambda xk: None), lined(show_state)
-    return _with_scipys_names(solve(posed, callback, present=present), posed)
+    lines = posed.lines and is_alone(posed.call)
+    if lines and callback is None:
+        callback = lambda xk: None
+    return _with_scipys_names(solve(posed, callback, present=lined(show_state) if lines else show_state), posed)
 
 
 def _with_scipys_names(result: OptimizeResult, posed: Posed) -> OptimizeResult:

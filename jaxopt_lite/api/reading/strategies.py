@@ -78,7 +78,11 @@ def read_strategy(hess: Any, hessp: Any, layout: Layout) -> Strategy | None:
     if isinstance(hess, BFGS | SR1):
         given = vars(hess)
     elif hasattr(hess, "initialize") and hasattr(hess, "update") and type(hess).__name__ in ("BFGS", "SR1"):
-        given = {name: getattr(hess, name) for name in ("min_denominator", "min_curvature", "exception_strategy") if hasattr(hess, name)}
+        given = {
+            name: getattr(hess, name)
+            for name in ("min_denominator", "min_curvature", "exception_strategy")
+            if hasattr(hess, name)
+        }
         given["init_scale"] = hess.init_scale
     elif hasattr(hess, "initialize") and hasattr(hess, "update"):
         raise TypeError(f"hess is a {type(hess).__name__}; give BFGS(), SR1(), a callable, or None.")
@@ -100,7 +104,7 @@ def read_strategy(hess: Any, hessp: Any, layout: Layout) -> Strategy | None:
 def _number(value: Any, name: str, most: float) -> float:
     if isinstance(value, Tracer):
         raise TypeError(f"{name} is traced, and a strategy is static; give a Python number.")
-    if isinstance(value, bool) or not isinstance(value, int | float | np.generic) or not 0 < value < most:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.floating) or not 0 < float(value) < most:
         raise ValueError(f"{name} is {value!r}; give a number between 0 and {most:g}.")
     return float(value)
 
