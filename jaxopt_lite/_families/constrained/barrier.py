@@ -21,19 +21,21 @@ and (16)): with the step d of v,
 of which z takes as much as leaves it positive, and stays between mu / LOW and mu HIGH over the new distance. The
 multipliers y of the rows are those with which the gradient of the Lagrangian is least in the units of (2).
 
-Source: R. H. Byrd, M. E. Hribar, J. Nocedal, An interior point algorithm for large-scale nonlinear programming, SIAM J. Optim.
-9 (1999) 877; A. Waechter, L. T. Biegler, Math. Program. 106 (2006) 25. Changed for batches: equalities and fixed variables are
-masks, and J J' (m, m) is inverted in place by m exchange steps, which leave out rows that depend on rows before them.
+Source: R. H. Byrd, M. E. Hribar, J. Nocedal, An interior point algorithm for large-scale nonlinear programming, SIAM J.
+Optim. 9 (1999) 877; A. Waechter, L. T. Biegler, Math. Program. 106 (2006) 25. Changed for batches: equalities and fixed
+variables are masks, and J J' (m, m) is inverted in place by m exchange steps, which leave out rows that depend on rows
+before them.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import UNROLLED, matvec
+from jaxopt_lite.core.dense import UNROLLED, matvec, norm
 
 TAU = 0.995  # share of the way to a side that a step may go (Byrd, Hribar & Nocedal, section 3.2)
+PUSH = 1e-2  # how far from its sides v begins (Waechter & Biegler, section 3.6)
 LOW, HIGH = 10.0, 1e10  # with LOW = HIGH the model takes sides for far that are near, and steps are refused
 DEPENDENT = 16.0  # times m eps: a pivot of J J', in rows of length 1, that is no larger is rounding
 HIGHEST = lax.Precision.HIGHEST
@@ -72,13 +74,32 @@ def logs(near: Array) -> Array:
     return jnp.sum(jnp.where(near > 0, jnp.log(jnp.where(near > 0, near, 1.0)), 0.0), axis=0)
 
 
-def inside(v: Array, low: Array, high: Array, push: float) -> Array:
-    """v, or the nearest point at some distance from its sides: of `push`, of a side's size, or of the room between both."""
-    size = lambda side: jnp.where(jnp.isfinite(side), push * jnp.maximum(1.0, jnp.abs(side)), 0.0)
-    least, most = low + jnp.minimum(size(low), push * (high - low)), high - jnp.minimum(size(high), push * (high - low))
-    return jnp.where(
-        low == high, low, jnp.clip(v, jnp.where(low > -jnp.inf, least, low), jnp.where(high < jnp.inf, most, high))
-    )
+def inside(v: Array, low: Array, high: Array) -> Array:
+    """v, or the nearest point at some distance from its sides: PUSH, of a side's size, or of the room between both."""
+    size = lambda side: jnp.where(jnp.isfinite(side), PUSH * jnp.maximum(1.0, jnp.abs(side)), 0.0)
+    least, most = low + jnp.minimum(size(low), PUSH * (high - low)), high - jnp.minimum(size(high), PUSH * (high - low))
+    least, most = jnp.where(low > -jnp.inf, least, low), jnp.where(high < jnp.inf, most, high)
+    return jnp.where(low == high, low, jnp.clip(v, least, most))
+
+
+def slacks(moved: Array, c: Array, fresh: Array, low: Array, high: Array) -> Array:
+    """The slacks (m,) of a point with rows c, where the step has `moved` them: those of (1) that are best for this c."""
+    rows = Sides(low, high, low == high)
+    slack = jnp.where(fresh, inside(c, low, high), jnp.clip(moved, low, high))
+    between = (c > low) & (c < high)
+    inner = jnp.where(between, c, slack)
+    return jnp.where(between & (logs(nearness(inner, rows)) <= logs(nearness(slack, rows))), c, slack)
+
+
+def at_bounds(x: Array, z: Array, grad: Array, H: Array, data: Any) -> Array:
+    """x (n,), at bounds whose multiplier z (2, n) says more than their distance, by the sizes of slopes and curvatures."""
+    if data.lower is None:
+        return x
+    far = jnp.stack([x - data.lower, data.upper - x])
+    force = jnp.maximum(norm(grad), norm(z.reshape(-1)))
+    size = jnp.maximum(jnp.abs(x), 1.0) / jnp.where(force > 0, force, 1.0)
+    held = (z * size > far) & (z > jnp.abs(jnp.diagonal(H)) * far)
+    return jnp.where(held[0], data.lower, jnp.where(held[1], data.upper, x))
 
 
 def place(v: Array, A: Array, sides: Sides) -> Place:

@@ -17,15 +17,15 @@ and then it is taken.
 
 *The tangential part* keeps what the rows have become, J t = 0, and lowers q(n + t) by conjugate gradients in the null space
 of J, by the rules of Steihaug: it ends where the residual is small, at the radius, and along the first direction without
-positive curvature at the radius (Lalee, Nocedal & Plantenga 1998, section 2.3; N&W algorithms 16.2 and 7.2). What of the path
-lies between the sides is taken as it is; the rest is cut at them. Both parts obey v + d >= low + (1 - TAU)(v - low).
+positive curvature at the radius (Lalee, Nocedal & Plantenga 1998, section 2.3; N&W algorithms 16.2 and 7.2). What of the
+path lies between the sides is taken as it is; the rest is cut at them. Both parts obey v + d >= low + (1 - TAU)(v - low).
 
 *Rounding.* Near a solution g is large across the rows and tiny along them. What one projection leaves across them, eps |g|,
 would be divided by curvatures as small as mu. So the first residual is projected twice (Gould, Hribar & Nocedal 2001).
 
-Source: M. Lalee, J. Nocedal, T. Plantenga, SIAM J. Optim. 8 (1998) 682; R. H. Byrd, J. C. Gilbert, J. Nocedal, Math. Program.
-89 (2000) 149. Changed for batches: both parts are computed in each turn, the tangential one in at most 2 n products, which
-need nothing of the user's functions.
+Source: M. Lalee, J. Nocedal, T. Plantenga, SIAM J. Optim. 8 (1998) 682; R. H. Byrd, J. C. Gilbert, J. Nocedal, Math.
+Program. 89 (2000) 149. Changed for batches: both parts are computed in each turn, the tangential one in at most 2 n
+products, which need nothing of the user's functions.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""trust-constr: barrier problems solved by trust-region SQP, with the exact Hessian of the Lagrangian, one evaluation a turn.
+"""trust-constr: barrier problems solved by trust-region SQP with the exact Hessian of the Lagrangian, one evaluation a turn.
 
-`barrier.py` makes one kind of row of equalities, inequalities and bounds, with x and the slacks s in v, and `composite.py` the
-step d from v. The trial point v + d is judged by
+`barrier.py` makes one kind of row of equalities, inequalities and bounds, with x and the slacks s in v, and `composite.py`
+the step d from v. The trial point v + d is judged by
 
     phi(v) = f(x) - mu sum_j log(distances) + nu |c(x) - s|                                          (1)
 
@@ -10,9 +10,9 @@ step d from v. The trial point v + d is judged by
 
     nu >= -q / ((1 - REDUCED) r).                                                                  (2)
 
-A trial is accepted where phi falls, by the smallest part of the promise. The next radius is at most 7 times the step where it
-fell by 0.9 of the promise, twice where by 0.3. After a refusal it is a tenth to a half of the step; but where the step was
-mostly tangential, its *second-order correction* is tried first: the rows at the trial point, brought to zero by the
+A trial is accepted where phi falls, by the smallest part of the promise. The next radius is at most 7 times the step where
+it fell by 0.9 of the promise, twice where by 0.3. After a refusal it is a tenth to a half of the step; but where the step
+was mostly tangential, its *second-order correction* is tried first: the rows at the trial point, brought to zero by the
 Jacobian that is known (N&W (18.62)). That is the next turn's trial; no other point is evaluated.
 
 *Slacks.* At the trial point a row that lies between its sides takes the slack s_i = c_i if that is farther from them than
@@ -22,17 +22,18 @@ s_i + d_i: it lowers both parts of (1) (Byrd, Gilbert & Nocedal 2000, (3.21)). S
 multiple of it (Waechter & Biegler 2006, (7) and (8)), or where the last step promised but a small part of it. The radius
 then grows fivefold, and nu starts anew.
 
-*How a run ends.* Where mu is at most `barrier_tol`, the rows hold within gtol, and the whole step promises no more than gtol.
-That is believed, not known: the certificate decides (`_needs/kkt_certificate.py`), at the point with the variables at those
-bounds whose multiplier says more than their distance, and Newton's steps go on from there. A run also ends, with a
+*How a run ends.* Where mu is at most `barrier_tol`, the rows hold within gtol, and the whole step promises no more than
+gtol. That is believed, not known: the certificate decides (`_needs/kkt_certificate.py`), at the point with the variables at
+those bounds whose multiplier says more than their distance, and Newton's steps go on from there. A run also ends, with a
 claim, where the radius is below xtol, and where the violation is stationary to first order.
 
 *Without sides* there is no barrier, and this is the method of Lalee, Nocedal & Plantenga (1998). SciPy chooses between
 both methods likewise.
 
-Source: R. H. Byrd, M. E. Hribar, J. Nocedal, An interior point algorithm for large-scale nonlinear programming, SIAM J. Optim.
-9 (1999) 877; R. H. Byrd, J. C. Gilbert, J. Nocedal, Math. Program. 89 (2000) 149; J. Nocedal, S. J. Wright, Numerical Optimization,
-2nd ed. (2006), chapters 18 and 19. Changed for batches: mu is lowered, and a correction tried, by the turn and not by a loop.
+Source: R. H. Byrd, M. E. Hribar, J. Nocedal, An interior point algorithm for large-scale nonlinear programming, SIAM J.
+Optim. 9 (1999) 877; R. H. Byrd, J. C. Gilbert, J. Nocedal, Math. Program. 89 (2000) 149; J. Nocedal, S. J. Wright (N&W),
+Numerical Optimization, 2nd ed. (2006), chapters 18 and 19. Changed for batches: mu is lowered, and a correction tried, by
+the turn and not by a loop.
 """
 
 from typing import Any, NamedTuple
@@ -65,7 +66,6 @@ FASTER, POWER, LOWERINGS = 0.2, 1.5, 4  # the next mu, and most of them in a tur
 SOLVED = 10.0  # times mu, and times what the options say: the error of a barrier problem that is solved
 SLIGHT = 0.1  # of that: the promise of a last step with which it is
 WIDER = 5.0  # times the radius after mu fell
-PUSH = 1e-2  # how far from its sides v begins
 LARGE = 100.0  # multipliers up to this size do not loosen what they are judged by (Waechter & Biegler, section 2.1)
 NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
 STILL = 1e-6  # a violation whose slope is below this part of it is stationary
@@ -103,7 +103,7 @@ def _sides(data: BarrierData, n: int) -> Sides:
 
 def _init(x0: Array, data: BarrierData) -> BarrierState:
     n, m = x0.shape[0], data.row_lower.shape[0]
-    x = x0 if data.lower is None or data.upper is None else barrier.inside(x0, data.lower, data.upper, PUSH)
+    x = x0 if data.lower is None or data.upper is None else barrier.inside(x0, data.lower, data.upper)
     rows, zero = jnp.zeros(m, x0.dtype), jnp.zeros((), x0.dtype)
     return BarrierState(
         v=jnp.concatenate([x, rows]),
@@ -136,7 +136,7 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     sides, fresh, c = _sides(data, n), jnp.isinf(s.fun), answer.constraints
 
     # is the trial accepted?
-    v = jnp.concatenate([query.x, _slacks(s, c, fresh, data, n)])
+    v = jnp.concatenate([query.x, barrier.slacks((s.v + s.d)[n:], c, fresh, data.row_lower, data.row_upper)])
     near, near_now = barrier.nearness(s.v, sides), barrier.nearness(v, sides)
     log, log_now = barrier.logs(near), barrier.logs(near_now)
     left, left_now = norm(s.c - s.v[n:], 2), norm(c - v[n:], 2)
@@ -222,17 +222,6 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     return Told(new, status, accepted & ~fresh)
 
 
-def _slacks(s: BarrierState, c: Array, fresh: Array, data: BarrierData, n: int) -> Array:
-    """The slacks (m,) of the trial point."""
-    low, high = data.row_lower, data.row_upper
-    rows = Sides(low, high, low == high)
-    slack = jnp.where(fresh, barrier.inside(c, low, high, PUSH), jnp.clip(s.v[n:] + s.d[n:], low, high))
-    between = (c > low) & (c < high)
-    inner = jnp.where(between, c, slack)
-    farther = barrier.logs(barrier.nearness(inner, rows)) <= barrier.logs(barrier.nearness(slack, rows))
-    return jnp.where(between & farther, c, slack)
-
-
 def _lowered(
     s: BarrierState, at: tuple[Array, ...], accepted: Array, noise: Array, fresh: Array, data: BarrierData
 ) -> tuple[Array, Array]:
@@ -281,21 +270,8 @@ def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
         "barrier_parameter": s.mu,
         "barrier_tolerance": data.inner * s.mu / data.mu,
         "cg_niter": s.products,
-        "_x": _at_bounds(s, data),
+        "_x": barrier.at_bounds(x, s.z[:, :n], s.grad, s.H, data),
     }
-
-
-def _at_bounds(s: BarrierState, data: BarrierData) -> Array:
-    """x (n,), at bounds whose multiplier says more than their distance does, by the sizes of slopes and of curvatures."""
-    n = s.grad.shape[0]
-    x = s.v[:n]
-    if data.lower is None or data.upper is None:
-        return x
-    z, far = s.z[:, :n], jnp.stack([x - data.lower, data.upper - x])
-    force = jnp.maximum(norm(s.grad), norm(z.reshape(-1)))
-    size = jnp.maximum(jnp.abs(x), 1.0) / jnp.where(force > 0, force, 1.0)
-    held = (z * size > far) & (z > jnp.abs(jnp.diagonal(s.H)) * far)
-    return jnp.where(held[0], data.lower, jnp.where(held[1], data.upper, x))
 
 
 METHOD = Method(
