@@ -27,12 +27,12 @@ variables are masks, and J J' (m, m) is inverted in place by m exchange steps, w
 before them.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import UNROLLED, matvec, norm
+from jaxopt_lite.core.dense import UNROLLED, lengths, matvec, norm
 
 TAU = 0.995  # share of the way to a side that a step may go (Byrd, Hribar & Nocedal, section 3.2)
 PUSH = 1e-2  # how far from its sides v begins (Waechter & Biegler, section 3.6)
@@ -91,15 +91,22 @@ def slacks(moved: Array, c: Array, fresh: Array, low: Array, high: Array) -> Arr
     return jnp.where(between & (logs(nearness(inner, rows)) <= logs(nearness(slack, rows))), c, slack)
 
 
-def at_bounds(x: Array, z: Array, grad: Array, H: Array, data: Any) -> Array:
-    """x (n,), at bounds whose multiplier z (2, n) says more than their distance, by the sizes of slopes and curvatures."""
-    if data.lower is None:
-        return x
-    far = jnp.stack([x - data.lower, data.upper - x])
-    force = jnp.maximum(norm(grad), norm(z.reshape(-1)))
-    size = jnp.maximum(jnp.abs(x), 1.0) / jnp.where(force > 0, force, 1.0)
-    held = (z * size > far) & (z > jnp.abs(jnp.diagonal(H)) * far)
-    return jnp.where(held[0], data.lower, jnp.where(held[1], data.upper, x))
+def holding(v: Array, z: Array, grad: Array, A: Array, H: Array, sides: Sides) -> Array:
+    """(2, N) bool: which sides hold: those whose multiplier says more than their distance, each in units of its own.
+
+    A distance is compared with the size of x in the units of the largest force; and, for all forces vanish at a minimum
+    that no side holds, it times the curvature is compared with the force of its own side.
+    """
+    n = A.shape[1]
+    steep = jnp.concatenate([jnp.ones(n, v.dtype), lengths(A.T)])
+    steep = jnp.where(steep > 0, steep, 1.0)
+    bend = jnp.sum(A * jnp.dot(A, H, precision=HIGHEST), axis=1) / steep[n:] ** 2
+    curvature = jnp.abs(jnp.concatenate([jnp.diagonal(H), bend]))
+    near = nearness(v, sides)
+    far, force = jnp.where(near > 0, 1.0 / jnp.where(near > 0, near, 1.0), jnp.inf) / steep, z * steep
+    most = jnp.maximum(norm(grad), norm(force.reshape(-1)))
+    size = jnp.concatenate([jnp.maximum(jnp.abs(v[:n]), 1.0), jnp.broadcast_to(jnp.maximum(norm(v[:n]), 1.0), A.shape[:1])])
+    return (force * size > far * most) & (force > curvature * jnp.where(near > 0, far, 1.0)) & (near > 0)
 
 
 def place(v: Array, A: Array, sides: Sides) -> Place:

@@ -245,10 +245,11 @@ def _lowered(
 
 def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
     n = s.grad.shape[0]
-    x, violated, y = s.v[:n], violations(s.c, data.row_lower, data.row_upper), s.y
+    sides, x, violated, y = _sides(data, n), s.v[:n], violations(s.c, data.row_lower, data.row_upper), s.y
     worst = jnp.max(violated, initial=0.0)
     pushed = -s.z[0, :n] + s.z[1, :n]
     left = s.grad + matvec(s.A.T, y) + pushed
+    holds = barrier.holding(s.v, s.z, s.grad, s.A, s.H, sides)
     fields = {}
     if data.lower is not None:
         met = data.lower == data.upper
@@ -256,6 +257,7 @@ def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
         left = jnp.where(met, 0.0, left)
     if y.shape[0] > 0:  # rows that no step mends have no multipliers: what they are violated by says how they contradict
         side = jnp.where(s.c > data.row_upper, violated, -violated)
+        y = jnp.where(sides.still[n:] | jnp.any(holds[:, n:], axis=0), y, 0.0)
         y = jnp.where(worst > data.ftol, side * (1.0 + norm(s.grad)) / jnp.where(worst > 0, worst, 1.0) ** 2, y)
     return fields | {
         "x": x,
@@ -270,7 +272,7 @@ def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
         "barrier_parameter": s.mu,
         "barrier_tolerance": data.inner * s.mu / data.mu,
         "cg_niter": s.products,
-        "_x": barrier.at_bounds(x, s.z[:, :n], s.grad, s.H, data),
+        "_x": jnp.where(holds[0, :n], sides.low[:n], jnp.where(holds[1, :n], sides.high[:n], x)),
     }
 
 
