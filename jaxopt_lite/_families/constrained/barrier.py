@@ -35,7 +35,7 @@ from jax import Array, lax
 from jaxopt_lite.core.dense import UNROLLED, lengths, matvec, norm
 
 TAU = 0.995  # share of the way to a side that a step may go (Byrd, Hribar & Nocedal, section 3.2)
-PUSH = 1e-2  # how far from its sides v begins (Waechter & Biegler, section 3.6)
+PUSH = 0.1  # how far from its sides v begins: with 0.01 (Waechter & Biegler, section 3.6) runs take a tenth longer
 LOW, HIGH = 10.0, 1e10  # with LOW = HIGH the model takes sides for far that are near, and steps are refused
 DEPENDENT = 16.0  # times m eps: a pivot of J J', in rows of length 1, that is no larger is rounding
 HIGHEST = lax.Precision.HIGHEST
