@@ -63,7 +63,7 @@ def nearness(v: Array, sides: Sides) -> Array:
     """One over the distances of v (N,) to both sides, (2, N): finite, and 0 where there is none."""
     eps = float(jnp.finfo(v.dtype).eps)
     side = jnp.stack([sides.low, sides.high])
-    there = jnp.isfinite(side) & ~sides.still
+    there = jnp.isfinite(side) & ~sides.still[None]
     side = jnp.where(there, side, 0.0)
     far = jnp.maximum(jnp.stack([v - side[0], side[1] - v]), eps * jnp.abs(side) + eps**2)
     return jnp.where(there, 1.0 / far, 0.0)
@@ -103,10 +103,11 @@ def holding(v: Array, z: Array, grad: Array, A: Array, H: Array, sides: Sides) -
     bend = jnp.sum(A * jnp.dot(A, H, precision=HIGHEST), axis=1) / steep[n:] ** 2
     curvature = jnp.abs(jnp.concatenate([jnp.diagonal(H), bend]))
     near = nearness(v, sides)
-    far, force = jnp.where(near > 0, 1.0 / jnp.where(near > 0, near, 1.0), jnp.inf) / steep, z * steep
+    far, force = jnp.where(near > 0, 1.0 / jnp.where(near > 0, near, 1.0), jnp.inf) / steep[None], z * steep[None]
     most = jnp.maximum(norm(grad), norm(force.reshape(-1)))
     size = jnp.concatenate([jnp.maximum(jnp.abs(v[:n]), 1.0), jnp.broadcast_to(jnp.maximum(norm(v[:n]), 1.0), A.shape[:1])])
-    return (force * size > far * most) & (force > curvature * jnp.where(near > 0, far, 1.0)) & (near > 0)
+    bends = curvature[None] * jnp.where(near > 0, far, 1.0)
+    return (force * size[None] > far * most) & (force > bends) & (near > 0)
 
 
 def place(v: Array, A: Array, sides: Sides) -> Place:
@@ -138,7 +139,7 @@ def multipliers(at: Place, g: Array) -> Array:
 
 def room(at: Place, start: Array, way: Array, tau: float) -> Array:
     """The largest share () up to 1 of the way that stays away from the sides, from v + start; both in the units of (2)."""
-    start, way = at.D * start * at.nearness, at.D * way * at.nearness  # in distances
+    start, way = (at.D * start)[None] * at.nearness, (at.D * way)[None] * at.nearness  # in distances
     ahead = jnp.stack([tau + start[0], tau - start[1]])
     gone = jnp.stack([-way[0], way[1]])
     share = jnp.where(gone > 0, ahead / jnp.where(gone > 0, gone, 1.0), jnp.inf)
