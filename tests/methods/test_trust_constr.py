@@ -119,7 +119,7 @@ def test_parts_stay_inside_of_the_radius_and_of_the_sides():
         assert found.length <= radius * (1 + 1e-12)
         assert found.normal <= 0.8 * radius * (1 + 1e-12)
         d = np.asarray(at.D * found.p)
-        assert np.all(np.abs(np.stack([d, -d])) * np.asarray(at.nearness) <= 1)
+        assert np.all(np.stack([-d, d]) * np.asarray(at.nearness) <= 1)
         more = restored(at, found.p, jnp.array([3.0]))
         assert np.all((V + at.D * more)[1:] > SIDES.low[1:])
 

@@ -68,7 +68,7 @@ SLIGHT = 0.1  # of that: the promise of a last step with which it is
 WIDER = 5.0  # times the radius after mu fell
 LARGE = 100.0  # multipliers up to this size do not loosen what they are judged by (Waechter & Biegler, section 2.1)
 NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
-STILL = 1e-6  # a violation whose slope is below this part of it is stationary
+STILL = 1e-6  # a violation whose slope is below this part of it, or below the root of eps, is stationary
 EARLY = 100.0  # times gtol: a promise that the certificate fulfils in one or two steps
 WHOLE = 0.99  # of the radius: a step that is shorter is not restrained by it
 
@@ -143,7 +143,8 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     left, left_now = norm(s.c - s.v[n:], 2), norm(c - v[n:], 2)
     fall = (s.fun - answer.fun) + s.mu * jnp.sum(log - log_now) + s.nu * (left - left_now)
     eps = float(jnp.finfo(s.v.dtype).eps)
-    noise = NOISE * eps * (jnp.abs(s.fun) + s.mu * jnp.sum(jnp.abs(log)) + s.nu * (left + eps * norm(s.c, 2)))
+    known = jnp.where(fresh, answer.fun, s.fun)
+    noise = NOISE * eps * (jnp.abs(known) + s.mu * jnp.sum(jnp.abs(log)) + s.nu * (left + eps * norm(s.c, 2)))
     strays = jnp.any(data.keep & (violations(c, data.row_lower, data.row_upper) > 0))
     ratio = fall / jnp.where(s.gain > 0, s.gain, 1.0)
     falls = ((s.gain > 0) & (ratio >= ETA)) | ((s.gain <= noise) & (fall >= -noise))
@@ -214,7 +215,7 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     met = primal <= data.ftol + NOISE * eps * norm(c)
     solved = last & met & (promise <= jnp.maximum(EARLY * data.ftol, noise)) & (found.length < WHOLE * radius) & ~corrects
     stuck = (radius <= data.xtol) | (fresh & ~accepted)
-    stationary = norm(matvec(at.J.T, h)) <= STILL * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
+    stationary = norm(matvec(at.J.T, h)) <= max(STILL, eps**0.5) * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
     status = jnp.where(stuck, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
     status = jnp.where(stuck & feasible & last, CLAIM + PRECISION, status)
     status = jnp.where(accepted & stationary & ~feasible, CLAIM + INFEASIBLE, status)
