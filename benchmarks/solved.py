@@ -6,7 +6,7 @@ claims that are not solved, the ones that are true in another way (another minim
 gtol, or Newton's step in float64 within the rounding of the dtype) and the wrong ones. Below the table
 are the names of what is claimed wrongly, and of what is not solved, so that two runs can be compared. Problems with the
 same number of variables are one program, a switch, which is true branching outside of vmap: 112 programs instead of 900.
-The sets `book` and `infeasible` have constraints (`constrained_library.py`), and SciPy's methods have lines of their own there.
+The sets `book` and `infeasible` have constraints (`constrained_library.py`); SciPy's methods have lines of their own there.
 """
 
 import argparse

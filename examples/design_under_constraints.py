@@ -14,7 +14,7 @@ of steel and weld differ from case to case. One `jax.vmap` of `minimize` chooses
 The multiplier of a limit is its price: what a beam would cost less if the limit were a little looser. The same number comes
 from `jax.grad` of the cost with respect to the limit.
 
-For a quick look: JAXOPT_LITE_EXAMPLE_CASES=200
+For a quick look: JAXOPT_LITE_EXAMPLE_CASES=200; in single precision: JAXOPT_LITE_EXAMPLE_DTYPE=float32
 
 Source: K. M. Ragsdell, D. T. Phillips, Optimal design of a class of welded structures using geometric programming, J. Eng.
 Industry 98 (1976) 1021.
@@ -35,7 +35,7 @@ from matplotlib.figure import Figure
 
 from jaxopt_lite import Bounds, NonlinearConstraint, OptimizeResult, compiler_options, minimize
 
-jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_enable_x64", os.environ.get("JAXOPT_LITE_EXAMPLE_DTYPE", "float64") == "float64")
 
 CASES = int(os.environ.get("JAXOPT_LITE_EXAMPLE_CASES", "5000"))
 YOUNG, SHEAR = 30e6, 12e6  # moduli of steel, psi
