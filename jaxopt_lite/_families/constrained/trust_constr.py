@@ -69,7 +69,6 @@ WIDER = 5.0  # times the radius after mu fell
 LARGE = 100.0  # multipliers up to this size do not loosen what they are judged by (Waechter & Biegler, section 2.1)
 NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
 STILL = 1e-6  # a violation whose slope is below this part of it, or of 4 eps^(1/2), is stationary
-EARLY = 100.0  # times gtol: a promise that the certificate fulfils in one or two steps
 WHOLE = 0.99  # of the radius: a step that is shorter is not restrained by it
 
 
@@ -210,10 +209,10 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
 
     # how the lane stands
     violated = norm(violations(c, data.row_lower, data.row_upper))
-    last = (mu <= EARLY * data.mu_last) | ~jnp.any(at.nearness > 0)
+    last = (mu <= data.mu_last) | ~jnp.any(at.nearness > 0)
     feasible = violated <= data.ftol
     met = primal <= data.ftol + NOISE * eps * norm(c)
-    solved = last & met & (promise <= jnp.maximum(EARLY * data.ftol, noise)) & (found.length < WHOLE * radius) & ~corrects
+    solved = last & met & (promise <= jnp.maximum(data.ftol, noise)) & (found.length < WHOLE * radius) & ~corrects
     stuck = (radius <= data.xtol) | (fresh & ~accepted)
     stationary = norm(matvec(at.J.T, h)) <= max(STILL, 4.0 * eps**0.5) * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
     status = jnp.where(stuck, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)

@@ -22,7 +22,7 @@ OPTIONS = {
     ),
     "xtol": Option(None, POSITIVE_OR_ZERO, "Stop where the radius is no larger. Default 1e-8; 1.2e-6 in float32."),
     "barrier_tol": Option(
-        None, POSITIVE_OR_ZERO, "Stop only where the barrier parameter is no larger. Default 1e-8; 6.4e-6 in float32."
+        None, POSITIVE_OR_ZERO, "Stop only where the barrier parameter is no larger. Default gtol, and at most its default."
     ),
     "initial_tr_radius": Option(1.0, RADIUS, "First radius; and the least one after the barrier parameter fell."),
     "initial_constr_penalty": Option(1.0, RADIUS, "First weight of the rows, of each barrier problem."),
@@ -78,11 +78,12 @@ def prepare(options: dict[str, Any], x0: Array) -> BarrierData:
     low, high = jnp.concatenate([equal, low]), jnp.concatenate([equal, high])
     keep = options.get("keep_feasible")
     keep = jnp.zeros(low.shape, bool) if keep is None else jnp.asarray(keep) & (low < high)
+    gtol = number("gtol", small)
     data = BarrierData(
-        ftol=number("gtol", small),
+        ftol=gtol,
         xtol=number("xtol", max(small if eps < 1e-10 else 0.0, ROUNDINGS * eps)),
         mu=number("initial_barrier_parameter", None),
-        mu_last=number("barrier_tol", small),
+        mu_last=number("barrier_tol", jnp.minimum(gtol, small)),
         inner=number("initial_barrier_tolerance", None),
         radius=number("initial_tr_radius", None),
         penalty=number("initial_constr_penalty", None),
