@@ -273,6 +273,9 @@ def the_value_belongs_to_x(book: Book) -> None:
 # --- 6: budgets and counts; 7: dtypes ------------------------------------------------------------------------------------
 
 
+LOOKS = 4  # evaluations that look at a claim: Newton's steps
+
+
 @law("6", of=lambda case: case.evaluates, programs=True)
 def evaluations_are_budgeted(book: Book) -> None:
     for res in book.batches:
@@ -280,7 +283,11 @@ def evaluations_are_budgeted(book: Book) -> None:
         free = take(res, book.page.twin[book.page.at["evaluations"]])
         most = np.maximum(k.maxfev, book.case.least)
         np.testing.assert_array_equal(cut.nfev, np.minimum(most, free.nfev))
-        np.testing.assert_array_equal(cut.status, np.where(most < free.nfev, 1, free.status))
+        wanted = np.where(most < free.nfev, 1, free.status)
+        if book.case.looks_after:  # what the method believes by its own test stands where no evaluation is left to look
+            unseen = (cut.status == 0) & (most < free.nfev) & (most >= free.nfev - LOOKS) & (free.status == 0)
+            wanted = np.where(unseen, 0, wanted)
+        np.testing.assert_array_equal(cut.status, wanted)
         nit = cut.nit.reshape(2, -1)
         assert np.all(np.diff(nit, axis=1) >= 0)
         assert np.all(cut.nit <= cut.nfev)
@@ -347,10 +354,11 @@ def bounds_are_never_left(book: Book) -> None:
 @law("10", of=lambda case: case.approaches, programs=True)
 def a_tolerance_is_a_lanes_own_and_changes_the_answer(book: Book) -> None:
     rows = [take(book.refilled, at) for name, at in book.page.at.items() if name.startswith("tolerance")]
-    effort = [(res.nfev if book.case.evaluates else res.nit).sum() for res in rows]
+    newton = book.case.looks_after and book.case.with_hessian  # what the method leaves undone takes as many looks
+    effort = [(res.nfev if book.case.evaluates and not newton else res.nit).sum() for res in rows]
     assert effort == sorted(effort)
     assert effort[0] < effort[-1]
-    assert not np.array_equal(rows[0].x, rows[-1].x)
+    assert newton or not np.array_equal(rows[0].x, rows[-1].x)
     assert all(np.all(res.success) for res in rows)
 
 
