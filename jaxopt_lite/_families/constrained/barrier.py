@@ -95,19 +95,30 @@ def holding(v: Array, z: Array, grad: Array, A: Array, H: Array, sides: Sides) -
     """(2, N) bool: which sides hold: those whose multiplier says more than their distance, each in units of its own.
 
     A distance is compared with the size of x in the units of the largest force; and, for all forces vanish at a minimum
-    that no side holds, it times the curvature is compared with the force of its own side.
+    that no side holds, it times the curvature is compared with the force of its own side. That is the curvature where the
+    other variables follow: along a curved valley it is a small part of the own one.
     """
     n = A.shape[1]
     steep = jnp.concatenate([jnp.ones(n, v.dtype), lengths(A.T)])
     steep = jnp.where(steep > 0, steep, 1.0)
-    bend = jnp.sum(A * jnp.dot(A, H, precision=HIGHEST), axis=1) / steep[n:] ** 2
-    curvature = jnp.abs(jnp.concatenate([jnp.diagonal(H), bend]))
+    of = lambda B: jnp.concatenate([jnp.diagonal(B), jnp.sum(A * jnp.dot(A, B, precision=HIGHEST), 1) / steep[n:] ** 2])
+    give, own = of(_inverse(H)), jnp.abs(of(H))
+    curvature = jnp.where(give > 0, 1.0 / jnp.where(give > 0, give, 1.0), own)
     near = nearness(v, sides)
     far, force = jnp.where(near > 0, 1.0 / jnp.where(near > 0, near, 1.0), jnp.inf) / steep[None], z * steep[None]
     most = jnp.maximum(norm(grad), norm(force.reshape(-1)))
     size = jnp.concatenate([jnp.maximum(jnp.abs(v[:n]), 1.0), jnp.broadcast_to(jnp.maximum(norm(v[:n]), 1.0), A.shape[:1])])
     bends = curvature[None] * jnp.where(near > 0, far, 1.0)
     return (force * size[None] > far * most) & (force > bends) & (near > 0)
+
+
+def at_bounds(x: Array, holds: Array, H: Array, sides: Sides) -> Array:
+    """x (n,) at the bounds that hold (2, n); the other variables follow as the curvatures H (n, n) say."""
+    n = x.shape[0]
+    met = jnp.where(holds[0], sides.low[:n], jnp.where(holds[1], sides.high[:n], x))
+    free = ~jnp.any(holds, axis=0) & ~sides.still[:n]
+    loose = _inverse(jnp.where(free[:, None] & free[None, :], H, 0.0))
+    return jnp.clip(met - jnp.where(free, matvec(loose, matvec(H, met - x)), 0.0), sides.low[:n], sides.high[:n])
 
 
 def place(v: Array, A: Array, sides: Sides) -> Place:

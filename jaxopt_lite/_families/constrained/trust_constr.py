@@ -273,7 +273,7 @@ def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
         "barrier_parameter": s.mu,
         "barrier_tolerance": data.inner * s.mu / data.mu,
         "cg_niter": s.products,
-        "_x": jnp.where(holds[0, :n], sides.low[:n], jnp.where(holds[1, :n], sides.high[:n], x)),
+        "_x": x if data.lower is None else barrier.at_bounds(x, holds[:, :n], s.H, sides),
     }
 
 
