@@ -62,7 +62,7 @@ def draw_cases(key: Array) -> LoadCase:
         about(keys[1], 10.0, 18.0),
         about(keys[2], 10_000.0, 16_000.0),
         about(keys[3], 20_000.0, 35_000.0),
-        about(keys[4], 0.03, 0.3),
+        about(keys[4], 0.004, 0.03),
     )
 
 
