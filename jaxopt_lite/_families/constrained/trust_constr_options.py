@@ -61,7 +61,7 @@ def check(options: dict[str, Any]) -> None:
     given, verbose = options["factorization_method"], options["verbose"]
     if given not in NAMES:
         raise ValueError(
-            f"option 'factorization_method' is {given!r}, and rows are solved by their normal equations here, refined; give "
+            f"option 'factorization_method' is given as {given!r}, but rows are solved by their normal equations here; give "
             "'NormalEquation' or leave it out."
         )
     if isinstance(verbose, bool) or verbose not in (0, 1, 2, 3):
