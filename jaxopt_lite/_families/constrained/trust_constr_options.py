@@ -83,7 +83,7 @@ def prepare(options: dict[str, Any], x0: Array) -> BarrierData:
         ftol=gtol,
         xtol=number("xtol", max(small if eps < 1e-10 else 0.0, ROUNDINGS * eps)),
         mu=number("initial_barrier_parameter", None),
-        mu_last=number("barrier_tol", jnp.minimum(gtol, small)),
+        mu_last=jnp.maximum(number("barrier_tol", jnp.minimum(gtol, small)), eps**2),  # never zero
         inner=number("initial_barrier_tolerance", None),
         radius=number("initial_tr_radius", None),
         penalty=number("initial_constr_penalty", None),
