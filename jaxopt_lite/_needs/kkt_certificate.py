@@ -23,8 +23,10 @@ it promises, in units of f, is
 The claim holds where (3) is at most ftol and no row is violated by more than ftol, or where both are within the rounding of
 f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative curvature. A multiplier whose sign is
 wrong by rounding counts as none, and what it would gain on a move as long as x, or as the way from x0, as promised: beside
-equations that nearly depend on one another, with multipliers of 4e6, all others are rounding. Where Z'H Z is singular (a
-linear program whose solution is not unique) the slope along Z times that length stands for the first term.
+equations that nearly depend on one another, with multipliers of 4e6, all others are rounding. Forces at bounds are judged
+alike, by the corrected multipliers: those that the method gave may push a variable to a bound that it should leave. Where
+Z'H Z is singular (a linear program whose solution is not unique) the slope along Z times that length stands for the first
+term.
 
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it.
@@ -175,12 +177,12 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     side = jnp.where(holding, jnp.where(above, upper, lower), c)
     y = jnp.where(holding, y, 0.0)
     force = g + matvec(A.T, y)
-    held, to_bound = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
+    held, low, to_bound = jnp.zeros(x.shape, bool), jnp.zeros(x.shape, bool), jnp.zeros_like(x)
     stops = stops_at(x, force, data, data.ftol / x.shape[0], eps**NEAR * size)
     if stops is not None:
         met = data.lower == data.upper
         down, up = stops.down & ((force > 0) | met), stops.up & (force < 0)
-        held = down | up
+        held, low = down | up, down
         to_bound = jnp.where(held, jnp.where(down, data.lower, data.upper) - x, 0.0)
 
     # (1)
@@ -190,7 +192,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     normal = to_bound + matvec(Q.T, matvec(W.T, jnp.where(holding, side - c, 0.0) - matvec(A, to_bound)))
     P = jnp.diag(loose.astype(x.dtype)) - jnp.dot(Q.T, Q, precision=HIGHEST)
     terms = jnp.abs(g) + matvec(jnp.abs(A).T, jnp.abs(y))
-    slope = g + matvec(A.T, y)
+    force = slope = g + matvec(A.T, y)
     slope = matvec(P, jnp.where(jnp.abs(slope) <= ROUNDINGS * eps * terms, 0.0, slope) + matvec(H, normal))
     slope = jnp.where(jnp.abs(slope) <= ROUNDINGS * eps * (norm(terms) + norm(matvec(H, normal))), 0.0, slope)
     tangent = _minimized(H, P, slope)
@@ -198,10 +200,13 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     # (3)
     wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
     pull = jnp.abs(y) * lengths(A.T)
-    astray = jnp.any(wrong & (pull > eps**SIGNED * jnp.maximum(norm(jnp.where(equal, 0.0, pull)), norm(g))))
-    far = jnp.maximum(size, LEAST)
-    unpaid = jnp.sum(jnp.where(wrong, pull, 0.0)) * far  # what a long move away from these rows would gain
-    y = jnp.where(wrong, 0.0, y)
+    largest, y = jnp.maximum(norm(jnp.where(equal, 0.0, pull)), norm(g)), jnp.where(wrong, 0.0, y)
+    if stops is not None:  # the corrected multipliers may also turn the force on a variable that is held at a bound
+        wrong = jnp.concatenate([wrong, held & ~met & jnp.where(low, force < 0, force > 0)])
+        pull = jnp.concatenate([pull, jnp.abs(force)])
+    pull = jnp.where(wrong, pull, 0.0)
+    astray, far = norm(pull) > eps**SIGNED * largest, jnp.maximum(size, LEAST)
+    unpaid = norm(pull, 1) * far  # what a long move away from these rows and bounds would gain
     gain = jnp.where(tangent.flat, norm(slope, 1) * far, tangent.decrement)
     promise = gain + dot(jnp.abs(y), jnp.abs(c - side)) + dot(jnp.abs(force), jnp.abs(to_bound))
     bend = dot(jnp.abs(x), matvec(jnp.abs(H), jnp.abs(x)))

@@ -128,8 +128,9 @@ class ShardedBatch(ValueError):
 
 def check_placement(operands: Any) -> None:
     """Raise if the operands of a batch are sharded explicitly. JAX would raise too, but would not say what to do."""
-    given = jax.tree.leaves(operands)
-    batches = [whole for leaf, whole in zip(given, map(unbatched, given), strict=True) if whole is not leaf]
+    batches = [whole for leaf in jax.tree.leaves(operands) if (whole := unbatched(leaf)) is not leaf]
+    if not batches:  # as in every call of one problem
+        return
     sharded = sorted({str(at.spec) for at in map(placement, batches) if at is not None})
     if sharded:
         raise ShardedBatch(

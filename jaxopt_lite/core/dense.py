@@ -97,6 +97,11 @@ def joined(v: Entries) -> Array:
     return jnp.stack(v) if isinstance(v, tuple) else v
 
 
+def inner(a: Entries, b: Entries) -> Array:
+    """Inner product of two vectors that `sweep` takes."""
+    return sum(x * y for x, y in zip(a, b, strict=True)) if isinstance(a, tuple) else dot(a, b)
+
+
 class LDL(NamedTuple):
     """A symmetric matrix as L D L', by columns, up to its first pivot that is not positive."""
 

@@ -22,6 +22,7 @@ from jaxopt_lite.core.jax_internals import ClosedJaxpr, Jaxpr, alone, jaxpr_as_f
 from jaxopt_lite.core.memo import Memo
 
 KEPT = 1024  # canonical functions remembered; the least recently used goes first
+PLAIN = (bool, str, bytes, type(None))  # static leaves that cannot change unseen
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion")  # a trace depends on these
 
 
@@ -55,7 +56,7 @@ class Arguments:
 
     def signature(self) -> Hashable:
         """What a trace depends on; raises TypeError where a static leaf may change unseen, or is made anew each time."""
-        if not all(leaf is _STAND_IN or isinstance(leaf, bool | str | bytes | None) for leaf in self.static):
+        if not all(leaf is _STAND_IN or isinstance(leaf, PLAIN) for leaf in self.static):
             raise TypeError("not to be remembered")
         avals = tuple(jax.typeof(leaf) for leaf in self.dynamic)
         key = (self.structure, self.static, avals)

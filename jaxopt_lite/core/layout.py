@@ -99,8 +99,8 @@ def parse(x0: Any, name: str = "x0") -> tuple[list[Any], Layout]:
     if not leaves:
         raise ValueError(f"{name} holds no numbers; give an array or a pytree of floats.")
     leaves = [_leaf(leaf, name) for leaf in leaves]
-    shapes = tuple(tuple(jnp.shape(leaf)) for leaf in leaves)
-    default = np.dtype(jnp.result_type(float))
+    shapes = tuple(tuple(leaf.shape) for leaf in leaves)
+    default = np.dtype(jax.dtypes.canonicalize_dtype(float))
     dtypes = tuple(d if d in FLOATS else default for d in (_dtype(leaf) for leaf in leaves))
     layout = Layout(structure, shapes, dtypes)
     if layout.size == 0:

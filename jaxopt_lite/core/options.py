@@ -41,6 +41,8 @@ class Option(NamedTuple):
 
 def _scalar(value: Any, name: str, wanted: str) -> float | None:
     """A known number as a Python float, so that equal calls look equal; None for a tracer."""
+    if type(value) in (int, float):  # nearly always
+        return float(value)
     if isinstance(value, Tracer):
         if value.shape != ():
             raise ValueError(f"option {name!r} has shape {value.shape}; give {wanted}.")

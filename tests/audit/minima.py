@@ -101,7 +101,7 @@ def _box(rng: np.random.Generator, x0: np.ndarray, boxed: bool) -> tuple[np.ndar
 @functools.cache
 def _solve(method: str, n: int, boxed: bool) -> Any:
     """The batch of one method: (x0, which, data, gtol, maxls, lower, upper) -> x, status, success."""
-    fun = switched(n)
+    fun = jax.jit(switched(n))  # JAX keeps the derivatives of a jit: less to trace
 
     def one(x0: Any, which: Any, d: Any, gtol: Any, maxls: Any, lower: Any, upper: Any) -> Any:
         options = (

@@ -126,6 +126,21 @@ def test_errors_are_free_of_units():
     assert compared > 40
 
 
+@dtypes
+def test_a_ray_has_no_length(dtype):
+    """x1 + x2 <= -1, x >= (0, -1): y = -1 leaves a violation. At a length of 1e-38 it vanished in float32, as the proof."""
+    lp = Ranged(*(jnp.asarray(v, dtype) for v in ([1, 1], [[1, 1e-3]], [-np.inf], [-1], [0, -np.inf], [np.inf, np.inf])))
+    tiny = dtype(2.0) ** np.finfo(dtype).minexp
+    judge = jax.jit(lambda y: certificate.farkas(lp, units(lp), y, dtype(1e-4)))
+    rays, errors = zip(*(judge(jnp.array([-length], dtype)) for length in (1.0, tiny, 64 * tiny, 0.125 / tiny)), strict=True)
+    assert 0 < errors[0] == errors[1] == errors[2] == errors[3]
+    assert {float(ray[0]) for ray in rays} == {-0.5}
+    flat = lp._replace(A=jnp.array([[-1, 1e-3]], dtype), row_upper=jnp.array([1], dtype))
+    along = jax.jit(lambda d: certificate.recession(flat, units(flat), d, dtype(1e-4)))
+    errors = [along(length * jnp.array([1, -1], dtype))[1] for length in (1.0, 64 * tiny, 0.125 / tiny)]
+    assert errors[0] == errors[1] == errors[2]
+
+
 def test_a_ray_and_a_pair_never_hold_at_one_tolerance_near_by():
     """x1 + x2 = 1 and = 1 + t: above the tolerance a ray, below it a point, and no t at which both are proofs."""
     y, x, tol = np.array([-1.0, 1.0]), np.array([0.5, 0.5]), 1e-6

@@ -1,5 +1,7 @@
 """SLSQP: worked examples, degenerate constraints, infeasible problems, SciPy's beside it, derivatives, batches, float32."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,8 @@ import pytest
 import scipy.optimize
 
 from jaxopt_lite import Bounds, LinearConstraint, NonlinearConstraint, Status, minimize, stepper
+from jaxopt_lite._needs import kkt_certificate
+from jaxopt_lite._needs.constrained import Constrained
 from jaxopt_lite.core import certificate
 from tests.problems.hock_schittkowski import PROBLEMS
 
@@ -203,6 +207,23 @@ def test_the_certificate_is_derived_and_no_error_of_ours_is_taken_for_a_function
     rows = THREE if constrained else ()
     solve = lambda x0: minimize(nearest, x0, method="SLSQP", bounds=[(0.0, 9.0)] * 2, constraints=rows)
     assert jax.jit(solve)(np.array([2.0, 0.0], dtype)).success
+
+
+@DTYPES
+@pytest.mark.parametrize("given", [-1.0, -3.0], ids=["true multiplier", "a multiplier that pushes to the bound"])
+def test_a_bound_that_the_corrected_multipliers_leave_is_no_solution(dtype, given):
+    """x0 + 2 x1 on x0 + x1 = 2, x1 <= 1: (1, 1) is no minimum. With y = -3 the bound seemed to hold x1; y is -1."""
+    row = lambda *numbers: jnp.array(numbers, dtype)
+    x, grad, A = row(1.0, 1.0), row(1.0, 2.0), row(1.0, 1.0)[None]
+    at = Constrained(fun=row(3.0)[0], grad=grad, constraints=row(2.0), jacobian=A)
+    data = SimpleNamespace(ftol=dtype(1e-6), lower=row(-9.0, -9.0), upper=row(9.0, 1.0))
+    sides = SimpleNamespace(more=SimpleNamespace(lower=row(2.0), upper=row(2.0)))
+    operands = SimpleNamespace(data=data, function=sides, x0=row(0.0, 0.0))
+    oracle = SimpleNamespace(more=SimpleNamespace(p=1))
+    found = kkt_certificate._judged(oracle, x, row(given), at, jnp.zeros((2, 2), dtype), operands)
+    assert not found.asked and not found.resolved
+    at = at._replace(grad=row(1.0, 0.5))  # now it is one
+    assert kkt_certificate._judged(oracle, x, row(given), at, jnp.zeros((2, 2), dtype), operands).asked
 
 
 def test_bounds_that_meet_fix_a_variable():

@@ -38,6 +38,9 @@ that passes (4) then has some |y_i| >= v_i / error.
 are those of this program. The directions along which it falls without limit are those of the linear program with the rows
 P d = 0 as well (`flat`).
 
+*Length of a ray.* A ray has none: it is brought to a largest entry between 1/2 and 1, by a power of two, before it is
+judged. A ray of 1e-33 would prove what it likes in float32, where XLA sets a violation below 1e-38 to zero.
+
 Where a pair and a ray both pass, the pair wins, because it is a point that can be looked at.
 
 The functions take arrays of JAX. For programs that are solved on the host they take arrays of NumPy, and matrices of
@@ -50,7 +53,7 @@ import numpy as np
 from jax import Array
 
 from jaxopt_lite._families.linear.program import Ranged
-from jaxopt_lite._families.linear.units import Units, finite, size_of, space, times
+from jaxopt_lite._families.linear.units import Units, back, finite, size_of, space, times
 
 ROUNDING = 16.0  # a sum counts as exact to this many eps of its terms
 MOST_EXCUSED = 0.375  # power of eps: rounding excuses no larger error than 1e-6, in float32 2.5e-3
@@ -90,10 +93,10 @@ def pair(lp: Ranged, x: Array, y: Array) -> Pair:
     """The pair at x (n,) and y (m,), x clipped to the bounds and y to possible signs."""
     xp, size = space(x), abs(lp.A)
     x, y = xp.clip(x, lp.lower, lp.upper), possible(y, lp.row_lower, lp.row_upper)
-    slope, row_terms, column_terms = lp.slope(x), times(size, xp.abs(x)), times(size.T, xp.abs(y))
+    slope, row_terms, column_terms = lp.slope(x), times(size, xp.abs(x)), back(size, xp.abs(y))
     if lp.P is not None:
         column_terms += times(abs(lp.P), xp.abs(x))
-    return Pair(x, y, times(lp.A, x), slope, slope - times(lp.A.T, y), row_terms, column_terms)
+    return Pair(x, y, times(lp.A, x), slope, slope - back(lp.A, y), row_terms, column_terms)
 
 
 def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
@@ -125,8 +128,8 @@ def errors(lp: Ranged, unit: Units, at: Pair, rounding: float = 0.0) -> Errors:
 def farkas(lp: Ranged, unit: Units, y: Array, tol: Array | float) -> tuple[Array, Array]:
     """The ray (m,) that y gives, and its error (7) as a proof that the program is infeasible, at `tol`."""
     xp = space(y)
-    y = possible(y, lp.row_lower, lp.row_upper)
-    pull, terms = times(lp.A.T, y), times(abs(lp.A).T, xp.abs(y))
+    y = _of_length_one(possible(y, lp.row_lower, lp.row_upper))
+    pull, terms = back(lp.A, y), back(abs(lp.A), xp.abs(y))
     up, down = xp.maximum(pull, 0.0), xp.maximum(-pull, 0.0)
     rows = xp.where(y > 0, y * finite(lp.row_lower), y * finite(lp.row_upper))
     columns = up * finite(lp.upper) - down * finite(lp.lower)
@@ -140,13 +143,21 @@ def recession(lp: Ranged, unit: Units, d: Array, tol: Array | float) -> tuple[Ar
     """The direction (n,) that d gives, and its error as a proof that a feasible program is unbounded, at `tol`."""
     xp = space(d)
     rises = xp.where(lp.upper == xp.inf, xp.maximum(d, 0.0), 0.0)
-    d = rises + xp.where(lp.lower == -xp.inf, xp.minimum(d, 0.0), 0.0)
+    d = _of_length_one(rises + xp.where(lp.lower == -xp.inf, xp.minimum(d, 0.0), 0.0))
     pull, terms = times(lp.A, d), times(abs(lp.A), xp.abs(d))
     cost = lp.c * d
     violation = xp.where(lp.row_upper < xp.inf, xp.maximum(pull, 0.0), 0.0)
     violation += xp.where(lp.row_lower > -xp.inf, xp.maximum(-pull, 0.0), 0.0)
     uncertain = _known(d) * xp.sum(xp.abs(cost)) + tol * xp.sum(xp.abs(d) * unit.column)
     return d, _ray_error(violation, terms, unit.y, -xp.sum(cost), uncertain)
+
+
+def _of_length_one(ray: Array) -> Array:
+    """The ray, times a power of two, which rounds nothing; its largest entry is then between 1/2 and 1."""
+    xp = space(ray)
+    _, power = xp.frexp(xp.max(xp.abs(ray), initial=0.0))
+    most = -np.finfo(ray.dtype).minexp  # 2^most and its inverse are normal numbers
+    return ray * xp.ldexp(xp.ones_like(ray[..., :1]), -xp.clip(power, -most, most))
 
 
 def _ray_error(violation: Array, terms: Array, unit: Array, value: Array, uncertain: Array) -> Array:

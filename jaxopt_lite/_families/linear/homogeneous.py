@@ -23,15 +23,15 @@ linearized (Andersen & Ye, Math. Program. 84 (1999) 375; Goulart & Chen, Clarabe
 Theta^{-1}.
 
 Two right-hand sides give dx = x_2 + x_1 dtau, and dy likewise; (2) then gives dtau (Andersen & Andersen, eqs. 8.30-8.31).
-x_1 is solved for once, together with the predictor. To eliminate dx leaves (A Theta A' + D) dy, a system as large as the
-number of rows. Where all rows are inequalities and outnumber the variables, dy is eliminated instead, which leaves
-(Theta^{-1} + A' D^{-1} A) dx.
+x_1 is solved for once. To eliminate dx leaves (A Theta A' + D) dy, a system as large as the number of rows. Where all rows
+are inequalities and outnumber the variables, dy is eliminated instead, which leaves (Theta^{-1} + A' D^{-1} A) dx.
 
 Theta^{-1} of a free variable is 0, and so is D of an equality. In the factor the proximal terms RHO and DELTA take their
 place. Refinement removes the effect of these terms where the system determines the direction (Friedlander & Orban 2012). It
-does not determine it for contradictory equal rows, for example. There dtau must belong to the direction as it was computed:
-the denominator of dtau is (2) evaluated at that direction. Without proximal terms the denominator would equal a sum of
-squares; to use that sum instead lost the rays.
+stops where what is left is a small part of mu or of the tolerance. The system does not determine the direction for
+contradictory equal rows, for example. There dtau must belong to the direction as it was computed: the denominator of dtau
+is (2) evaluated at that direction. Without proximal terms the denominator would equal a sum of squares; to use that sum
+instead lost the rays.
 
 Centering is Mehrotra's (1992): sigma = (mu_affine / mu)^3, and the second order term of the predictor. There is one step
 length for everything, because the residuals of (1) and (2) fall together.
@@ -44,12 +44,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite._families.linear.normal import factor, gram, solve
+from jaxopt_lite._families.linear.normal import HIGHEST, factor, gram, half, rest, rowwise, solve
 from jaxopt_lite._families.linear.program import parted
-from jaxopt_lite.core.dense import dot, matvec
+from jaxopt_lite.core.dense import dot, norm
 
 DAMPING, DAMPING_SINGLE = 0.995, 0.99  # share of the longest step; in float32 pairs must stay farther from zero
-REFINEMENTS, REFINEMENTS_SINGLE = 2, 6
+REFINEMENTS, REFINEMENTS_SINGLE = 2, 6  # at most
+INEXACT, INEXACT_SINGLE = 0.1, 0.01  # times the larger of mu and the tolerance: what a direction may miss of its right sides
 ASTRAY, CENTERED = (
     0.03,
     0.5,
@@ -59,7 +60,7 @@ RHO, DELTA = 1e-6, 1e-8  # for data of size 1: nearly dependent rows with free v
 RHO_SINGLE, DELTA_SINGLE = 1e-4, 1e-5  # in float32; ten times more, or two refinements, lost Netlib's kb2 and adlittle
 
 
-Solver = Callable[[Array, Array], tuple[Array, Array]]  # columns f (n, k), g (m, k) -> x (n, k), y (m, k)
+Solver = Callable[[Array, Array], tuple[Array, Array]]  # f (n,), g (m,) -> x (n,), y (m,)
 
 
 class Model(NamedTuple):
@@ -79,15 +80,15 @@ class Model(NamedTuple):
         """P x for x (n,)."""
         assert self.P is not None
         assert self.weight is not None
-        return self.weight * self.C * matvec(self.P, self.C * x)
+        return self.weight * self.C * rowwise(self.C * x, self.P)
 
     def times(self, x: Array) -> Array:
-        """The matrix times columns (n, k)."""
-        return self.R[:, None] * jnp.dot(self.A, self.C[:, None] * x, precision=lax.Precision.HIGHEST)
+        """The matrix times x (n,)."""
+        return self.R * rowwise(self.C * x, self.A)
 
     def transposed(self, y: Array) -> Array:
-        """Its transpose times columns (m, k)."""
-        return self.C[:, None] * jnp.dot(self.A.T, self.R[:, None] * y, precision=lax.Precision.HIGHEST)
+        """Its transpose times y (m,)."""
+        return self.C * jnp.dot(self.R * y, self.A, precision=HIGHEST)
 
     def rows(self, s: Array, rest: float = 0.0) -> Array:
         """Numbers of the inequalities (p,) as a vector of all rows (m,), with `rest` for the equalities."""
@@ -123,8 +124,8 @@ def net(z: Array) -> Array:
     return z[0] - z[1]
 
 
-def step(at: Point, model: Model) -> tuple[Point, Array]:
-    """The next iterate, and whether its direction was finite; where not, the iterate stays."""
+def step(at: Point, model: Model, tol: Array) -> tuple[Point, Array]:
+    """The next iterate, and whether its direction was finite; where not, the iterate stays. With tol = 0 it is exact."""
     n, c, quadratic = model.c.shape[0], model.c, model.P is not None
     V, slack, tau = split(at.t, n)
     Z, price, kappa = split(at.q, n)
@@ -132,10 +133,11 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
     pairs = jnp.sum(model.has)
     G, D = Z / V, model.rows(slack / price)
     mu = dot(at.t, at.q) / pairs
-    solved = _system(model, G[0] + G[1], D, slack.shape[0])
+    enough = (INEXACT if c.dtype == jnp.float64 else INEXACT_SINGLE) * jnp.maximum(mu, tol)
+    solved = _system(model, G[0] + G[1], D, slack.shape[0], jnp.where(tol > 0, enough, 0.0))
 
-    r_p = model.b * tau - model.times(at.x[:, None])[:, 0] - model.rows(slack)
-    r_d = c * tau - model.transposed(at.y[:, None])[:, 0] - net(Z)
+    r_p = model.b * tau - model.times(at.x) - model.rows(slack)
+    r_d = c * tau - model.transposed(at.y) - net(Z)
     r_b = has * (V - distances(at.x, model.bound * tau))
     r_g = kappa - _dual_minus_primal(model, at.x, at.y, Z)
     if quadratic:
@@ -163,8 +165,7 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
 
     r = -at.t * at.q
     f, g = right_side(1.0, r)
-    X, Y = solved(jnp.stack([c - jnp.sum(G * model.bound, 0), f], 1), jnp.stack([model.b, g], 1))
-    x1, y1 = X[:, 0], Y[:, 0]
+    x1, y1 = solved(c - (G[0] * model.bound[0] + G[1] * model.bound[1]), model.b)
     away = distances(x1, model.bound)
     squares = dot(D, y1 * y1) + jnp.sum(G * away**2)
     change = _dual_minus_primal(model, x1, y1, -G * away)
@@ -173,7 +174,7 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
         squares += dot(apart, model.curved(apart))
         change += dot(Px, at.x / tau - 2.0 * x1) / tau
     denominator = jnp.maximum(squares, change)
-    affine = complete(X[:, 1], Y[:, 1], 1.0, r)
+    affine = complete(*solved(f, g), 1.0, r)
     length = jnp.minimum(_longest(at, affine), 1.0)
     after = dot(at.t + length * affine.t, at.q + length * affine.q) / pairs
     least_sigma: Array | float = 1e-8
@@ -183,53 +184,64 @@ def step(at: Point, model: Model) -> tuple[Point, Array]:
     sigma = jnp.clip((after / mu) ** 3, least_sigma, 1.0)
     r = model.has * (sigma * mu - affine.t * affine.q) + r
     f, g = right_side(1 - sigma, r)
-    X, Y = solved(f[:, None], g[:, None])
-    by = complete(X[:, 0], Y[:, 0], 1 - sigma, r)
+    by = complete(*solved(f, g), 1 - sigma, r)
     length = jnp.minimum(1.0, (DAMPING if c.dtype == jnp.float64 else DAMPING_SINGLE) * _longest(at, by))
     sound = jnp.isfinite(sum(jnp.sum(a) for a in by))
     return Point._make(jnp.where(sound, a + length * da, a) for a, da in zip(at, by, strict=True)), sound
 
 
-def _system(model: Model, inverse_theta: Array, D: Array, p: int) -> Callable[[Array, Array], tuple[Array, Array]]:
-    """Solves A'y - Theta^{-1} x = f, A x + D y = g, (4) and (5) without dtau, for columns f (n, k), g (m, k)."""
+def _system(model: Model, inverse_theta: Array, D: Array, p: int, enough: Array) -> Solver:
+    """Solves A'y - Theta^{-1} x = f, A x + D y = g, (4) and (5) without dtau, for f (n,), g (m,)."""
     m, n = model.A.shape
     single = D.dtype != jnp.float64
     proximal = inverse_theta + (RHO_SINGLE if single else RHO)
-    theta = (1.0 / proximal)[:, None]
+    theta = 1.0 / proximal
     if model.P is not None:
-        return _refined(model, inverse_theta, D, _quadratic(model, proximal, D, p))
+        return _refined(model, inverse_theta, D, enough, _quadratic(model, proximal, D, p))
     if m == 0:
         return lambda f, g: (-theta * f, g)
     if m == p and n < m:
-        weight = (1.0 / D)[:, None]
-        M = gram(model.A.T, model.R**2 / D) * model.C[:, None] * model.C[None, :] + jnp.diag(proximal)
-        F = factor(M)
+        weight = 1.0 / D
+        F = factor(gram(model.A.T, model.R**2 * weight), model.C, proximal)
 
         def once(f: Array, g: Array) -> tuple[Array, Array]:
             x = solve(F, model.transposed(weight * g) - f)
             return x, weight * (g - model.times(x))
     else:
-        M = gram(model.A, model.C**2 * theta[:, 0]) * model.R[:, None] * model.R[None, :]
-        F = factor(M + jnp.diag(model.rows(parted(D, p)[0], DELTA_SINGLE if single else DELTA)))
+        F = factor(
+            gram(model.A, model.C**2 * theta), model.R, model.rows(parted(D, p)[0], DELTA_SINGLE if single else DELTA)
+        )
 
         def once(f: Array, g: Array) -> tuple[Array, Array]:
             y = solve(F, g + model.times(theta * f))
             return theta * (model.transposed(y) - f), y
 
-    return _refined(model, inverse_theta, D, once)
+    return _refined(model, inverse_theta, D, enough, once)
 
 
-def _refined(model: Model, inverse_theta: Array, D: Array, once: Solver) -> Solver:
-    """`once`, and then corrections by what it leaves of (4) and (5)."""
+def _refined(model: Model, inverse_theta: Array, D: Array, enough: Array, once: Solver) -> Solver:
+    """`once`, and then corrections by what it leaves of (4) and (5), while that is more than `enough` of their right sides.
+
+    In a batch a correction is computed if one lane needs it.
+    """
+    most = REFINEMENTS if D.dtype == jnp.float64 else REFINEMENTS_SINGLE
 
     def refined(f: Array, g: Array) -> tuple[Array, Array]:
-        x, y = once(f, g)
-        for _ in range(REFINEMENTS if D.dtype == jnp.float64 else REFINEMENTS_SINGLE):
-            bent = inverse_theta[:, None] * x
+        most_left = enough * jnp.maximum(norm(f), norm(g))
+
+        def with_rest(k: Array | int, x: Array, y: Array) -> tuple[Array, ...]:
+            bent = inverse_theta * x
             if model.P is not None:
-                bent += jax.vmap(model.curved, 1, 1)(x)
-            dx, dy = once(f - model.transposed(y) + bent, g - model.times(x) - D[:, None] * y)
-            x, y = x + dx, y + dy
+                bent += model.curved(x)
+            return jnp.asarray(k, jnp.int32), x, y, f - model.transposed(y) + bent, g - model.times(x) - D * y
+
+        def corrected(at: tuple[Array, ...]) -> tuple[Array, ...]:
+            k, x, y, f_left, g_left = at
+            dx, dy = once(f_left, g_left)
+            return with_rest(k + 1, x + dx, y + dy)
+
+        too_much = lambda at: (at[0] < most) & (jnp.maximum(norm(at[3]), norm(at[4])) > most_left)
+        _, x, y, _, _ = lax.while_loop(too_much, corrected, with_rest(0, *once(f, g)))
         return x, y
 
     return refined
@@ -245,29 +257,27 @@ def _quadratic(model: Model, proximal: Array, D: Array, p: int) -> Solver:
     single = D.dtype != jnp.float64
     (A_ub, A_eq), (R_ub, R_eq), (D_ub, _) = (parted(a, p) for a in (model.A, model.R, D))
     C = model.C
-    H = model.weight * model.P * C[:, None] * C[None, :] + jnp.diag(proximal)
+    H = model.weight * model.P
     if p > 0:
-        H += gram(A_ub.T, R_ub**2 / D_ub) * C[:, None] * C[None, :]
-    F = factor(H)
-    ub = lambda x: R_ub[:, None] * jnp.dot(A_ub, C[:, None] * x, precision=lax.Precision.HIGHEST)
-    ub_back = lambda y: C[:, None] * jnp.dot(A_ub.T, R_ub[:, None] * y, precision=lax.Precision.HIGHEST)
-    E = R_eq[:, None] * A_eq * C[None, :]
-    q = E.shape[0]
+        H += gram(A_ub.T, R_ub**2 / D_ub)
+    F = factor(H, C, proximal)
+    q = A_eq.shape[0]
     if q > 0:
-        HE = solve(F, E.T)
-        S = jnp.dot(E, HE, precision=lax.Precision.HIGHEST) + (DELTA_SINGLE if single else DELTA) * jnp.eye(q, dtype=D.dtype)
-        FS = factor(0.5 * (S + S.T))
+        E = R_eq[:, None] * A_eq * C[None, :]
+        W = jax.vmap(lambda row: half(F, row))(E)
+        ones = jnp.ones(q, D.dtype)
+        FS = factor(jnp.dot(W, W.T, precision=HIGHEST), ones, (DELTA_SINGLE if single else DELTA) * ones)
 
     def once(f: Array, g: Array) -> tuple[Array, Array]:
         g_ub, g_eq = parted(g, p)
-        force = ub_back(g_ub / D_ub[:, None]) - f if p > 0 else -f
-        x = solve(F, force)
+        if p > 0:
+            f = f - C * jnp.dot(R_ub * g_ub / D_ub, A_ub, precision=HIGHEST)
+        h, y_eq = -half(F, f), g_eq
         if q > 0:
-            y_eq = solve(FS, g_eq - jnp.dot(E, x, precision=lax.Precision.HIGHEST))
-            x = x + jnp.dot(HE, y_eq, precision=lax.Precision.HIGHEST)
-        else:
-            y_eq = g_eq
-        y_ub = (g_ub - ub(x)) / D_ub[:, None] if p > 0 else g_ub
+            y_eq = solve(FS, g_eq - rowwise(h, W))
+            h = h + jnp.dot(y_eq, W, precision=HIGHEST)
+        x = rest(F, h)
+        y_ub = (g_ub - R_ub * rowwise(C * x, A_ub)) / D_ub if p > 0 else g_ub
         return x, jnp.concatenate([y_ub, y_eq])
 
     return once

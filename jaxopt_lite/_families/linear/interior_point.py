@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from jaxopt_lite._families.linear import certificate
 from jaxopt_lite._families.linear.certificate import ROUNDING
@@ -41,9 +41,10 @@ from jaxopt_lite._families.linear.normal import factor, gram, solve
 from jaxopt_lite._families.linear.program import LinearProgram, Ranged, is_flawed, parted, ranged
 from jaxopt_lite._families.linear.scaling import power_of_two, ruiz
 from jaxopt_lite._families.linear.solution import active, vertex
-from jaxopt_lite._families.linear.units import Units, finite, flat, units
+from jaxopt_lite._families.linear.units import Stacked, Units, finite, flat, units
 from jaxopt_lite._families.linear.warm import warm
 from jaxopt_lite._needs.nothing import NOTHING
+from jaxopt_lite.core.blocks import in_blocks
 from jaxopt_lite.core.dense import dot, matvec
 from jaxopt_lite.core.implicit import Rule
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, STATIC, Option
@@ -62,7 +63,6 @@ class InteriorData(NamedTuple):
 
     lp: Ranged  # as given
     unit: Units
-    asked: Array  # (m,) the rows' units, but at most AS_MEASURED (1 + |b|)
     model: Model  # scaled: x = origin + beta C x_scaled, y = gamma R y_scaled
     origin: Array  # (n,) values of fixed variables, else 0
     beta: Array  # ()
@@ -70,6 +70,7 @@ class InteriorData(NamedTuple):
     tol: Array  # ()
     flawed: Array  # () bool: NaN or crossed bounds
     inequalities: Array  # (p,) ones, whose number says how many rows A_ub has
+    least: tuple[Array, Array]  # (m,), (m,): what a cold start is made of
     endless: Units | None = None  # of a quadratic program: the units of what proves that it is unbounded
     warm: tuple[Array, Array] | None = None  # x (n,) and y (m,) that a run starts from, scaled; None: it starts by itself
 
@@ -97,14 +98,9 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     dtype, p = x0.dtype, program.b_ub.shape[0]
     tol = options.get("tol")
     tol = (1e-8 if dtype == jnp.float64 else 1e-4) if tol is None else tol
-    lp = ranged(program)
-    m, P = lp.A.shape[0], lp.P
-    if P is None:
-        R, C = ruiz(lp.A)
-    else:
-        alike = jnp.where(_largest(lp.A) > 0, _largest(lp.A), 1.0) / jnp.where(_largest(P) > 0, _largest(P), 1.0)
-        R, C = ruiz(jnp.concatenate([lp.A, power_of_two(alike) * P]))  # in other units of the objective the same
-        R, _ = parted(R, m)
+    given = ranged(program)
+    lp = lax.stop_gradient(given)
+    P, (R, C) = lp.P, _scales(lp.A, lp.P)
     fixed, present = lp.lower == lp.upper, jnp.isfinite(lp.row_upper)
     origin = jnp.where(fixed, lp.lower, 0.0)
     ends = jnp.stack([lp.lower, lp.upper])
@@ -116,7 +112,7 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     size, cost = jnp.maximum(_largest(b), _largest(nearer)), C * lp.slope(origin)
     price, weight = _largest(cost), None
     if P is not None:
-        curvature = _largest(C[:, None] * P * C[None, :])
+        curvature = _curvature(P, C)
         size = jnp.where(size > 0, size, price / jnp.where(curvature > 0, curvature, 1.0))
         price = jnp.maximum(price, power_of_two(size) * curvature)
     beta, gamma = power_of_two(size), power_of_two(price)
@@ -124,11 +120,9 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
         weight = beta / gamma
     pairs = jnp.concatenate([has.reshape(-1), jnp.ones(p + 1, bool)]).astype(dtype)
     model = Model(lp.A, R, C, jnp.where(present, b / beta, 1.0), cost / gamma, bound / beta, pairs, P, weight)
-    tol = jnp.asarray(tol).astype(dtype)
-    unit = units(lp)
-    endless = None if P is None else units(flat(lp, lp.c))
-    asked = jnp.minimum(unit.row, AS_MEASURED * (1.0 + jnp.abs(finite(lp.row_upper))))
-    made = InteriorData(lp, unit, asked, model, origin, beta, gamma, tol, is_flawed(lp), jnp.ones(p, dtype), endless)
+    tol, ones = jnp.asarray(tol).astype(dtype), jnp.ones(p, dtype)
+    unit, endless = _units(lp)
+    made = InteriorData(given, unit, model, origin, beta, gamma, tol, _flawed(lp), ones, _least(model, ones), endless)
     if options.get("multipliers") is None:
         return made
     inverse = lambda scale: jnp.where(scale > 0, 1.0 / jnp.where(scale > 0, scale, 1.0), 0.0)
@@ -136,34 +130,64 @@ def prepare(options: dict[str, Any], x0: Array) -> InteriorData:
     return made._replace(warm=((x0 - origin) * inverse(beta * C), y * inverse(gamma * R)))
 
 
+@in_blocks
+def _scales(A: Array, P: Array | None) -> tuple[Array, Array]:
+    """Powers of two for the rows (m,) and the columns (n,)."""
+    if P is None:
+        return ruiz(A)
+    alike = jnp.where(_largest(A) > 0, _largest(A), 1.0) / jnp.where(_largest(P) > 0, _largest(P), 1.0)
+    R, C = ruiz(jnp.concatenate([A, power_of_two(alike) * P]))  # in other units of the objective the same
+    return parted(R, A.shape[0])[0], C
+
+
+@in_blocks
+def _units(lp: Ranged) -> tuple[Units, Units | None]:
+    """The units of the program; of a quadratic one, those that its directions of recession are measured in."""
+    unread: Any = None
+    return units(lp), None if lp.P is None else units(flat(lp, lp.c))._replace(row=unread, x=unread, objective=unread)
+
+
+@in_blocks
+def _least(model: Model, inequalities: Array) -> tuple[Array, Array]:
+    """The multipliers (m,) of both least squares problems of the first iterate."""
+    anchor, none = _central(model, inequalities).x, jnp.zeros_like(model.b)
+    if none.shape[0] == 0:
+        return none, none
+    F = factor(gram(model.A, model.C**2), model.R, model.rows(inequalities))
+    return solve(F, model.b - model.times(anchor)), solve(F, model.times(model.c))
+
+
+_flawed = in_blocks(is_flawed)
+_curvature = in_blocks(lambda P, C: _largest(C[:, None] * P * C[None, :]))
+
+
 def _init(x0: Array, data: InteriorData) -> InteriorState:
-    model, p = data.model, data.inequalities.shape[0]
-    n, m = model.c.shape[0], model.b.shape[0]
-    at, phase = _central(data), jnp.zeros((), x0.dtype)
+    model = data.model
+    at, phase = _central(model, data.inequalities), jnp.zeros((), x0.dtype)
     if data.warm is not None:
-        there, good = warm(model, *data.warm, p)
+        there, good = warm(model, *data.warm, data.inequalities.shape[0])
         at = Point(*(jnp.where(good, new, old) for new, old in zip(there, at, strict=True)))
         phase = jnp.where(good, -1.0, 0.0).astype(x0.dtype)
-    elif m > 0:
-        has = _bounded(model)
-        anchor = at.x
-        F = factor(gram(model.A, model.C**2) * model.R[:, None] * model.R[None, :] + jnp.diag(model.rows(data.inequalities)))
-        rest = jnp.concatenate([-model.times(anchor[:, None]), model.times(model.c[:, None])], 1)
-        sol = solve(F, rest + jnp.stack([model.b, jnp.zeros_like(model.b)], 1))
-        moved = model.transposed(sol)
-        x, y, z = anchor + moved[:, 0], sol[:, 1], model.c - moved[:, 1]
-        if model.P is not None:
-            z += model.curved(x)
-        (s, _), (y_ub, y_eq), one = parted(sol[:, 0], p), parted(y, p), jnp.ones((), x.dtype)
-        share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
-        t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
-        q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y_ub, one), model), 0.0)
-        mu = dot(t[:-1], q[:-1]) / jnp.maximum(jnp.sum(model.has) - 1.0, 1.0)
-        q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
-        at = Point(x, jnp.concatenate([-split(q, n)[1], y_eq]), t.at[-1].set(1.0), q)
+    elif model.b.shape[0] > 0:
+        at = _first(at.x, *data.least, model, data.inequalities.shape[0])
     nearest = jnp.clip(jnp.zeros_like(model.c), data.lp.lower, data.lp.upper)
     record = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 0.0], x0.dtype).at[-1].set(phase)
     return InteriorState(at, nearest, jnp.zeros_like(model.b), jnp.zeros_like(nearest), record)
+
+
+def _first(anchor: Array, shift: Array, y: Array, model: Model, p: int) -> Point:
+    """The iterate that the two least squares problems give."""
+    has, n = _bounded(model), anchor.shape[0]
+    x, z = anchor + model.transposed(shift), model.c - model.transposed(y)
+    if model.P is not None:
+        z += model.curved(x)
+    (s, _), (y_ub, y_eq), one = parted(shift, p), parted(y, p), jnp.ones((), x.dtype)
+    share = jnp.where(has[0] & has[1], 0.5, 1.0) * z
+    t = jnp.where(model.has > 0, _inside(join(distances(x, model.bound), s, one), model), 1.0)
+    q = jnp.where(model.has > 0, _inside(join(jnp.stack([share, -share]), -y_ub, one), model), 0.0)
+    mu = dot(t[:-1], q[:-1]) / jnp.maximum(jnp.sum(model.has) - 1.0, 1.0)
+    q = q.at[-1].set(jnp.where(mu > 0, mu, 1.0))
+    return Point(x, jnp.concatenate([-split(q, n)[1], y_eq]), t.at[-1].set(1.0), q)
 
 
 def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) -> Told:
@@ -172,12 +196,13 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     model = data.model._replace(c=jnp.where(second, 0.0, data.model.c))
     if model.weight is not None:
         model = model._replace(weight=jnp.where(second, 0.0, model.weight))
-    at, sound = step(s.at, model)
+    at, sound = step(s.at, model, jnp.where(idle > 0, 0.0, data.tol))  # without progress directions are exact
     tau = at.t[-1]
     lp = data.lp._replace(c=jnp.where(second, 0.0, data.lp.c))
     y = data.gamma * (model.R * (at.y / tau))
     pair = certificate.pair(lp, data.origin + data.beta * (model.C * (at.x / tau)), y)
-    strict = certificate.errors(lp, data.unit._replace(row=data.asked), pair)
+    asked = jnp.minimum(data.unit.row, AS_MEASURED * (1.0 + jnp.abs(finite(lp.row_upper))))
+    strict = certificate.errors(lp, data.unit._replace(row=asked), pair)
     loose = certificate.errors(lp, data.unit, pair, ROUNDING)
     error = jnp.where(second, strict.primal, strict.worst())
     known = jnp.where(second, loose.primal, loose.worst())
@@ -214,7 +239,7 @@ def _tell(s: InteriorState, query: Query, answer: Answer, data: InteriorData) ->
     )
     again = endless & (status == RUNNING)
     anew = jnp.array([jnp.inf, jnp.inf, jnp.inf, 0.0, 1.0], best.dtype)
-    restart = s._replace(at=_central(data), record=jnp.where(cold, anew.at[-1].set(0.0), anew))
+    restart = s._replace(at=_central(data.model, data.inequalities), record=jnp.where(cold, anew.at[-1].set(0.0), anew))
     return Told(jax.tree.map(lambda new, old: jnp.where(again | cold, new, old), restart, s), status, jnp.ones((), bool))
 
 
@@ -222,7 +247,9 @@ def _falls_along(lp: Ranged, data: InteriorData, d: Array) -> tuple[Array, Array
     """The direction of recession (n,) that d gives, and its error."""
     if data.endless is None:
         return certificate.recession(lp, data.unit, d, data.tol)
-    return certificate.recession(flat(lp, jnp.zeros_like(lp.c)), data.endless, d, data.tol)
+    low, high = (jnp.concatenate([side, jnp.zeros_like(lp.c)]) for side in (lp.row_lower, lp.row_upper))
+    both: Any = Stacked((lp.A, lp.P))
+    return certificate.recession(Ranged(lp.c, both, low, high, lp.lower, lp.upper), data.endless, d, data.tol)
 
 
 def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
@@ -230,15 +257,14 @@ def _report(s: InteriorState, data: InteriorData) -> dict[str, Array]:
     return {"x": s.best_x, "y": s.best_y, "ray_dual": ray, "ray_primal": s.ray}
 
 
-def _central(data: InteriorData) -> Point:
+def _central(model: Model, inequalities: Array) -> Point:
     """A point inside of the bounds: one unit away from a bound, or halfway between two; all multipliers are 1."""
-    model = data.model
     has, (low, high) = _bounded(model), model.bound
     one = jnp.ones((), low.dtype)
     single = jnp.where(has[0], low + 1.0, jnp.where(has[1], high - 1.0, 0.0))
     x = jnp.where(has[0] & has[1], jnp.minimum(low + 1.0, 0.5 * (low + high)), single)
-    t = join(jnp.where(has, jnp.maximum(distances(x, model.bound), 1e-3), 1.0), data.inequalities, one)
-    return Point(x, model.rows(-data.inequalities), t, model.has)
+    t = join(jnp.where(has, jnp.maximum(distances(x, model.bound), 1e-3), 1.0), inequalities, one)
+    return Point(x, model.rows(-inequalities), t, model.has)
 
 
 def _inside(a: Array, model: Model) -> Array:

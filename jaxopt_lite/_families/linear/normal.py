@@ -18,14 +18,15 @@ from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
 HIGHEST = lax.Precision.HIGHEST
+INVERTED = 32  # up to here products with L^{-1} stand for substitution; M^{-1} itself lost programs with dependent rows
 RIDGE = 8.0  # times m eps: at most what rounding of A diag(d) A' and of its factorization takes from a pivot
 
 
 class Factor(NamedTuple):
-    """The factor of a symmetric positive definite matrix: M = S L L' S."""
+    """A symmetric positive definite matrix S^{-1} L L' S^{-1}."""
 
-    L: Array  # (m, m) lower triangular
-    inverse_scale: Array  # (m,) diagonal of S^{-1}
+    kept: Array  # (m, m) L^{-1}, or L where it is large
+    scale: Array  # (m,) diagonal of S
 
 
 @custom_vmap
@@ -47,16 +48,38 @@ def _(size: int, batched: list[bool], A: Array, d: Array) -> tuple[Array, bool]:
     return packed[:, where.reshape(-1)].reshape(size, m, m), True
 
 
-def factor(M: Array) -> Factor:
-    """Cholesky's factor."""
-    m, eps = M.shape[0], float(jnp.finfo(M.dtype).eps)
-    diagonal = jnp.diagonal(M)
+def factor(K: Array, u: Array, d: Array) -> Factor:
+    """Of M = diag(u) K diag(u) + diag(d), for K (m, m) and nonnegative u and d (m,)."""
+    m, eps = K.shape[0], float(jnp.finfo(K.dtype).eps)
+    diagonal = u * jnp.diagonal(K) * u + d
     scale = 1.0 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
-    M = M * scale[:, None] * scale[None, :] + (RIDGE * m * eps) * jnp.eye(m, dtype=M.dtype)
-    return Factor(lax.linalg.cholesky(M, symmetrize_input=False), scale)
+    v = u * scale
+    N = jnp.where(jnp.eye(m, dtype=bool), 1.0 + RIDGE * m * eps, K * (v[:, None] * v[None, :]))
+    L = lax.linalg.cholesky(N, symmetrize_input=False)
+    if m > INVERTED:
+        return Factor(L, scale)
+    return Factor(lax.linalg.triangular_solve(L, jnp.eye(m, dtype=K.dtype), left_side=True, lower=True), scale)
+
+
+def half(F: Factor, r: Array) -> Array:
+    """L^{-1} S r for r (m,); then M^{-1} r is `rest` of it."""
+    if r.shape[0] <= INVERTED:
+        return rowwise(F.scale * r, F.kept)
+    return lax.linalg.triangular_solve(F.kept, (F.scale * r)[:, None], left_side=True, lower=True)[:, 0]
+
+
+def rest(F: Factor, h: Array) -> Array:
+    """S L^{-T} h for h (m,)."""
+    if h.shape[0] <= INVERTED:
+        return F.scale * jnp.dot(h, F.kept, precision=HIGHEST)
+    return F.scale * lax.linalg.triangular_solve(F.kept, h[:, None], left_side=True, lower=True, transpose_a=True)[:, 0]
 
 
 def solve(F: Factor, r: Array) -> Array:
-    """M^{-1} r for r (m, k)."""
-    half = lax.linalg.triangular_solve(F.L, r * F.inverse_scale[:, None], left_side=True, lower=True)
-    return F.inverse_scale[:, None] * lax.linalg.triangular_solve(F.L, half, left_side=True, lower=True, transpose_a=True)
+    """M^{-1} r for r (m,)."""
+    return rest(F, half(F, r))
+
+
+def rowwise(x: Array, A: Array) -> Array:
+    """A x for x (n,), written so that a vmap over x alone gives one product whose result needs no transpose."""
+    return lax.dot_general(x, A, (((0,), (1,)), ((), ())), precision=HIGHEST)

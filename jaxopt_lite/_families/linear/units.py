@@ -29,6 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from jaxopt_lite._families.linear.normal import rowwise
 from jaxopt_lite._families.linear.program import Ranged
 from jaxopt_lite.core.dense import matvec
 
@@ -43,6 +44,15 @@ class Units(NamedTuple):
     x: Array  # (n,) u of (1)
     y: Array  # (m,) v of (2)
     objective: Array  # () f of (3)
+
+
+class Stacked(NamedTuple):
+    """Matrices one upon the other, which are not copied into one; for `times` and abs alone."""
+
+    parts: tuple[Any, ...]
+
+    def __abs__(self) -> "Stacked":
+        return Stacked(tuple(map(abs, self.parts)))
 
 
 def units(lp: Ranged) -> Units:
@@ -133,7 +143,17 @@ def space(a: Any) -> ModuleType | Any:
 
 
 def times(A: Any, x: Array) -> Array:
-    return A @ x if isinstance(x, np.ndarray) else matvec(A, x)
+    """A x."""
+    if isinstance(A, Stacked):
+        return space(x).concatenate([times(part, x) for part in A.parts])
+    if isinstance(x, np.ndarray):
+        return A @ x
+    return rowwise(x, A) if x.ndim == 1 else matvec(A, x)
+
+
+def back(A: Any, y: Array) -> Array:
+    """A'y."""
+    return A.T @ y if isinstance(y, np.ndarray) else jnp.dot(y, A, precision=lax.Precision.HIGHEST)
 
 
 def _ones(A: Any) -> Array:

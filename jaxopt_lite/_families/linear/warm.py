@@ -30,11 +30,11 @@ def warm(model: Model, x: Array, y: Array, p: int) -> tuple[Point, Array]:
     n, eps = x.shape[0], float(jnp.finfo(x.dtype).eps)
     known = jnp.all(jnp.isfinite(x)) & jnp.all(jnp.isfinite(y))
     x, y = jnp.where(known, x, 0.0), jnp.where(known, y, 0.0)
-    z = model.c - model.transposed(y[:, None])[:, 0]
+    z = model.c - model.transposed(y)
     if model.P is not None:
         z += model.curved(x)
     has, exists = model.has[: 2 * n].reshape(2, n) > 0, model.has > 0
-    (slack, left), (price, y_eq) = parted(model.b - model.times(x[:, None])[:, 0], p), parted(-y, p)
+    (slack, left), (price, y_eq) = parted(model.b - model.times(x), p), parted(-y, p)
     one = jnp.ones((), x.dtype)
     own = jnp.maximum(jnp.stack([z, -z]), 0.0)
     t, q = join(distances(x, model.bound), slack, one), join(own, jnp.maximum(price, 0.0), 0.0 * one)

@@ -44,61 +44,74 @@ def minimizer(H: Array, g: Array, limit: Array, most: Array | int = tridiagonal.
     factor = ldl(H)
     newton = -ldl_solve(factor, g)
     inside = factor.positive & (norm(newton, 2) <= limit)
-    size, slope = norm(H.reshape(-1)), norm(g)
+    size, slope = n * norm(H.reshape(-1)), norm(g)
     size, slope = jnp.where(size > 0, size, 1.0), jnp.where(slope > 0, slope, 1.0)
     T, V = _reduced(H / size, g / slope)
     gamma, a, b = T
-    found = tridiagonal.solve(jnp.abs(gamma) * slope, a * size, b * size, limit, most)
+    found = tridiagonal.solve(jnp.abs(gamma) * (slope / size), a, b, limit, most)
     p = _back(V, jnp.where(gamma < 0, -found.h, found.h))
     p = jnp.where(dot(g, p) > 0, -p, p)  # where g has no part in the step, either sign is as good
     p = jnp.where(inside, newton, p)
     gain = -(dot(g, p) + 0.5 * dot(p, matvec(H, p)))
-    return Proposal(p, gain, factor.positive | (found.leftmost >= -ROUNDINGS * n * eps * size))
+    return Proposal(p, gain, factor.positive | (found.leftmost >= -ROUNDINGS * eps))
 
 
 def _reduced(H: Array, g: Array) -> tuple[tuple[Array, Array, Array], Array]:
-    """(1): gamma (), the diagonal of T (n,), what stands beside it (n,); and the unit vectors of the reflections (n, n)."""
+    """(1): gamma (), the diagonal of T (n,), what stands beside it (n,); and the reflections' unit vectors (n - 1, n)."""
     n = g.shape[0]
     index = jnp.arange(n, dtype=jnp.int32)
 
-    def reflect(k: Any, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        M, V, b = at  # b: gamma, and what stands beside the diagonal
-        x = jnp.where(k == 0, g, M[:, k - 1])
-        x = jnp.where(index >= k, x, 0.0)
-        length = jnp.sqrt(dot(x, x))
-        head = x[k]
-        v = x + jnp.where(index == k, jnp.where(head < 0, -length, length), 0.0)
-        size = jnp.sqrt(dot(v, v))
+    def reflect(k: Any, M: Array) -> tuple[Array, Array, Array]:
+        """M after a reflection, its unit vector, and what stands beside the diagonal then."""
+        x = jnp.where(index >= k, jnp.where(k == 0, g, M[:, k - 1]), 0.0)
+        length, head = jnp.sqrt(dot(x, x)), x[k]
+        beside = jnp.where(head < 0, length, -length)
+        v = x - jnp.where(index == k, beside, 0.0)
+        size = jnp.sqrt(2.0 * length * (length + jnp.abs(head)))
         v = v / jnp.where(size > 0, size, 1.0)
         w = 2.0 * matvec(M, v)
         w = w - dot(v, w) * v
-        M = M - v[:, None] * w[None, :] - w[:, None] * v[None, :]
-        own = index == k
-        return M, jnp.where(own[:, None], v[None, :], V), jnp.where(own, jnp.where(head < 0, length, -length), b)
+        return M - v[:, None] * w[None, :] - w[:, None] * v[None, :], v, beside
 
-    at = H, jnp.zeros_like(H), jnp.zeros_like(g)
+    def next_one(k: Any, at: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        M, v, beside = reflect(k, at[0])
+        return M, at[1].at[k].set(v), at[2].at[k].set(beside)
+
     if n == 1:
-        return (g[0], H[0], jnp.zeros_like(g)), at[1]
+        return (g[0], H[0], jnp.zeros_like(g)), jnp.zeros_like(H)
     if n <= UNROLLED:
+        M = H
+        vs: list[Array] = []
+        bs: list[Array] = []
         for k in range(n - 1):
-            at = reflect(k, at)
+            M, v, beside = reflect(k, M)
+            vs, bs = [*vs, v], [*bs, beside]
+        V, b = jnp.stack(vs), jnp.stack(bs)
     else:
-        at = lax.fori_loop(0, n - 1, reflect, at)
-    M, V, b = at
+        M, V, b = lax.fori_loop(0, n - 1, next_one, (H, jnp.zeros_like(H[1:]), jnp.zeros_like(g[1:])))
     last = M[n - 1, n - 2]
-    beside = jnp.concatenate([b[1 : n - 1], last[None], jnp.zeros_like(b[:1])])
-    return (b[0], jnp.diagonal(M), beside), V
+    beside = jnp.concatenate([b[1:], last[None], jnp.zeros_like(b[:1])])
+    return (b[0], jnp.sum(jnp.where(index[:, None] == index[None, :], M, 0.0), axis=1), beside), V
 
 
 def _back(V: Array, h: Array) -> Array:
-    """Q h: the reflections, the last first."""
+    """Q h: the reflections, the last first.
+
+    A few of them are taken at once, h - V'c, where c_k = 2 v_k.(h - the later c_j v_j) comes from products alone. XLA would
+    compute each v_k again in every kernel that uses it.
+    """
     n = h.shape[0]
-    one = lambda k, p: p - 2.0 * dot(V[k], p) * V[k]
-    if n <= UNROLLED:
-        for k in reversed(range(n - 1)):
-            h = one(k, h)
+    if n > UNROLLED:
+        one = lambda k, p: p - 2.0 * dot(V[n - 2 - k], p) * V[n - 2 - k]
+        return lax.fori_loop(0, n - 1, one, h)
+    if n == 1:
         return h
-    return lax.fori_loop(0, n - 1, lambda k, p: one(n - 2 - k, p), h)
+    parts, cosines = matvec(V, h), matvec(V, V.T)
+    c: list[Array] = []
+    for k in reversed(range(n - 1)):
+        later = sum(cosines[k, n - 2 - j] * at for j, at in enumerate(c))
+        c.append(2.0 * (parts[k] - later))
+    return h - matvec(V.T, jnp.stack(c[::-1]))
 
 
 def _propose(H: Array, g: Array, limit: Array, data: radius.TrustData) -> Proposal:

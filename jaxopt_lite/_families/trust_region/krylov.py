@@ -100,12 +100,14 @@ def subproblem(rows: int, inexact: bool) -> Subproblem:
 
         gamma = jnp.where(looking, 0.0, length)
         steps = STEPS if inexact else tridiagonal.SECULAR
-        found = tridiagonal.solve(gamma, jnp.where(known, a, size), jnp.where(inner, b, 0.0), at.radius, steps=steps)
+        unit = jnp.where(size > 0, size, 1.0)
+        alone, beside = jnp.where(known, a / unit, 1.0), jnp.where(inner, b / unit, 0.0)
+        found = tridiagonal.solve(gamma / unit, alone, beside, at.radius, steps=steps)
         h = jnp.where(known, found.h, 0.0)
         step = matvec(Q.T, h)
         slope = dot(g, step)
         step = jnp.where(slope > 0, -step, step)
-        negative = found.leftmost < -ROUNDINGS * n * eps * size
+        negative = found.leftmost < -ROUNDINGS * n * eps
 
         begins = at.accepted & at.flat & ~negative
         bent = looking & negative & learn
@@ -127,7 +129,7 @@ def subproblem(rows: int, inexact: bool) -> Subproblem:
         k = jnp.where(begins, 0, k).astype(jnp.int32)
         Q = _with_row(jnp.where(begins, 0.0, Q), following, k)
         looks = jnp.where(trying, TRIAL, looks).astype(jnp.int32)
-        gain = found.gain + jnp.where(looking, jnp.abs(slope), 0.0)
+        gain = unit * found.gain + jnp.where(looking, jnp.abs(slope), 0.0)
         return Lanczos(Q, jnp.stack([a, b]), k, looks), Proposal(step, gain, over)
 
     return Subproblem(

@@ -12,7 +12,8 @@ It is accepted where rho > eta. The next radius is |p| / 4 where rho < 1/4, and 
 would ask for the same point again.)
 
 *Rounding.* Where the values differ by no more than rounding (`wolfe.noise`), the slopes at both ends tell the change of f,
--(g + g+).p / 2, which is exact for a quadratic. This lets float32 finish.
+-(g + g+).p / 2, which is exact for a quadratic. This lets float32 finish. A step that promises no gain comes from a model
+whose small curvatures are rounding. It is rejected like others: H + lambda of a shorter step is better conditioned.
 
 A lane ends with
 
@@ -201,7 +202,7 @@ def _status(s: TrustState, query: Query, answer: Answer, place: Place, proposal:
     rounded = answer.finite & is_rounding(s.x, place.grad, s.p, answer.grad - s.grad, gtol)
     narrow = (rejected & (coarse >= 1.0)) | (moved & (fun >= s.fun))
     still = (least >= 1.0) | jnp.all(query.x == s.x)
-    dead = ((rejected | moved) & still) | (rejected & ~(s.gain > 0)) | (fresh & ~answer.finite)
+    dead = ((rejected | moved) & still) | (rejected & ~jnp.isfinite(s.gain)) | (fresh & ~answer.finite)
     status = jnp.where(narrow & rounded, CLAIM + PRECISION, jnp.where(dead, CLAIM + NUMERICAL, RUNNING))
     stationary_point = place.flat & proposal.convex & ~(fresh & ~place.accepted)
     return jnp.where(stationary_point, CONVERGED, status)

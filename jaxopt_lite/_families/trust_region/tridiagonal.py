@@ -19,6 +19,11 @@ converges with order three to an eigenvalue of multiplicity r, and for r = 1 nev
 7, sections 23 to 28). r is taken from s_1^2 / s_2, which tends to the multiplicity. Where that was too bold, pivots are
 negative, and the step with r = 1 is taken instead. So x stays at the left of theta, and T - x has positive pivots.
 
+*Its start*: with a diagonal E >= 0 that makes the pivots of T + E positive, theta >= -max E (a modified factorization, as of
+Gill, Murray & Wright 1981, section 4.4.2.2). Before row k is eliminated with the pivot q, E gets there twice what makes
+[[q, b], [b, a_{k+1}]] semidefinite. Where T is positive definite x begins at 0. Gershgorin's circles would begin at the size
+of T, and where curvatures lie decades apart the fixed number of steps (3) does not come down from there.
+
 *lambda*, by Newton's iteration on 1/radius - 1/|h(lambda)| (Hebden 1973; Conn, Gould & Toint 2000, section 7.3.3),
 
     lambda <- lambda + (|h| - radius) / radius |h|^2 / h'(T + lambda)^{-1}h                          (4)
@@ -38,15 +43,16 @@ give |h|^2 = h_1^2 r_1 and h'(T + lambda)^{-1}h = h_1^2 e_1: one sweep, of posit
 two inverse iterations with T - x. Beside the hard case T + lambda is nearly singular, and the length of h rounding; the same
 vector mends it.
 
-*Units*: T is divided by its largest row, lengths by the radius. So squares do not overflow.
+*Units*: T comes with a size of about 1, and lengths are divided by the radius. So squares do not overflow.
 """
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxopt_lite.core.dense import Entries, dot, entries, joined, norm, sweep
+from jaxopt_lite.core.dense import Entries, dot, entries, inner, joined, sweep
 
 EIGENVALUE, CLUSTERS = 4, 0.5  # steps (3), and more of them for each row: every cluster of eigenvalues may take some
 SECULAR = 10  # steps (4); with 8 of them 1 of 10,000 models ends 6e-7 above its minimum
@@ -82,28 +88,41 @@ def solve(gamma: Array, a: Array, b: Array, radius: Array, most: Array | int = S
     eps = float(jnp.finfo(a.dtype).eps)
     none = jnp.zeros_like(b[:1])
     before, after = jnp.concatenate([none, b[:-1]]), jnp.concatenate([b[:-1], none])
-    size = jnp.max(jnp.abs(a) + jnp.abs(before) + jnp.abs(after))
-    size = jnp.where(size > 0, size, 1.0)
-    a, before, after = a / size, before / size, after / size
     T = Tridiagonal(entries(a), entries(before), entries(after))
-    load = jnp.minimum(gamma / size / radius, eps**-2.0)  # beyond, T is rounding
+    load = jnp.minimum(gamma / radius, eps**-2.0)  # beyond, T is rounding
     sweeps = EIGENVALUE + int(CLUSTERS * a.shape[0])
-    left = jnp.min(a - jnp.abs(before) - jnp.abs(after)) - 64 * eps  # of Gershgorin's circles
+    left = _bound(T, jnp.zeros_like(gamma)) - 64 * eps
     x = lax.fori_loop(0, sweeps, lambda _, x: _laguerre(T, x, a.shape[0]), left)
     low = jnp.where(x < 0, eps**AWAY - x, 0.0)
 
-    v = _vector(_factors(T, low), a.shape[0], a.dtype)
-    far = NEARLY * load * jnp.maximum(jnp.abs(v[0]) - UNKNOWN * eps, 0.0) - x
+    v, per_size = _vector(_factors(T, low), a.shape[0], a.dtype)
+    far = NEARLY * load * jnp.maximum(per_size * jnp.abs(v[0]) - UNKNOWN * eps, 0.0) - x
     start = jnp.where(low > 0, jnp.maximum(low, far), 0.0)
     newton = lambda k, at: jnp.where(k < most, jnp.maximum(at + _change(T, at, load), low), at)
     shift = lax.fori_loop(0, steps, newton, start)
     h, unit = _first_column(_factors(T, shift))
-    h = -load * joined(h)
-    h = jnp.where((shift > 0) & ((low > 0) | (load * unit < ALMOST)), _to_boundary(h, v), h)
+    along = jnp.where((shift > 0) & ((low > 0) | (load * unit < ALMOST)), per_size * _to_boundary(h, v, load, per_size), 0.0)
+    h = joined(jax.tree.map(lambda h, v: along * v - load * h, h, v))
     h = h / jnp.maximum(jnp.sqrt(dot(h, h)), 1.0)
     bent = a * h + before * jnp.concatenate([none, h[:-1]]) + after * jnp.concatenate([h[1:], none])
-    gain = (load * h[0] + 0.5 * dot(h, bent)) * -size * radius * radius
-    return Solution(h * radius, shift * size, x * size, gain)
+    gain = (load * h[0] + 0.5 * dot(h, bent)) * -radius * radius
+    return Solution(h * radius, shift, x, gain)
+
+
+def _bound(T: Tridiagonal, zero: Array) -> Array:
+    """A number at the left of all eigenvalues, -max E; 0 where T is positive definite."""
+
+    def step(carry: tuple, column: tuple) -> tuple[tuple, None]:
+        q, most = carry
+        a, b = column
+        half = 0.5 * (q - a)
+        least = jnp.minimum(0.5 * (q + a) - jnp.sqrt(half * half + b * b), 0.0)
+        more = -2.0 * least
+        d = q + more
+        return (a - b * b / jnp.where(d > 0, d, 1.0), jnp.maximum(most, more)), None
+
+    (last, most), _ = sweep(step, (zero + 1.0, zero), (T.a, T.before))
+    return -jnp.maximum(most, -last)
 
 
 def _laguerre(T: Tridiagonal, x: Array, size: int) -> Array:
@@ -207,21 +226,22 @@ def _change(T: Tridiagonal, shift: Array, load: Array) -> Array:
     return jnp.where(jnp.isfinite(change), change, 0.0)  # in float32 squares may overflow beside a pole
 
 
-def _vector(f: Factors, n: int, dtype: jnp.dtype) -> Array:
-    """A unit eigenvector of the leftmost eigenvalue, where T + shift is about singular.
+def _vector(f: Factors, n: int, dtype: jnp.dtype) -> tuple[Entries, Array]:
+    """An eigenvector of the leftmost eigenvalue, where T + shift is about singular, and 1 / its length.
 
     Of several the one that e_1 has a part along, if any.
     """
     h, length = _first_column(f)
-    v = joined(h) / length + ASIDE * (1.0 + 0.5 * jnp.cos(jnp.arange(n, dtype=dtype)))
-    v = joined(_solved(f, _solved(f, entries(v))))
-    return v / norm(v, 2)
+    per_length = 1.0 / length
+    aside = entries(ASIDE * (1.0 + 0.5 * jnp.cos(jnp.arange(n, dtype=dtype))))
+    v = _solved(f, _solved(f, jax.tree.map(lambda h, some: per_length * h + some, h, aside)))
+    return v, 1.0 / jnp.sqrt(inner(v, v))
 
 
-def _to_boundary(h: Array, v: Array) -> Array:
-    """h + t v of length 1 with the smaller |t|."""
-    left, along = 1.0 - dot(h, h), dot(h, v)
+def _to_boundary(h: Entries, v: Entries, load: Array, per_size: Array) -> Array:
+    """The t of the smaller |t| for which -load h + t per_size v has length 1; 0 where there is none."""
+    left, along = 1.0 - load * load * inner(h, h), -load * per_size * inner(h, v)
     square = along * along + left
     root = jnp.sqrt(jnp.maximum(square, 0.0))
     ahead = along + jnp.where(along < 0, -root, root)
-    return h + jnp.where((square > 0) & (ahead != 0), left / jnp.where(ahead == 0, 1.0, ahead), 0.0) * v
+    return jnp.where((square > 0) & (ahead != 0), left / jnp.where(ahead == 0, 1.0, ahead), 0.0)
