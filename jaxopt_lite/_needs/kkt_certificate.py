@@ -163,12 +163,12 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     side = jnp.where(holding, jnp.where(above, upper, lower), c)
     y = jnp.where(holding, y, 0.0)
     force = g + matvec(A.T, y)
-    held, low, to_bound = jnp.zeros(x.shape, bool), jnp.zeros(x.shape, bool), jnp.zeros_like(x)
+    held, to_bound = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
     stops = stops_at(x, force, data, data.ftol / x.shape[0], eps**NEAR * size)
     if stops is not None:
         met = data.lower == data.upper
         down, up = stops.down & ((force > 0) | met), stops.up & (force < 0)
-        held, low = down | up, down
+        held = down | up
         to_bound = jnp.where(held, jnp.where(down, data.lower, data.upper) - x, 0.0)
 
     # (1)
@@ -188,7 +188,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     pull = jnp.abs(y) * lengths(A.T)
     largest, y = jnp.maximum(norm(jnp.where(equal, 0.0, pull)), norm(g)), jnp.where(wrong, 0.0, y)
     if stops is not None:  # the corrected multipliers may also turn the force on a variable that is held at a bound
-        wrong = jnp.concatenate([wrong, held & ~met & jnp.where(low, force < 0, force > 0)])
+        wrong = jnp.concatenate([wrong, held & ~met & jnp.where(down, force < 0, force > 0)])
         pull = jnp.concatenate([pull, jnp.abs(force)])
     pull = jnp.where(wrong, pull, 0.0)
     astray, far = norm(pull) > eps**SIGNED * largest, jnp.maximum(size, LEAST)

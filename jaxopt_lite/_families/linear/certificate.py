@@ -157,7 +157,7 @@ def _of_length_one(ray: Array) -> Array:
     xp = space(ray)
     _, power = xp.frexp(xp.max(xp.abs(ray), initial=0.0))
     most = -np.finfo(ray.dtype).minexp  # 2^most and its inverse are normal numbers
-    return ray * xp.ldexp(xp.ones_like(ray[..., :1]), -xp.clip(power, -most, most))
+    return ray * xp.ldexp(ray.dtype.type(1), -xp.clip(power, -most, most))
 
 
 def _ray_error(violation: Array, terms: Array, unit: Array, value: Array, uncertain: Array) -> Array:
