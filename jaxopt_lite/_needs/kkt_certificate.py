@@ -47,7 +47,7 @@ from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import dot, lengths, matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
-from jaxopt_lite.core.status import BELIEVED, BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
+from jaxopt_lite.core.status import BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
 
 HIGHEST = lax.Precision.HIGHEST
 MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
@@ -124,8 +124,8 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
     cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
     proved = (asked + resolved > 0) & ~cut
     held = jnp.where(asked > 0, CONVERGED, PRECISION)
-    unseen = jnp.where(claim >= BELIEVED, decided(claim), BUDGET)
-    refused = jnp.where(end.made == 0, unseen, jnp.where(cut, BUDGET, jnp.where(infeasible, INFEASIBLE, NUMERICAL)))
+    unseen = cut | (end.made == 0)  # nobody has looked, or not to the end: what the method believes proves nothing
+    refused = jnp.where(unseen, BUDGET, jnp.where(infeasible, INFEASIBLE, NUMERICAL))
     pick = lambda new, old: jnp.where(proved, new, old)
     return {
         "x": pick(end.x, fields["x"]),

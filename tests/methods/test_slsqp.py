@@ -227,6 +227,19 @@ def test_a_bound_that_the_corrected_multipliers_leave_is_no_solution(dtype, give
     assert kkt_certificate._judged(oracle, x, row(given), at, jnp.zeros((2, 2), dtype), operands).asked
 
 
+@DTYPES
+def test_what_nobody_could_look_at_is_no_success(dtype):
+    """Where the budget leaves no evaluation to the certificate, the method's own word is not enough."""
+    rows = NonlinearConstraint(lambda x: x[0] ** 2 + x[1] ** 2, 1.0, 1.0)
+    fun, x0 = lambda x: jnp.exp(x[0]) + x[1], jnp.array([-2.0, 1.5], dtype)
+    solve = lambda most: minimize(fun, x0, method="SLSQP", constraints=rows, options={"maxfev": most})
+    res = jax.vmap(solve)(np.arange(1, 31))
+    whole = int(res.nfev[-1])
+    assert whole < 30
+    np.testing.assert_array_equal(res.success, np.arange(1, 31) >= whole)
+    assert np.all(res.status[: whole - 1] == Status.BUDGET)
+
+
 def test_bounds_that_meet_fix_a_variable():
     res = minimize(nearest, np.zeros(2), bounds=Bounds([0.5, -np.inf], [0.5, np.inf]), constraints=THREE)
     assert res.success
