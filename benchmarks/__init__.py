@@ -19,7 +19,7 @@ imported or fails is a row that says so; without matplotlib there is no plot).
 | `bounded`    | L-BFGS-B and TNC in a box: a batch at n = 4, and n = 100,000 |
 | `trust_region` | dogleg, trust-ncg, trust-krylov, trust-exact: the same as `descent` |
 | `spots`      | `curve_fit` on 100,000 Gaussian spots of 5 x 5 pixels, the rate at 10^6 and 10^7 (GPU), the memory |
-| `constrained` | SLSQP on 10,000 projections onto a polygon, and 10,000 sales of shares |
+| `constrained` | SLSQP and trust-constr on 10,000 projections onto a polygon, SLSQP on 10,000 sales of shares |
 | `quadprog`   | 10,000 convex quadratic programs, 20 variables and 10 equations; a table of other sizes |
 
 `python -m benchmarks.solved` prints which problems of the library each method solves, and what it claims of the others.

@@ -6,7 +6,7 @@ claims that are not solved, the ones that are true in another way (another minim
 gtol, or Newton's step in float64 within the rounding of the dtype) and the wrong ones. Below the table
 are the names of what is claimed wrongly, and of what is not solved, so that two runs can be compared. Problems with the
 same number of variables are one program, a switch, which is true branching outside of vmap: 112 programs instead of 900.
-The sets `book` and `infeasible` have constraints (`constrained_library.py`), and SciPy's SLSQP has lines of its own there.
+The sets `book` and `infeasible` have constraints (`constrained_library.py`); SciPy's methods have lines of their own there.
 """
 
 import argparse
@@ -26,7 +26,7 @@ DESCENT = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC", "dogleg", "trust-ncg", 
 BOXES = ("L-BFGS-B", "TNC")
 BRACKETED = ("bisect", "brentq", "brenth", "ridder", "toms748", "chandrupatla", "newton", "halley")
 OPEN = ("newton", "halley", "secant")
-CONSTRAINED = ("SLSQP", constrained_library.SCIPY)
+CONSTRAINED = ("SLSQP", "trust-constr", *constrained_library.SCIPY)
 WALKING, BOUNDED = ("brent", "golden"), "bounded"
 MAXITER = 500  # of a root: bisection of the largest brackets takes more than the default
 
@@ -74,7 +74,7 @@ def _runs() -> Iterator[tuple[str, str, str, Callable[[str, str], Iterator[Line]
     ]
     for methods, kind, run in rows:
         for method in methods:
-            for dtype in ("float64",) if method == constrained_library.SCIPY else ("float64", "float32"):
+            for dtype in ("float64",) if method in constrained_library.SCIPY else ("float64", "float32"):
                 yield method, kind, dtype, run
 
 

@@ -17,12 +17,15 @@ from jaxopt_lite.api.doors.show_options import show_options
 from jaxopt_lite.api.doors.stepper import Stepper, stepper
 from jaxopt_lite.api.reading.bounds import Bounds
 from jaxopt_lite.api.reading.constraint_classes import LinearConstraint, NonlinearConstraint
+from jaxopt_lite.api.reading.strategies import BFGS, SR1
 from jaxopt_lite.api.result import OptimizeResult, RootResults
 from jaxopt_lite.core.program import compiler_options
 from jaxopt_lite.core.status import Status
 from jaxopt_lite.core.warn import OptimizeWarning
 
 __all__ = [
+    "BFGS",
+    "SR1",
     "Bounds",
     "LinearConstraint",
     "NonlinearConstraint",

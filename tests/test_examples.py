@@ -210,6 +210,24 @@ def test_portfolios_obey_their_rules_and_price_their_risk(tmp_path):
     check_portfolios(run_example(script_named("portfolios"), tmp_path / "portfolios.png", investors="300"), 300)
 
 
+def check_beams(printed: str, cases: int) -> None:
+    """Nearly all are designed, no limit is overdrawn, and the multiplier of a limit is what it is worth."""
+    endings = {word: int(count) for count, word in re.findall(r"(\d+) x (\w+)", printed)}
+    assert sum(endings.values()) == cases
+    assert endings["Converged"] >= 0.95 * cases
+    assert number_after("largest use of a limit:", printed) <= 1.0 + 1e-7
+    by_grad, by_multiplier = (
+        re.findall(r"-?[\d.]+e?-?\d*", line.split(":")[1]) for line in printed.splitlines() if "[" in line
+    )
+    assert np.allclose(np.array(by_grad, float), np.array(by_multiplier, float), rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_beams_are_designed_under_their_limits(tmp_path):
+    printed = run_example(script_named("design_under_constraints"), tmp_path / "design.png", cases="200")
+    check_beams(printed, 200)
+
+
 def check_pendulums(printed: str, pendulums: int) -> None:
     """Four in five get up, and are at the top where they are simulated with shorter steps."""
     assert sum(int(count) for count, _ in re.findall(r"(\d+) x (\w+)", printed)) == 2 * pendulums
@@ -230,7 +248,7 @@ def test_pendulums_are_swung_up(tmp_path):
 def test_every_example_runs(script, tmp_path):
     # All run in single precision here, as they can be asked to, but NIST's, whose digits always need double.
     sizes = {"starts": "64", "spots": "500", "programs": "500", "images": "150", "models": "32"}
-    sizes |= {"orbits": "500", "quotes": "500", "targets": "8", "investors": "300", "pendulums": "20"}
+    sizes |= {"orbits": "500", "quotes": "500", "targets": "8", "investors": "300", "pendulums": "20"} | {"cases": "100"}
     printed = run_example(script, tmp_path / "picture.png", dtype="float32", **sizes)
     if script.stem == "nist_multistart":
         lower = {"Chwirut1", "Chwirut2", "DanWood", "Gauss1", "Gauss2", "Lanczos3", "Misra1a", "Misra1b"}

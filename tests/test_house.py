@@ -41,6 +41,7 @@ PUBLIC = {
         "rosen",
         "rosen_der",
     ),
+    *("BFGS", "SR1"),
     *("quadprog", "root_scalar", "rosen_hess", "rosen_hess_prod", "show_options", "stepper"),
 }
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))

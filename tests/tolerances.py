@@ -37,6 +37,11 @@ def gain_asked(dtype: DTypeLike) -> float:
     return max(1e-6, eps(dtype) ** 0.75)
 
 
+def gain_asked_tightly(dtype: DTypeLike) -> float:
+    """The default gtol of trust-constr that the package promises: SciPy's 1e-8, eps^(3/4) in float32."""
+    return max(1e-8, eps(dtype) ** 0.75)
+
+
 def abscissa_asked(dtype: DTypeLike) -> float:
     """The default xatol that the package promises, in every dtype."""
     return 1e-5

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._needs import by_hand
-from jaxopt_lite._needs.values import GRADIENT
+from jaxopt_lite._needs.values import GRADIENT, HESSIAN
 from jaxopt_lite.core import constraints
 from jaxopt_lite.core.layout import Layout
 from jaxopt_lite.core.oracle import Oracle, Traced
@@ -79,7 +79,12 @@ def second_order(oracle: Oracle, x: Array, y: Array, t: Traced) -> tuple[Constra
 def _lagrangian(oracle: Oracle, query: Query, t: Traced) -> Constrained:
     answer, times, bends = second_order(oracle, query.x, query.vector, t)
     own = jnp.eye(query.x.shape[0], dtype=query.x.dtype)
-    hess = times(own) + bends(own)
+    if oracle.scheme is None and oracle.bends is None:
+        hess = times(own)
+    else:  # by differences, as the user chose
+        of_fun = HESSIAN.answer(oracle, Query(query.x), t)
+        answer, hess = answer._replace(fun=of_fun.fun, grad=of_fun.grad), of_fun.hess
+    hess = hess + bends(own)
     return answer._replace(hess=0.5 * (hess + hess.T))
 
 

@@ -79,6 +79,7 @@ class Look(NamedTuple):
     trial: Array  # (n,)
     goes_on: Array  # () bool
     made: Array  # () int32
+    force: Array | None  # (n,) the gradient of the Lagrangian without the bounds at x; None: it is not reported
     rows: Array  # (n + m + m n + n n,) `Rows` at the first point
 
 
@@ -107,14 +108,16 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         trial = inside(at.trial + found.step, data)
         goes_on = better & ~found.done & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
         where = pick(at.trial, at.x), pick(found.y, at.y), pick(answer.grad, at.grad), pick(known, at.known)
+        force = None if at.force is None else pick(answer.grad + matvec(answer.jacobian.T, found.y), at.force)
         rows = jnp.concatenate([answer.grad, answer.constraints, answer.jacobian.reshape(-1), bent.reshape(-1)])
-        return Look(*where, trial, goes_on, at.made + 1, jnp.where(first & sound, rows, at.rows))
+        return Look(*where, trial, goes_on, at.made + 1, force, jnp.where(first & sound, rows, at.rows))
 
     no, y = jnp.zeros((), bool), fields["multipliers"]
     m, n = y.shape[0], x.shape[0]
     nothing = jnp.full(5, jnp.inf, x.dtype).at[3:].set(0.0)
     unknown = jnp.full((n + m) * (n + 1), jnp.nan, x.dtype)
-    end = walked(one, Look(x, y, jnp.zeros_like(x), nothing, x, ~no, jnp.zeros((), jnp.int32), unknown), left)
+    forced = jnp.zeros_like(x) if "lagrangian_grad" in fields else None
+    end = walked(one, Look(x, y, jnp.zeros_like(x), nothing, x, ~no, jnp.zeros((), jnp.int32), forced, unknown), left)
     if end is None:
         return {"status": decided(claim)}
     (g, c), (A, bent) = (jnp.split(part, [at]) for part, at in zip(jnp.split(end.rows, [n + m]), (n, m * n), strict=True))
@@ -127,7 +130,8 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
     unseen = cut | (end.made == 0)  # nobody has looked, or not to the end: what the method believes proves nothing
     refused = jnp.where(unseen, BUDGET, jnp.where(infeasible, INFEASIBLE, NUMERICAL))
     pick = lambda new, old: jnp.where(proved, new, old)
-    return {
+    reported = {} if end.force is None else _reported(end.x, end.force, data)
+    return {name: pick(reported[name], fields[name]) for name in reported if name in fields} | {
         "x": pick(end.x, fields["x"]),
         "fun": pick(fun, fields["fun"]),
         "jac": pick(end.grad, fields["jac"]),
@@ -136,6 +140,16 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         "turns": fields["turns"] + end.made,
         "status": jnp.where(proved, held, refused).astype(jnp.int32),
     }
+
+
+def _reported(x: Array, force: Array, data: Any) -> dict[str, Array]:
+    """The fields that follow from the gradient of the Lagrangian without the bounds (n,) at x."""
+    pushed = jnp.zeros_like(x)
+    if data.lower is not None:
+        held = ((x <= data.lower) & ((force > 0) | (data.lower == data.upper))) | ((x >= data.upper) & (force < 0))
+        pushed = jnp.where(held, -force, 0.0)
+    left = force + pushed
+    return {"lagrangian_grad": left, "optimality": norm(left), "bound_multipliers": pushed}
 
 
 def _sides(oracle: Oracle, x: Array, operands: Operands) -> tuple[Array, Array, int]:

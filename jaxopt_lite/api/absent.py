@@ -14,6 +14,7 @@ _AT_A_DOOR = {
             "fmin_tnc": "TNC",
             "fmin": "Nelder-Mead",
             "fmin_powell": "Powell",
+            "fmin_slsqp": "SLSQP",
         }.items()
     },
     "brent": "minimize_scalar(fun, method='brent')",
@@ -37,16 +38,9 @@ _AT_A_DOOR = {
     "brute": "jax.vmap(fun) over the points of a grid, and jnp.argmin",
 }
 _NOT_YET = {
-    **dict.fromkeys(
-        ("fmin_cobyla", "fmin_slsqp"),
-        "methods for constraints are not here yet. The nearest are bounds, in minimize(fun, x0, bounds=bounds), and linear "
-        "programs, by linprog",
-    ),
-    **dict.fromkeys(
-        ("BFGS", "SR1", "HessianUpdateStrategy"),
-        "Hessian updates to be handed over are not here yet. The nearest is minimize(fun, x0, method='BFGS'), "
-        "which has its own",
-    ),
+    "fmin_cobyla": "COBYLA is not here yet. The nearest is minimize(fun, x0, constraints=constraints), by derivatives",
+    "HessianUpdateStrategy": "strategies of your own cannot be handed over. The nearest are BFGS and SR1, as in "
+    "minimize(fun, x0, method='trust-exact', hess=BFGS())",
     **dict.fromkeys(
         (
             "root",

@@ -29,6 +29,16 @@ def show_point(callback: Callable, shown: dict[str, Any]) -> None:
         callback(shown["x"])
 
 
+def show_state(callback: Callable, shown: dict[str, Any]) -> None:
+    """The same for a callback of two arguments, which is told what the method reports, and ends the run by True."""
+    if len(inspect.signature(callback).parameters) < 2:
+        return show_point(callback, shown)
+    state = {name: value for name, value in shown.items() if not name.startswith("_")}
+    if callback(shown["x"], make_result(state | {"success": None, "status": None})):
+        raise StopIteration
+    return None
+
+
 def with_lines(callback: Callable | None) -> Callable:
     """A callback that prints a line an iteration, and then calls the given one."""
     print(f"{'iteration':>9s} {'cost':>15s} {'step':>10s}")
@@ -45,11 +55,22 @@ def with_lines(callback: Callable | None) -> Callable:
     return line
 
 
-def solve(posed: Posed, callback: Callable | None = None, starts: Starts = ()) -> OptimizeResult:
+def lined(present: Show) -> Show:
+    """The same showing, after a line an iteration."""
+    line = with_lines(None)
+
+    def show_both(callback: Callable, shown: dict[str, Any]) -> None:
+        show_point(line, shown)
+        present(callback, shown)
+
+    return show_both
+
+
+def solve(posed: Posed, callback: Callable | None = None, starts: Starts = (), present: Show = show_point) -> OptimizeResult:
     """The result of a call, explained and printed if asked. `starts` are its first points, if they are not x0."""
     plan, call, oracle = posed.plan, posed.call, posed.plan.oracle
     try:
-        fields = fields_of(posed, callback)
+        fields = fields_of(posed, callback, present)
     except ShardedBatch:
         raise
     except (TypeError, ValueError, NotImplementedError) as error:

@@ -10,11 +10,15 @@ closes the user's functions for what the method needs (`oracles/`); and it calls
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from jaxopt_lite._families.line_search.updates import learning
 from jaxopt_lite._needs.nothing import NO_FUNCTIONS
 from jaxopt_lite.api.methods.row import Row
 from jaxopt_lite.api.oracles.constrained import constrained
 from jaxopt_lite.api.oracles.scalar import scalar_oracle
 from jaxopt_lite.api.reading.bounds import read_bounds
+from jaxopt_lite.api.reading.strategies import read_strategy
 from jaxopt_lite.core.implicit import Derived
 from jaxopt_lite.core.layout import Layout, parse
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, evaluations, of_program, read
@@ -43,6 +47,7 @@ class Posed(NamedTuple):
     call: Call  # what is traced
     disp: Any  # is a summary printed at the end?
     keep_all: bool  # is the point of every iteration kept?
+    lines: bool = False  # is a line printed an iteration?
 
 
 def read_settings(
@@ -82,7 +87,8 @@ def pose(
     numbers = of_program(values, row.options) | (data or {})
     plan = Plan(method, row.prepare, oracle, layout, schedule, derived)
     call = Call(start, numbers, settings.maxiter, settings.maxfev, traced)
-    return Posed(plan, call, values["disp"], bool(values.get("return_all")))
+    verbose = values.get("verbose") or 0
+    return Posed(plan, call, values["disp"] or verbose > 0, bool(values.get("return_all")), verbose > 1)
 
 
 def pose_minimum(
@@ -104,10 +110,14 @@ def pose_minimum(
     keywords = {} if tol is None else dict.fromkeys(row.tol, POSITIVE_OR_ZERO(tol, "tol"))
     settings = read_settings(row, layout.size, options, keywords)
     box = None if bounds is None else read_bounds(bounds, layout)
-    method = settings.build(bounded=box is not None)
+    method, strategy = settings.build(bounded=box is not None), read_strategy(hess, hessp, layout)
+    if strategy is not None:
+        method, hess = learning(method, strategy), None
     steps = {"rel_step": settings.values.get("finite_diff_rel_step"), "abs_step": settings.values.get("eps")}
     functions = scalar_oracle(method.needs, layout, fun, args, jac, hess, hessp, **steps)
     data = ({} if box is None else {"bounds": box}) | (points or {})
     if "constraints" in row.takes:
         functions, data["constraints"] = constrained(functions, constraints, layout, row)
+    if "keep_feasible" in row.takes and functions[0].more is not None:
+        data["keep_feasible"] = np.asarray(functions[0].more.keep_feasible)
     return pose(settings, method, layout, start, functions, data)

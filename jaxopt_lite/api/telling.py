@@ -90,7 +90,9 @@ def _not_finite(plan: Plan, call: Call, x: Any) -> tuple[str, ...]:
 def _evaluated(plan: Plan, call: Call, x: Any) -> Answer:
     """The answer of the user's functions at a concrete point, x0 where x is None. Nothing is compiled."""
     x, function = _at(plan, call, x)
-    return plan.oracle.evaluate(Query(x, jnp.zeros_like(x)), function)
+    operands = operands_of(plan, call)
+    asked = plan.method.ask(plan.method.init(operands.x0, operands.data), operands.data)
+    return plan.oracle.evaluate(Query(x, asked.vector), function)
 
 
 def _sum_of_slopes(plan: Plan, call: Call, x: Any) -> Array:

@@ -96,7 +96,7 @@ def values_and_jacobian(parts: Parts, traced: Traced, x: Array, box: Box | None 
 
 def gradient(parts: Parts, traced: Traced, x: Array, y: Array) -> Array:
     """The gradient of y'c at x, (n,), in a form that can be differentiated again: never by finite differences."""
-    each = zip(parts.each, traced.each, _by_part(parts, y), strict=True)
+    each = zip(parts.each, traced.each, by_part(parts, y), strict=True)
     return jnp.sum(jnp.stack([_gradient(part, t, x, v) for part, t, v in each]), axis=0)
 
 
@@ -108,7 +108,7 @@ def second_order(
     From one call of each function; by finite differences it takes two. The Hessian is never by finite differences: a part
     that has them for its Jacobian is differentiated twice by JAX.
     """
-    given = zip(parts.each, traced.each, _by_part(parts, y), strict=True)
+    given = zip(parts.each, traced.each, by_part(parts, y), strict=True)
     made = [_second_order(part, t, x, v, box) for part, t, v in given]
     curved = [times for *_, times in made if times is not None]
     times = lambda P: sum((times(P) for times in curved), start=jnp.zeros_like(P))
@@ -199,7 +199,7 @@ def _in_order(parts: Parts, rows: list[Array]) -> Array:
     return _taken(jnp.concatenate(rows), parts.order)
 
 
-def _by_part(parts: Parts, y: Array) -> list[Array]:
+def by_part(parts: Parts, y: Array) -> list[Array]:
     """Numbers (m,) in canonical order as (m_i,) of each part."""
     given = _taken(y, tuple(int(k) for k in np.argsort(np.asarray(parts.order))))
     ends = np.cumsum([part.rows for part in parts.each])

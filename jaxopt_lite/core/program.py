@@ -30,7 +30,14 @@ from jaxopt_lite.core.oracle import SECOND, Oracle, Traced
 from jaxopt_lite.core.protocol import Method, Need
 from jaxopt_lite.core.status import NUMERICAL, PRECISION, decided, is_claim, is_success
 
-LIKE_X = ("x", "jac", "grad", "active_mask")  # fields that have the structure of x where they are vectors (n,)
+LIKE_X = (
+    "x",
+    "jac",
+    "grad",
+    "active_mask",
+    "lagrangian_grad",
+    "bound_multipliers",
+)  # fields that have the structure of x where they are vectors (n,)
 PROGRAMS = 128  # programs kept, the least recently used goes first: each takes some 130 of a process's 65,530 memory maps
 
 

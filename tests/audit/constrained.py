@@ -34,8 +34,8 @@ from tests.audit import Outcome
 from tests.audit.nonlinear import GROUPS, OBJECTIVES, Data, Drawn, Kind, N, base, lifted
 from tests.audit.nonlinear import ROWS as ROW_KINDS
 
-ROWS = ("SLSQP",)
-FTOL = {"float64": 1e-6, "float32": 6.4e-6}  # the defaults that the package promises
+ROWS = ("SLSQP", "trust-constr")
+FTOL = {"float64": 1e-6, "float32": 6.4e-6}  # SLSQP's defaults
 MAXITER = 200
 NEAR, CLOSE = 24, 0.1  # points about x; the part of x that (B) may move
 TENFOLD, ROUNDED = 10.0, 16.0
@@ -83,8 +83,8 @@ def _solver(row: str, equations: int, rows: int) -> Callable[..., Any]:
         branches = lambda table: [functools.partial(lambda f, x: f(x, data, jnp), f) for f in table]
         fun = lambda x: jax.lax.switch(which[0], branches(OBJECTIVES), x)
         held = NonlinearConstraint(lambda x: jax.lax.switch(which[1], branches(ROW_KINDS), x), np.zeros(rows), upper)
-        options = {"ftol": ftol, "maxiter": MAXITER}
-        res = minimize(fun, x0, method=row, bounds=Bounds(low, high), constraints=held, options=options)
+        options = {"maxiter": MAXITER}
+        res = minimize(fun, x0, method=row, bounds=Bounds(low, high), constraints=held, tol=ftol, options=options)
         return res.x, res.status
 
     return jax.jit(jax.vmap(one))

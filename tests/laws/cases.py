@@ -147,6 +147,10 @@ _BY_GAIN = {
     "poison": {NOWHERE: 5, BOTTOMLESS: 5, INFINITE: 5},  # -inf counts as not finite: it may lie outside of the constraints
 }
 SLSQP = _like_bfgs("SLSQP", with_rows=True, looks_after=True, forks=(0.001, 0.03), **_BY_GAIN)
+_BY_GAIN_OF_GTOL = _BY_GAIN | {"tol_name": "gtol", "asked": tolerances.gain_asked_tightly}
+TRUST_CONSTR = _like_bfgs(
+    "trust-constr", with_rows=True, with_hessian=True, looks_after=True, forks=(0.05, 0.15), **_BY_GAIN_OF_GTOL
+)
 
 SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there
 
@@ -179,7 +183,8 @@ def _under_a_row(case: Case) -> Case:
         first = (jnp.arange(k.order.size, dtype=k.order.dtype) == k.order[0]).astype(k.start.dtype)
         row = {"type": "ineq", "fun": lambda x, k: SIDE + k.shift - jnp.sum(first * x), "args": (k,)}
         budgets = {"maxiter": k.maxiter, "maxfev": k.maxfev}
-        return minimize(fun, k.start, (k,), method="SLSQP", constraints=row, tol=k.tol, options=budgets | options)
+        name = case.name.split()[0]
+        return minimize(fun, k.start, (k,), method=name, constraints=row, tol=k.tol, options=budgets | options)
 
     return replace(boxed, name=f"{case.name} in a half-space", run=run)
 
@@ -228,6 +233,7 @@ OF_ONE_START = (
     LBFGSB,
     TNC,
     SLSQP,
+    TRUST_CONSTR,
     *TRUST,
     BOUNDED,
     BRENT,
@@ -241,6 +247,8 @@ ROWS = (
     _boxed(TNC),
     _boxed(SLSQP),
     _under_a_row(SLSQP),
+    replace(_boxed(TRUST_CONSTR), unit_of_fun=True),
+    replace(_under_a_row(TRUST_CONSTR), unit_of_fun=True),
     *IN_BRACKET,
     *FIT_ROWS,
     *PROGRAM_ROWS,

@@ -25,6 +25,10 @@ class Driven(NamedTuple):
 def _evaluator(case: Case):
     if case.with_product:
         return jax.jit(lambda at, theta: _with_product(lambda x: case.model(x, theta), *at, case.of_slope))
+    if case.with_hessian and case.with_rows:  # asked at a point with multipliers, of which there are none
+        with_slope = lambda x, theta: jax.value_and_grad(case.model)(x, theta)
+        bend = lambda x, theta: jax.hessian(case.model)(x, theta)
+        return jax.jit(lambda at, theta: (*with_slope(at[0], theta), *_no_rows(at[0]), bend(at[0], theta)))
     if case.with_hessian:
         return jax.jit(lambda x, theta: (*jax.value_and_grad(case.model)(x, theta), jax.hessian(case.model)(x, theta)))
     if case.with_rows:
@@ -50,7 +54,7 @@ def drive(case: Case, start: np.ndarray, theta: np.ndarray, dtype: Any, **option
         x = machine.ask(state)
         out = _evaluator(case)(x, theta.astype(dtype))
         value, *rest = out if case.with_gradient else (out,)
-        points.append(np.asarray(x[0] if case.with_product else x))
+        points.append(np.asarray(x[0] if case.with_product or (case.with_rows and case.with_hessian) else x))
         values.append(float(value))
         state = machine.tell(state, value, *rest)
     return Driven(points, values, host(machine.result(state)))

@@ -321,7 +321,7 @@ def every_float_of_a_result_has_the_dtype_of_x(book: Book) -> None:
 # --- 9: invariance; 10: tolerances -----------------------------------------------------------------------------------
 
 
-@law("9")
+@law("9", of=lambda case: not case.unit_of_fun)
 def scaling_by_powers_of_two_changes_no_step(book: Book) -> None:
     """The first step of a minimizer that sees slopes has unit length, but only from slopes longer than that."""
     for name in ("larger", "smaller") if book.case.learns_scale else ("larger",):
@@ -347,10 +347,11 @@ def bounds_are_never_left(book: Book) -> None:
 @law("10", of=lambda case: case.approaches, programs=True)
 def a_tolerance_is_a_lanes_own_and_changes_the_answer(book: Book) -> None:
     rows = [take(book.refilled, at) for name, at in book.page.at.items() if name.startswith("tolerance")]
-    effort = [(res.nfev if book.case.evaluates else res.nit).sum() for res in rows]
+    newton = book.case.looks_after and book.case.with_hessian  # what the method leaves undone takes as many looks
+    effort = [(res.nfev if book.case.evaluates and not newton else res.nit).sum() for res in rows]
     assert effort == sorted(effort)
     assert effort[0] < effort[-1]
-    assert not np.array_equal(rows[0].x, rows[-1].x)
+    assert newton or not np.array_equal(rows[0].x, rows[-1].x)
     assert all(np.all(res.success) for res in rows)
 
 

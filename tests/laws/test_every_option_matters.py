@@ -74,6 +74,14 @@ GIVEN = {
     ("Newton-CG", "c1"): 0.45,
     ("Powell", "ftol"): 1e-12,
     ("Newton-CG", "xtol"): 1e-9,
+    ("trust-constr", "xtol"): 1.5,
+    "barrier_tol": 0.05,
+    "initial_tr_radius": 0.1,
+    "initial_constr_penalty": 500.0,
+    "initial_barrier_parameter": 1.0,
+    "initial_barrier_tolerance": 1.0,
+    "verbose": 1,
+    "factorization_method": "SVDFactorization",
 }
 BESIDE = {"max_trust_radius": {"initial_trust_radius": 0.1}, "subproblem_maxiter": {"initial_trust_radius": 0.1}}
 BESIDE |= {(method, "eta"): {"initial_trust_radius": 10.0} for method in ("trust-ncg", "trust-krylov")}
@@ -87,8 +95,15 @@ BESIDE |= {
     ("Newton-CG", "c1"): {"c2": 0.9},
     ("Newton-CG", "xtol"): {"gtol": 0.5},
 }
+LOOP = {"type": "ineq", "fun": lambda x: 2.0 - jnp.sum(x * x)}
+UNDER = {
+    "trust-constr": {"bounds": [(-2.0, 0.9), (-2.0, 2.0)], "constraints": LOOP}
+}  # what else a row needs, to have an effect
 DOORS = {
-    "minimize": (methods.MINIMIZE, lambda row, **how: minimize(valley, START.get(row, START[""]), method=row, **how)),
+    "minimize": (
+        methods.MINIMIZE,
+        lambda row, **how: minimize(valley, START.get(row, START[""]), method=row, **UNDER.get(row, {}), **how),
+    ),
     "minimize_scalar": (
         methods.MINIMIZE_SCALAR,
         lambda row, **how: minimize_scalar(

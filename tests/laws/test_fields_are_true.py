@@ -261,9 +261,49 @@ def violation_is_that_of_x(seen: Seen, maxcv: Any) -> None:
     near(maxcv, beyond, seen.dtype, np.abs(seen.x).sum() + MOST)
 
 
+def parts_of_multipliers(seen: Seen, v: Any) -> None:
+    """Those of the row, and then those of the bounds, which push like the gradient in reverse where a bound holds."""
+    assert len(v) == seen.asked["under"] + seen.asked["boxed"]
+    if seen.asked["under"]:
+        near(v[0], seen.res.multipliers, seen.dtype)
+    if seen.asked["boxed"] and seen.res.success:
+        grad = CURVATURE @ seen.x - PULL
+        wanted = np.where(held(seen), -grad, 0.0)
+        np.testing.assert_allclose(v[-1], wanted, atol=16 * tolerances.gradient_asked(seen.dtype))
+
+
+def slope_is_balanced(seen: Seen, left: Any) -> None:
+    """The gradient of the Lagrangian, by the multipliers that are reported."""
+    if seen.res.success:
+        np.testing.assert_allclose(left, 0.0, atol=16 * tolerances.gradient_asked(seen.dtype))
+
+
+def optimality_is_the_largest(seen: Seen, optimality: Any) -> None:
+    near(optimality, np.max(np.abs(np.asarray(seen.res.lagrangian_grad, np.float64))), seen.dtype)
+
+
+def same_as(name: str) -> Any:
+    return lambda seen, value: near(value, seen.res[name], seen.dtype)
+
+
+def positive(seen: Seen, value: Any) -> None:
+    assert float(value) > 0
+
+
+def counts_products(seen: Seen, count: Any) -> None:
+    assert 0 < int(count) <= 2 * N * int(seen.res.nfev)
+
+
 OF_MINIMIZE = COMMON | {
     "multipliers": multipliers_balance,
     "maxcv": violation_is_that_of_x,
+    "v": parts_of_multipliers,
+    "lagrangian_grad": slope_is_balanced,
+    "optimality": optimality_is_the_largest,
+    "grad": same_as("jac"),
+    "constr_violation": same_as("maxcv"),
+    "cg_niter": counts_products,
+    **dict.fromkeys(("tr_radius", "constr_penalty", "barrier_parameter", "barrier_tolerance"), positive),
     "final_simplex": simplex_is_true,
     "direc": directions_span,
     "x": x_of_quadratic,
@@ -274,13 +314,13 @@ OF_MINIMIZE = COMMON | {
     "hess_inv": inverse_of_quadratic,
     "hess": hess_of_quadratic,
 }
-BY_HESSIAN = ("dogleg", "trust-exact")
+BY_HESSIAN = ("dogleg", "trust-exact", "trust-constr")
 BY_PRODUCTS = ("Newton-CG", "TNC", "trust-ncg", "trust-krylov")
 MINIMIZERS = {row.name: {"method": row.name} for row in methods.MINIMIZE}
 MANY = 4000  # evaluations of a search by values
-BOXED = ("L-BFGS-B", "TNC", "SLSQP", "Nelder-Mead", "Powell")
+BOXED = ("L-BFGS-B", "TNC", "SLSQP", "trust-constr", "Nelder-Mead", "Powell")
 MINIMIZERS |= {f"{name} in a box": {"method": name, "boxed": True} for name in BOXED}
-MINIMIZERS |= {"SLSQP under a row": {"method": "SLSQP", "under": True}}
+MINIMIZERS |= {f"{name} under a row": {"method": name, "under": True} for name in ("SLSQP", "trust-constr")}
 MINIMIZERS |= {"L-BFGS-B by pairs": {"method": "L-BFGS-B", "maxcor": 2, "known": 32.0}}
 
 

@@ -1,13 +1,16 @@
 """`minimize`: SciPy's front door to the minimization of a scalar function of several variables."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.drive import solve
-from jaxopt_lite.api.pose import pose_minimum
+from jaxopt_lite.api.drive import lined, show_state, solve
+from jaxopt_lite.api.pose import Posed, pose_minimum
 from jaxopt_lite.api.result import OptimizeResult
 from jaxopt_lite.api.telling import told_of_narrowing
+from jaxopt_lite.core.constraints import by_part
+from jaxopt_lite.core.program import is_alone
 
 
 def minimize(
@@ -42,26 +45,28 @@ def minimize(
         recompile; bools, strings and other objects are static.
     method : str, Row, callable or None
         'BFGS' (the default); 'L-BFGS-B' (the default with bounds; L-BFGS without) and 'TNC'; 'SLSQP' (the default with
-        constraints), sequential quadratic programming; 'CG', nonlinear conjugate gradients, which keeps no matrix;
-        'Newton-CG', truncated Newton with Hessian-vector products; of trust regions 'dogleg' and 'trust-exact' with
-        Hessians, 'trust-ncg' and 'trust-krylov' with products. From values alone: 'Nelder-Mead', a simplex, for
-        functions with kinks, jumps and noise, and 'Powell', line searches along conjugate directions. A `Row` is a
-        method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args,
-        **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
+        constraints), sequential quadratic programming, and 'trust-constr', barrier problems by trust-region SQP; 'CG',
+        nonlinear conjugate gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products; of
+        trust regions 'dogleg' and 'trust-exact' with Hessians, 'trust-ncg' and 'trust-krylov' with products. From values
+        alone: 'Nelder-Mead', a simplex, for functions with kinks, jumps and noise, and 'Powell', line searches along
+        conjugate directions. A `Row` is a method of your own, which runs like these (`jaxopt_lite.method`). A callable is
+        called as ``method(fun, x0, args, **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds,
+        constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
         status does not account for their error. In float32 they are of little use.
     hess, hessp : callable, str or None
-        ``hess(x, *args)`` (n, n), of which the symmetric part counts, and ``hessp(x, p, *args)``, for methods that use them:
-        Newton-CG, TNC, trust-ncg, trust-krylov; dogleg and trust-exact take `hess` alone. None: autodiff. `hess` may be
-        '2-point', '3-point' or 'cs': differences of the gradient.
+        ``hess(x, *args)`` (n, n), of which the symmetric part counts, and ``hessp(x, p, *args)``, for methods that use
+        them: Newton-CG, TNC, trust-ncg, trust-krylov, trust-constr; dogleg and trust-exact take `hess` alone. None:
+        autodiff. `hess` may be '2-point', '3-point' or 'cs', differences of the gradient, or `BFGS()` or `SR1()`: it is
+        then learnt from how the gradient changes, under constraints that of the Lagrangian.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
-        For 'L-BFGS-B', 'TNC', 'SLSQP', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where
-        there is no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A start
-        outside is clipped.
+        For 'L-BFGS-B', 'TNC', 'SLSQP', 'trust-constr', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each
+        variable, None where there is no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a
+        variable. A start outside is clipped.
     constraints : LinearConstraint, NonlinearConstraint, dict, or a list of them
-        For 'SLSQP', and methods of your own that take them (`jaxopt_lite.method`). A dict is
+        For 'SLSQP', 'trust-constr', and methods of your own that take them (`jaxopt_lite.method`). A dict is
         ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives are by
         autodiff where none are given. What the sides are is traced.
     tol : float, optional
@@ -69,8 +74,9 @@ def minimize(
         ftol. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
-        raising StopIteration (status 6, STOPPED). The run is then driven from the host: eager calls only, one problem at a
-        time.
+        raising StopIteration (status 6, STOPPED). Of 'trust-constr' it may be ``callback(xk, state)``, which sees what the
+        method reports, and ends the run by returning True. The run is then driven from the host: eager calls only, one
+        problem at a time.
     options : dict, optional
         Options of the method (see `show_options`), and of all methods: `maxiter`, `maxfev`, `lanes` (width of a batch;
         0 is one lane a problem) and `turns_per_refill`. Numbers are traced.
@@ -79,10 +85,12 @@ def minimize(
     -------
     OptimizeResult
         With x, fun, jac, nfev, njev, nit, status, success and message; of 'SLSQP' multipliers (one for each row of the
-        constraints, the equalities first: positive where the upper side holds, negative where the lower one does) and maxcv,
-        the largest violation; hess_inv (BFGS: an array; L-BFGS-B: an operator with `@` and `todense()`; NaN where the method
-        has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
-        nhev (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
+        constraints, the equalities first: positive where the upper side holds, negative where the lower one does) and
+        maxcv, the largest violation; of 'trust-constr' these and v (multipliers of each constraint, those of the bounds
+        last), grad, lagrangian_grad, optimality (its largest component), constr_violation, tr_radius, constr_penalty,
+        barrier_parameter, barrier_tolerance and cg_niter; hess_inv (BFGS: an array; L-BFGS-B: an operator with `@` and
+        `todense()`; NaN where the method has learnt nothing, as at the start); hess (dogleg, trust-exact: at x); nhev
+        (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
         final_simplex (Nelder-Mead: the vertices (n + 1, n) in order, and their values, where the search ended), direc
         (Powell: the directions (n, n), a row each). Methods from values alone have no jac and njev. `x` and `jac` have the
         structure of x0.
@@ -107,13 +115,13 @@ def minimize(
     (PRECISION) where the decrease that this step promises is rounding, else 4 (NUMERICAL). From a point that is refused a
     few Newton steps may go on. All these evaluations are counted, and bounded by `maxfev`.
 
-    Under constraints 0 (CONVERGED) means that no row is violated by more than ftol and that the exact Newton step of the
-    conditions of Karush, Kuhn and Tucker promises to gain no more than ftol (1e-6; 6.4e-6 in float32), slacks and bounds
-    accounted for, with no negative curvature along the rows that hold; 8 (PRECISION) that it promises rounding. From there
-    Newton's steps go on, so that x, the multipliers and their derivatives are known better than ftol says. 2 (INFEASIBLE)
-    means that a weighted sum of the violations is stationary: near x no point satisfies the constraints. With finite
-    differences of `fun`, and in a `stepper`, the method's own test decides. Rows may depend on one another, and their
-    linearizations may contradict one another. Every point that is evaluated is in the bounds.
+    Under constraints 0 (CONVERGED) means that no row is violated by more than ftol (of 'trust-constr' gtol, 1e-8) and that
+    the exact Newton step of the conditions of Karush, Kuhn and Tucker promises to gain no more than ftol (1e-6; 6.4e-6 in
+    float32), slacks and bounds accounted for, with no negative curvature along the rows that hold; 8 (PRECISION) that it
+    promises rounding. From there Newton's steps go on, so that x, the multipliers and their derivatives are known better
+    than ftol says. 2 (INFEASIBLE) means that a weighted sum of the violations is stationary: near x no point satisfies the
+    constraints. With finite differences of `fun`, and in a `stepper`, the method's own test decides. Rows may depend on one
+    another, and their linearizations may contradict one another. Every point that is evaluated is in the bounds.
 
     From values alone 0 (CONVERGED) means that the simplex is within xatol and fatol, or that a sweep along the axes gains no
     more than ftol, and that derivatives do not contradict: the exact Newton step at the point is within what was asked, or
@@ -130,6 +138,7 @@ def minimize(
     References
     ----------
     J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: chapters 4, 6, 7 and 18.
+    R. H. Byrd, M. E. Hribar, J. Nocedal, SIAM J. Optim. 9 (1999) 877: trust-constr.
     D. Kraft, A software package for sequential quadratic programming, DFVLR-FB 88-28 (1988): SLSQP.
     J. C. Lagarias, J. A. Reeds, M. H. Wright, P. E. Wright, SIAM J. Optim. 9 (1998) 112: the simplex and its ties.
     M. J. D. Powell, Comput. J. 7 (1964) 155: conjugate directions.
@@ -169,7 +178,22 @@ def minimize(
     methods.refuse(row, _REFUSED, methods.MINIMIZE, **given)
     told_of_narrowing(x0=x0, args=args, bounds=bounds)
     given_functions = {"jac": jac, "hess": hess, "hessp": hessp, "constraints": constraints}
-    return solve(pose_minimum(row, fun, x0, args, options, tol, bounds, **given_functions), callback)
+    posed = pose_minimum(row, fun, x0, args, options, tol, bounds, **given_functions)
+    if "state" not in row.takes:
+        return solve(posed, callback)
+    lines = posed.lines and is_alone(posed.call)
+    if lines and callback is None:
+        callback = lambda xk: None
+    return _with_scipys_names(solve(posed, callback, present=lined(show_state) if lines else show_state), posed)
+
+
+def _with_scipys_names(result: OptimizeResult, posed: Posed) -> OptimizeResult:
+    """The result of a method that reports multipliers as trust-constr does, with SciPy's names for what it holds."""
+    extra, rows = dict(result.extra), posed.plan.oracle.more
+    bounds = extra.pop("bound_multipliers", None)
+    v = [] if rows is None else by_part(rows, extra["multipliers"])
+    extra |= {"v": v + ([] if bounds is None else [bounds]), "grad": result.jac, "constr_violation": result.maxcv}
+    return dataclasses.replace(result, extra=extra)
 
 
 _REFUSED = dict.fromkeys(

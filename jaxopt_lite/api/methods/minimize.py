@@ -3,7 +3,7 @@
 import functools
 
 from jaxopt_lite._families.bounded import lbfgsb, tnc
-from jaxopt_lite._families.constrained import slsqp
+from jaxopt_lite._families.constrained import slsqp, trust_constr
 from jaxopt_lite._families.derivative_free import nelder_mead, powell
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
 from jaxopt_lite._families.trust_region import dogleg, exact, krylov, ncg, radius
@@ -67,6 +67,15 @@ MINIMIZE = (
         takes=frozenset({"jac", "bounds", "constraints", "equalities"}),
         maxiter=lambda n: 100,
         schedule=Schedule(turns_per_refill=1, most=32),  # a turn takes as long as the lane with most changes of basis
+    ),
+    Row(
+        name="trust-constr",
+        build=trust_constr.build,
+        prepare=trust_constr.prepare,
+        options=trust_constr.OPTIONS,
+        tol=("gtol",),
+        takes=frozenset({"jac", "hess", "hessp", "bounds", "constraints", "equalities", "keep_feasible", "state"}),
+        maxiter=lambda n: 1000,
     ),
     _TRUST(name="dogleg", build=dogleg.build, options=dogleg.OPTIONS, takes=frozenset({"jac", "hess"})),
     _TRUST(name="trust-ncg", build=ncg.build, options=ncg.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),

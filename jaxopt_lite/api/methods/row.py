@@ -28,7 +28,8 @@ class Row(NamedTuple):
         The method's own options, `Option` by name.
     takes : frozenset of str
         Of the door's keywords those that this method takes: jac, hess, hessp, bounds, bracket, constraints, equalities (that
-        is constraints of equality), loss, x0, x1, fprime, fprime2.
+        is constraints of equality), keep_feasible (of rows), state (a callback may take SciPy's state of the run), loss, x0,
+        x1, fprime, fprime2.
     maxiter : callable
         ``maxiter(n)``, the default of the option.
     tol : tuple of str

@@ -1,0 +1,297 @@
+"""trust-constr: barrier problems solved by trust-region SQP with the exact Hessian of the Lagrangian, one evaluation a turn.
+
+`barrier.py` makes one kind of row of equalities, inequalities and bounds, with x and the slacks s in v, and `composite.py`
+the step d from v. The trial point v + d is judged by
+
+    phi(v) = f(x) - mu sum_j log(distances) + nu |c(x) - s|                                          (1)
+
+(Byrd, Hribar & Nocedal 1999, (2.9)). With q what the model of the barrier function falls by, and r what the linearized
+|c - s| does, the step promises q + nu r, and nu grows to what makes this at least REDUCED nu r (their (2.14)):
+
+    nu >= -q / ((1 - REDUCED) r).                                                                  (2)
+
+A trial is accepted where phi falls, by the smallest part of the promise. The next radius is at most 7 times the step where
+it fell by 0.9 of the promise, twice where by 0.3. After a refusal it is a tenth to a half of the step; but where the step
+was mostly tangential, its *second-order correction* is tried first: the rows at the trial point, brought to zero by the
+Jacobian that is known (N&W (18.62)). That is the next turn's trial; no other point is evaluated.
+
+*Slacks.* At the trial point a row that lies between its sides takes the slack s_i = c_i if that is farther from them than
+s_i + d_i: it lowers both parts of (1) (Byrd, Gilbert & Nocedal 2000, (3.21)). So rows that do not hold restrain nothing.
+
+*mu* falls to the smaller of mu / 5 and mu^1.5 where its problem is solved: where the conditions of optimality hold within a
+multiple of it (Waechter & Biegler 2006, (7) and (8)), or where the last step promised but a small part of it. The radius
+then grows fivefold, and nu starts anew.
+
+*How a run ends.* Where mu is at most `barrier_tol`, the rows hold within gtol, and the whole step promises no more than
+gtol. That is believed, not known: the certificate decides (`_needs/kkt_certificate.py`), at the point with the variables at
+those bounds whose multiplier says more than their distance, and Newton's steps go on from there. A run also ends, with a
+claim, where the radius is below xtol, and where the violation is stationary to first order.
+
+*Without sides* there is no barrier, and this is the method of Lalee, Nocedal & Plantenga (1998). SciPy chooses between
+both methods likewise.
+
+Source: R. H. Byrd, M. E. Hribar, J. Nocedal, An interior point algorithm for large-scale nonlinear programming, SIAM J.
+Optim. 9 (1999) 877; R. H. Byrd, J. C. Gilbert, J. Nocedal, Math. Program. 89 (2000) 149; J. Nocedal, S. J. Wright (N&W),
+Numerical Optimization, 2nd ed. (2006), chapters 18 and 19. Changed for batches: mu is lowered, and a correction tried, by
+the turn and not by a loop.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite._families.bounded import box
+from jaxopt_lite._families.constrained import barrier
+from jaxopt_lite._families.constrained.barrier import Sides
+from jaxopt_lite._families.constrained.composite import composite, restored
+from jaxopt_lite._families.constrained.trust_constr_options import OPTIONS, BarrierData, check, prepare
+from jaxopt_lite._needs.constrained import LAGRANGIAN, Constrained
+from jaxopt_lite._needs.kkt import kkt
+from jaxopt_lite._needs.kkt_certificate import optimum
+from jaxopt_lite.core.constraints import violations
+from jaxopt_lite.core.dense import matvec, norm
+from jaxopt_lite.core.protocol import Method, Query, Told
+from jaxopt_lite.core.rank import FEASIBLE
+from jaxopt_lite.core.status import BAD_INPUT, BELIEVED, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING
+
+__all__ = ["METHOD", "OPTIONS", "build", "prepare"]
+
+ETA = 1e-8  # least gain ratio of a step that is accepted
+REDUCED = 0.3  # of (2), their rho
+GREAT, GOOD = (0.9, 7.0), (0.3, 2.0)  # gain ratios, and the next radius in steps (their section 3.5)
+LEAST, MOST = 0.1, 0.5  # likewise after a refusal
+CURVED = 0.8  # a normal part that is shorter than this share of the step leaves its rows to a correction
+FASTER, POWER, LOWERINGS = 0.2, 1.5, 4  # the next mu, and most of them in a turn: a good point passes over some
+SOLVED = 10.0  # times mu, and times what the options say: the error of a barrier problem that is solved
+SLIGHT = 0.1  # of that: the promise of a last step with which it is
+WIDER = 5.0  # times the radius after mu fell
+LARGE = 100.0  # multipliers up to this size do not loosen what they are judged by (Waechter & Biegler, section 2.1)
+NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
+STILL = 1e-6  # a violation whose slope is below this part of it, or of 4 eps^(1/2), is stationary
+WHOLE = 0.99  # of the radius: a step that is shorter is not restrained by it
+
+
+class BarrierState(NamedTuple):
+    """An accepted point, and the step that is tried from there."""
+
+    v: Array  # (N,) x and the slacks
+    fun: Array  # () +inf before the first evaluation
+    grad: Array  # (n,)
+    c: Array  # (m,)
+    A: Array  # (m, n)
+    H: Array  # (n, n) of the Lagrangian
+    z: Array  # (2, N) multipliers of the sides
+    y: Array  # (m,) multipliers of the rows
+    mu: Array  # ()
+    nu: Array  # () of (1)
+    radius: Array  # ()
+    d: Array  # (N,) the step
+    y_try: Array  # (m,) multipliers at its end
+    gain: Array  # () what it promises of phi
+    length: Array  # () its length in the units of v
+    correctable: Array  # () bool: if it is refused, is its second-order correction to be tried?
+    products: Array  # () int32 with the Hessian, of all steps
+
+
+def _sides(data: BarrierData, n: int) -> Sides:
+    none = jnp.full(n, jnp.inf, data.ftol.dtype)
+    low = jnp.concatenate([-none if data.lower is None else data.lower, data.row_lower])
+    high = jnp.concatenate([none if data.upper is None else data.upper, data.row_upper])
+    return Sides(low, high, low == high)
+
+
+def _init(x0: Array, data: BarrierData) -> BarrierState:
+    n, m = x0.shape[0], data.row_lower.shape[0]
+    x = x0 if data.lower is None or data.upper is None else barrier.inside(x0, data.lower, data.upper)
+    rows, zero = jnp.zeros(m, x0.dtype), jnp.zeros((), x0.dtype)
+    return BarrierState(
+        v=jnp.concatenate([x, rows]),
+        fun=zero + jnp.inf,
+        grad=jnp.zeros_like(x0),
+        c=rows,
+        A=jnp.zeros((m, n), x0.dtype),
+        H=jnp.zeros((n, n), x0.dtype),
+        z=jnp.zeros((2, n + m), x0.dtype),
+        y=rows,
+        mu=data.mu,
+        nu=data.penalty,
+        radius=data.radius,
+        d=jnp.zeros(n + m, x0.dtype),
+        y_try=rows,
+        gain=zero,
+        length=zero,
+        correctable=jnp.zeros((), bool),
+        products=jnp.zeros((), jnp.int32),
+    )
+
+
+def _ask(s: BarrierState, data: BarrierData) -> Query:
+    x = s.v[: s.grad.shape[0]] + s.d[: s.grad.shape[0]]
+    return Query(box.project(x, data), s.y_try)
+
+
+def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData) -> Told:
+    n, m = s.A.shape[1], s.A.shape[0]
+    sides, fresh, c = _sides(data, n), jnp.isinf(s.fun), answer.constraints
+
+    # is the trial accepted?
+    v = jnp.concatenate([query.x, barrier.slacks((s.v + s.d)[n:], c, fresh, data.row_lower, data.row_upper)])
+    near, near_now = barrier.nearness(s.v, sides), barrier.nearness(v, sides)
+    log, log_now = barrier.logs(near), barrier.logs(near_now)
+    left, left_now = norm(s.c - s.v[n:], 2), norm(c - v[n:], 2)
+    fall = (s.fun - answer.fun) + s.mu * jnp.sum(log - log_now) + s.nu * (left - left_now)
+    eps = float(jnp.finfo(s.v.dtype).eps)
+    known = jnp.where(fresh, answer.fun, s.fun)
+    noise = NOISE * eps * (jnp.abs(known) + s.mu * jnp.sum(jnp.abs(log)) + s.nu * (left + eps * norm(s.c, 2)))
+    strays = jnp.any(data.keep & (violations(c, data.row_lower, data.row_upper) > 0))
+    ratio = fall / jnp.where(s.gain > 0, s.gain, 1.0)
+    falls = ((s.gain > 0) & (ratio >= ETA)) | ((s.gain <= noise) & (fall >= -noise))
+    accepted = answer.finite & (fresh | (falls & ~strays))
+    pick = lambda new, old: jnp.where(accepted, new, old)
+    step = pick(v - s.v, 0.0)
+    v, fun, grad, c = pick(v, s.v), pick(answer.fun, s.fun), pick(answer.grad, s.grad), pick(c, s.c)
+    A, H = pick(answer.jacobian, s.A), pick(answer.hess, s.H)
+
+    # multipliers, and what is left of the conditions of optimality
+    at = barrier.place(v, A, sides)
+    z = barrier.moved_multipliers(s.z, s.mu, near, step, at.nearness)
+    z = pick(jnp.where(fresh, s.mu * at.nearness, z), s.z)
+    whole, h = jnp.concatenate([grad, jnp.zeros_like(c)]), c - v[n:]
+    y = barrier.multipliers(at, at.D * (whole - z[0] + z[1]))
+    slope = whole + jnp.concatenate([matvec(A.T, y), -y]) - z[0] + z[1]
+    slope, primal = norm(jnp.where(sides.still, 0.0, slope)), norm(h)
+    mu, lowered = _lowered(s, (slope, primal, y, z, at.nearness), accepted, noise, fresh, data)
+
+    # the radius
+    corrects = ~accepted & s.correctable & answer.finite & ~strays
+    grown = jnp.where(ratio >= GREAT[0], GREAT[1], jnp.where(ratio >= GOOD[0], GOOD[1], 0.0)) * s.length
+    shrunk = jnp.clip(0.5 / jnp.maximum(1.0 - ratio, 1.0), LEAST, MOST)
+    shrunk = jnp.where(answer.finite, shrunk, LEAST) * jnp.minimum(s.length, s.radius)
+    radius = jnp.where(accepted, jnp.maximum(grown, s.radius), shrunk)
+    radius = jnp.where(fresh | corrects, s.radius, radius)
+    radius = jnp.where(lowered, jnp.maximum(WIDER * radius, data.radius), radius)
+
+    # the next step
+    bent = jnp.sum(z * at.nearness, axis=0)
+
+    def times(p: Array) -> Array:
+        moved = at.D * p
+        return at.D * (jnp.concatenate([matvec(H, moved[:n]), jnp.zeros_like(moved[n:])]) + bent * moved)
+
+    found = composite(at, h, at.D * (whole + mu * (at.nearness[1] - at.nearness[0])), times, radius, min(2 * n, n + m))
+    needed = -found.gain / ((1.0 - REDUCED) * jnp.where(found.mends > 0, found.mends, 1.0))
+    nu = jnp.maximum(jnp.where(lowered, data.penalty, s.nu), jnp.where(found.mends > 0, needed, 0.0))
+    promise = found.gain + nu * found.mends
+    d, keep = at.D * found.p, lambda old, new: jnp.where(corrects, old, new)
+    if m > 0:
+        p = jnp.where(at.D > 0, s.d / jnp.where(at.D > 0, at.D, 1.0), 0.0)
+        d = jnp.where(corrects, at.D * restored(at, p, answer.constraints - (s.v + s.d)[n:]), d)
+    new = BarrierState(
+        v=v,
+        fun=fun,
+        grad=grad,
+        c=c,
+        A=A,
+        H=H,
+        z=z,
+        y=y,
+        mu=mu,
+        nu=keep(s.nu, nu),
+        radius=radius,
+        d=d,
+        y_try=keep(s.y_try, found.y),
+        gain=keep(s.gain, promise),
+        length=keep(s.length, found.length),
+        correctable=~corrects & (found.normal <= CURVED * found.length) & (m > 0),
+        products=s.products + jnp.where(corrects, 0, found.products),
+    )
+
+    # how the lane stands
+    violated = norm(violations(c, data.row_lower, data.row_upper))
+    last = (mu <= data.mu_last) | ~jnp.any(at.nearness > 0)
+    feasible = violated <= data.ftol
+    met = primal <= data.ftol + NOISE * eps * norm(c)
+    solved = last & met & (promise <= jnp.maximum(data.ftol, noise)) & (found.length < WHOLE * radius) & ~corrects
+    stuck = (radius <= data.xtol) | (fresh & ~accepted)
+    stationary = norm(matvec(at.J.T, h)) <= max(STILL, 4.0 * eps**0.5) * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
+    status = jnp.where(stuck, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
+    status = jnp.where(stuck & feasible & last, CLAIM + PRECISION, status)
+    status = jnp.where(accepted & stationary & ~feasible, CLAIM + INFEASIBLE, status)
+    status = jnp.where(solved & ~(fresh & ~accepted), BELIEVED + CONVERGED, status)
+    status = jnp.where(data.flawed | (fresh & strays), BAD_INPUT, status)
+    return Told(new, status, accepted & ~fresh)
+
+
+def _lowered(
+    s: BarrierState, at: tuple[Array, ...], accepted: Array, noise: Array, fresh: Array, data: BarrierData
+) -> tuple[Array, Array]:
+    """The next mu, and whether it is a smaller one."""
+    slope, primal, y, z, near = at
+    sided = near > 0
+    ends = jnp.where(sided, z / jnp.where(sided, near, 1.0), s.mu)
+    most, least = jnp.max(ends), jnp.min(ends)
+    loose = jnp.maximum(LARGE, (jnp.sum(jnp.abs(y)) + jnp.sum(z)) / max(1, y.shape[0] + z.size)) / LARGE
+    share = SOLVED * data.inner / data.mu
+    whole = ~fresh & (s.length < WHOLE * s.radius) & (primal <= share * s.mu)
+    slight = whole & (s.gain <= jnp.maximum(SLIGHT * share * s.mu, noise))
+    mu = s.mu
+    for k in range(LOWERINGS):
+        error = jnp.maximum(jnp.maximum(slope, jnp.maximum(most - mu, mu - least)) / loose, primal)
+        done = accepted & (error <= share * mu) | (slight if k == 0 else False)
+        next_mu = jnp.maximum(jnp.minimum(FASTER * mu, mu**POWER), 0.1 * data.mu_last)
+        mu = jnp.where(done & (mu > data.mu_last), next_mu, mu)
+    return mu, mu < s.mu
+
+
+def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
+    n = s.grad.shape[0]
+    sides, x, violated, y = _sides(data, n), s.v[:n], violations(s.c, data.row_lower, data.row_upper), s.y
+    worst = jnp.max(violated, initial=0.0)
+    pushed = -s.z[0, :n] + s.z[1, :n]
+    left = s.grad + matvec(s.A.T, y) + pushed
+    holds = barrier.holding(s.v, s.z, s.grad, s.A, s.H, sides)
+    fields = {}
+    if data.lower is not None:
+        met = data.lower == data.upper
+        fields = {"bound_multipliers": jnp.where(met, -(left - pushed), pushed)}
+        left = jnp.where(met, 0.0, left)
+    if y.shape[0] > 0:  # rows that no step mends have no multipliers: what they are violated by says how they contradict
+        side = jnp.where(s.c > data.row_upper, violated, -violated)
+        y = jnp.where(sides.still[n:] | jnp.any(holds[:, n:], axis=0), y, 0.0)
+        y = jnp.where(worst > data.ftol, side * (1.0 + norm(s.grad)) / jnp.where(worst > 0, worst, 1.0) ** 2, y)
+    return fields | {
+        "x": x,
+        "fun": s.fun,
+        "jac": s.grad,
+        "maxcv": worst,
+        "multipliers": y,
+        "lagrangian_grad": left,
+        "optimality": norm(left),
+        "tr_radius": s.radius,
+        "constr_penalty": s.nu,
+        "barrier_parameter": s.mu,
+        "barrier_tolerance": data.inner * s.mu / data.mu,
+        "cg_niter": s.products,
+        "_x": x if data.lower is None else barrier.at_bounds(x, holds[:, :n], s.H, sides),
+    }
+
+
+METHOD = Method(
+    "trust-constr",
+    LAGRANGIAN,
+    _init,
+    _ask,
+    _tell,
+    _report,
+    kkt,
+    solution=("x", "multipliers"),
+    certificate=optimum,
+    rank=FEASIBLE,
+)
+
+
+def build(options: dict[str, Any]) -> Method:
+    """The method; raises ValueError for what has no meaning here."""
+    check(options)
+    return METHOD

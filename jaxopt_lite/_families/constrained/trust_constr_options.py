@@ -1,0 +1,97 @@
+"""The options of trust-constr, and the traced numbers that follow from them."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxopt_lite._families.bounded import box
+from jaxopt_lite._families.trust_region.radius import RADIUS
+from jaxopt_lite.core.options import DIFFERENCES, POSITIVE_OR_ZERO, STATIC, Option
+from jaxopt_lite.core.stopping import objective_tolerance
+
+ROUNDINGS = 10.0  # times eps: a smaller radius moves nothing
+NAMES = (None, "NormalEquation")  # of factorization_method
+
+OPTIONS = {
+    "gtol": Option(
+        None,
+        POSITIVE_OR_ZERO,
+        "Stop where the model promises no more than gtol of fun, and no row is violated by more. Default 1e-8; 6.4e-6 in "
+        "float32.",
+    ),
+    "xtol": Option(None, POSITIVE_OR_ZERO, "Stop where the radius is no larger. Default 1e-8; 1.2e-6 in float32."),
+    "barrier_tol": Option(
+        None, POSITIVE_OR_ZERO, "Stop only where the barrier parameter is no larger. Default gtol, and at most its default."
+    ),
+    "initial_tr_radius": Option(1.0, RADIUS, "First radius; and the least one after the barrier parameter fell."),
+    "initial_constr_penalty": Option(1.0, RADIUS, "First weight of the rows, of each barrier problem."),
+    "initial_barrier_parameter": Option(0.1, RADIUS, "First barrier parameter mu."),
+    "initial_barrier_tolerance": Option(
+        0.1, RADIUS, "Tolerance of the first barrier problem, a tenth of the error that it may have; it falls as mu does."
+    ),
+    "factorization_method": Option(
+        None, STATIC, "None or 'NormalEquation', by which rows are solved here; other names of SciPy's raise (static)."
+    ),
+    "verbose": Option(0, STATIC, "1: print a summary at the end, as `disp`; 2 or 3: a line an iteration too (static)."),
+    "return_all": Option(False, STATIC, "Keep the point of every iteration in `allvecs`; eager calls only."),
+} | DIFFERENCES
+
+
+class BarrierData(NamedTuple):
+    """Traced numbers of a run."""
+
+    ftol: Array  # () gtol, under the name that the certificate knows
+    xtol: Array  # ()
+    mu: Array  # () first
+    mu_last: Array  # () a mu that is no larger is the last one
+    inner: Array  # () first tolerance of a barrier problem
+    radius: Array  # () first
+    penalty: Array  # () first
+    row_lower: Array  # (m,) sides of the rows
+    row_upper: Array  # (m,)
+    keep: Array  # (m,) bool: no point that violates this row is accepted
+    lower: Array | None  # (n,) bounds; None: there are none
+    upper: Array | None
+    flawed: Array  # () bool: sides or bounds that cross
+
+
+def check(options: dict[str, Any]) -> None:
+    """Raises ValueError for static options without a meaning."""
+    given, verbose = options["factorization_method"], options["verbose"]
+    if given not in NAMES:
+        raise ValueError(
+            f"option 'factorization_method' is given as {given!r}, but rows are solved by their normal equations here; give "
+            "'NormalEquation' or leave it out."
+        )
+    if isinstance(verbose, bool) or verbose not in (0, 1, 2, 3):
+        raise ValueError(f"option 'verbose' is {verbose!r}; give 0, 1, 2 or 3.")
+
+
+def prepare(options: dict[str, Any], x0: Array) -> BarrierData:
+    """The data record from options; None takes the default of the dtype."""
+    small, eps = 1e-2 * objective_tolerance(x0.dtype), float(jnp.finfo(x0.dtype).eps)
+    small = max(small, eps**0.75)
+    number = lambda name, default: jnp.asarray(default if options[name] is None else options[name]).astype(x0.dtype)
+    lower, upper = box.sides(options.get("bounds"), x0)
+    equal, low, high = (jnp.asarray(side).astype(x0.dtype) for side in options["constraints"])
+    low, high = jnp.concatenate([equal, low]), jnp.concatenate([equal, high])
+    keep = options.get("keep_feasible")
+    keep = jnp.zeros(low.shape, bool) if keep is None else jnp.asarray(keep) & (low < high)
+    gtol = number("gtol", small)
+    data = BarrierData(
+        ftol=gtol,
+        xtol=number("xtol", max(small if eps < 1e-10 else 0.0, ROUNDINGS * eps)),
+        mu=number("initial_barrier_parameter", None),
+        mu_last=jnp.maximum(number("barrier_tol", jnp.minimum(gtol, small)), eps**2),  # never zero
+        inner=number("initial_barrier_tolerance", None),
+        radius=number("initial_tr_radius", None),
+        penalty=number("initial_constr_penalty", None),
+        row_lower=low,
+        row_upper=high,
+        keep=keep,
+        lower=lower,
+        upper=upper,
+        flawed=jnp.zeros((), bool),
+    )
+    return data._replace(flawed=box.crossed(data) | ~jnp.all(low <= high))
