@@ -118,6 +118,13 @@ class OptimizeResult:
         return cls(*children)
 
 
+class Word(str):
+    """A string in a result: for JAX a part of its structure, so that it passes through `jit` and `vmap`."""
+
+
+jax.tree_util.register_pytree_node(Word, lambda word: ((), str(word)), lambda text, _: Word(text))
+
+
 @jax.tree_util.register_pytree_with_keys_class
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RootResults(OptimizeResult):

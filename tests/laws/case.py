@@ -74,7 +74,6 @@ class Case:
     error: Callable[[Any, float], float] = tolerances.solution  # (dtype, tol) -> the error of x that tol allows
     scales_tol: bool = False  # the tolerance is one of a slope: it scales with fun
     learns_scale: bool = True  # powers of two in fun change no step
-    unit_of_fun: bool = False  # they do, for an option of the method is a number in the units of fun: a barrier parameter
     poison: dict[int, int] = field(default_factory=lambda: dict(zip(POISON, (5, 3, 5), strict=True)))  # kind -> status
     sloped: bool = True  # the method sees derivatives
     mixes: bool = True  # variables may be sheared: there are no bounds that would not be bounds any more

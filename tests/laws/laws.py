@@ -321,7 +321,7 @@ def every_float_of_a_result_has_the_dtype_of_x(book: Book) -> None:
 # --- 9: invariance; 10: tolerances -----------------------------------------------------------------------------------
 
 
-@law("9", of=lambda case: not case.unit_of_fun)
+@law("9")
 def scaling_by_powers_of_two_changes_no_step(book: Book) -> None:
     """The first step of a minimizer that sees slopes has unit length, but only from slopes longer than that."""
     for name in ("larger", "smaller") if book.case.learns_scale else ("larger",):

@@ -290,6 +290,11 @@ def positive(seen: Seen, value: Any) -> None:
     assert float(value) > 0
 
 
+def names_the_problem(seen: Seen, method: str) -> None:
+    sided = seen.asked["boxed"] or seen.asked["under"]
+    assert method == ("tr_interior_point" if sided else "equality_constrained_sqp")
+
+
 def counts_products(seen: Seen, count: Any) -> None:
     assert 0 < int(count) <= 2 * N * int(seen.res.nfev)
 
@@ -303,6 +308,7 @@ OF_MINIMIZE = COMMON | {
     "grad": same_as("jac"),
     "constr_violation": same_as("maxcv"),
     "cg_niter": counts_products,
+    "method": names_the_problem,
     **dict.fromkeys(("tr_radius", "constr_penalty", "barrier_parameter", "barrier_tolerance"), positive),
     "final_simplex": simplex_is_true,
     "direc": directions_span,

@@ -32,6 +32,7 @@ def test_the_three_constraint_example(dtype):
     assert [part.shape for part in res.v] == [(1,), (1,), (1,), (2,)]
     np.testing.assert_array_equal(jnp.concatenate(res.v[:3]), res.multipliers)
     np.testing.assert_array_equal(res.grad, res.jac)
+    assert res.method == "tr_interior_point"
     assert res.optimality <= near(dtype)
     assert res.constr_violation == res.maxcv <= near(dtype)
     assert res.nfev <= 20
@@ -102,7 +103,7 @@ def test_a_step_without_limits_is_newtons_step():
     at = barrier.place(V, A, SIDES)
     H, g, h = jnp.diag(jnp.array([3.0, 1.0])), jnp.array([0.3, -0.1, 0.05]), jnp.array([0.01])
     W = jnp.diag(at.D) @ jnp.block([[H, jnp.zeros((2, 1))], [jnp.zeros((1, 2)), jnp.ones((1, 1))]]) @ jnp.diag(at.D)
-    found = composite(at, h, g, lambda p: W @ p, jnp.asarray(100.0), 20)
+    found = composite(at, h, g, lambda p: W @ p, jnp.asarray(100.0), jnp.ones(()), 20)
     system = np.block([[np.asarray(W), np.asarray(at.J).T], [np.asarray(at.J), np.zeros((1, 1))]])
     p = np.linalg.solve(system, -np.concatenate([g, h]))
     np.testing.assert_allclose(
@@ -115,7 +116,9 @@ def test_a_step_without_limits_is_newtons_step():
 def test_parts_stay_inside_of_the_radius_and_of_the_sides():
     at = barrier.place(V, A, SIDES)
     for radius in (1e-3, 0.3, 5.0):
-        found = composite(at, jnp.array([4.0]), jnp.array([9.0, -7.0, 5.0]), lambda p: -p, jnp.asarray(radius), 20)
+        found = composite(
+            at, jnp.array([4.0]), jnp.array([9.0, -7.0, 5.0]), lambda p: -p, jnp.asarray(radius), jnp.ones(()), 20
+        )
         assert found.length <= radius * (1 + 1e-12)
         assert found.normal <= 0.8 * radius * (1 + 1e-12)
         d = np.asarray(at.D * found.p)
@@ -294,6 +297,7 @@ def test_a_batch_and_the_derivative_of_its_solutions():
     side = jnp.linspace(0.5, 9.0, 7)  # of the last the row does not hold
     res = jax.vmap(one)(side)
     assert np.all(res.success)
+    assert jax.jit(one)(side[0]).method == res.method == "tr_interior_point"
     aim = np.array([1.0, 2.5])
     wanted = np.minimum(1.0, np.sqrt(np.asarray(side)) / np.linalg.norm(aim))[:, None] * aim
     np.testing.assert_allclose(res.x, wanted, atol=1e-7)

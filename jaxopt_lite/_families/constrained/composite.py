@@ -40,7 +40,8 @@ from jaxopt_lite.core.dense import dot, matvec, norm
 
 NORMAL = 0.8  # share of the radius for the normal part (Byrd, Hribar & Nocedal 1999, (3.2))
 HALF = 0.5  # likewise of TAU (their (3.4))
-FORCING = 0.01  # the residual at which the tangential part ends, of its first one; where that is small, of its power 3/2
+FORCING = 0.01  # the residual at which the tangential part ends, of its first one; in units of f where that is less, of its
+# power 3/2
 
 
 class Composite(NamedTuple):
@@ -58,10 +59,13 @@ class Composite(NamedTuple):
 Times = Callable[[Array], Array]
 
 
-def composite(at: Place, h: Array, g: Array, times: Times, radius: Array, most: int) -> Composite:
-    """The step from a point with rows h (m,), a gradient g (N,), and products with W; `most` of these for one step."""
+def composite(at: Place, h: Array, g: Array, times: Times, radius: Array, unit: Array, most: int) -> Composite:
+    """The step from a point with rows h (m,), a gradient g (N,), and products with W; `most` of these for one step.
+
+    `unit` () is a slope that is neither steep nor flat.
+    """
     normal = _normal(at, h, radius)
-    t, products = _tangential(at, times, g + times(normal), normal, radius, most)
+    t, products = _tangential(at, times, g + times(normal), normal, radius, unit, most)
     p = normal + t
     bend = times(p)
     mends = norm(h, 2) - norm(h + matvec(at.J, p), 2)
@@ -106,11 +110,13 @@ class _Path(NamedTuple):
     products: Array  # () int32
 
 
-def _tangential(at: Place, times: Times, slope: Array, normal: Array, radius: Array, most: int) -> tuple[Array, Array]:
+def _tangential(
+    at: Place, times: Times, slope: Array, normal: Array, radius: Array, unit: Array, most: int
+) -> tuple[Array, Array]:
     """The tangential part from the slope (N,) at the end of the normal one, and how many products it took."""
     first = along_rows(at, along_rows(at, slope))
     length = norm(first, 2)
-    enough = FORCING * jnp.minimum(1.0, jnp.sqrt(length)) * length
+    enough = FORCING * jnp.minimum(1.0, jnp.sqrt(length / unit)) * length
 
     def one(s: _Path) -> _Path:
         Wd = times(s.d)

@@ -18,9 +18,11 @@ Jacobian that is known (N&W (18.62)). That is the next turn's trial; no other po
 *Slacks.* At the trial point a row that lies between its sides takes the slack s_i = c_i if that is farther from them than
 s_i + d_i: it lowers both parts of (1) (Byrd, Gilbert & Nocedal 2000, (3.21)). So rows that do not hold restrain nothing.
 
-*mu* falls to the smaller of mu / 5 and mu^1.5 where its problem is solved: where the conditions of optimality hold within a
-multiple of it (Waechter & Biegler 2006, (7) and (8)), or where the last step promised but a small part of it. The radius
-then grows fivefold, and nu starts anew.
+*nu* follows the multipliers down too, by half of the way to |y| a step (Powell 1978): one that stays large makes the steps
+along curved rows short.
+
+*mu* falls where its problem is solved (`barrier_parameter.py`). The radius then grows fivefold, and nu starts anew. The
+units of f and of the rows are there too: f in another unit is the same run.
 
 *How a run ends.* Where mu is at most `barrier_tol`, the rows hold within gtol, and the whole step promises no more than
 gtol. That is believed, not known: the certificate decides (`_needs/kkt_certificate.py`), at the point with the variables at
@@ -31,9 +33,9 @@ claim, where the radius is below xtol, and where the violation is stationary to 
 both methods likewise.
 
 Source: R. H. Byrd, M. E. Hribar, J. Nocedal, An interior point algorithm for large-scale nonlinear programming, SIAM J.
-Optim. 9 (1999) 877; R. H. Byrd, J. C. Gilbert, J. Nocedal, Math. Program. 89 (2000) 149; J. Nocedal, S. J. Wright (N&W),
-Numerical Optimization, 2nd ed. (2006), chapters 18 and 19. Changed for batches: mu is lowered, and a correction tried, by
-the turn and not by a loop.
+Optim. 9 (1999) 877; R. H. Byrd, J. C. Gilbert, J. Nocedal, Math. Program. 89 (2000) 149; M. J. D. Powell, Lecture Notes in
+Mathematics 630 (1978) 144; J. Nocedal, S. J. Wright (N&W), Numerical Optimization, 2nd ed. (2006), chapters 18 and 19.
+Changed for batches: mu is lowered, and a correction tried, by the turn and not by a loop.
 """
 
 from typing import Any, NamedTuple
@@ -43,9 +45,18 @@ from jax import Array
 
 from jaxopt_lite._families.bounded import box
 from jaxopt_lite._families.constrained import barrier
-from jaxopt_lite._families.constrained.barrier import Sides
+from jaxopt_lite._families.constrained.barrier_parameter import (
+    SLIGHT,
+    Left,
+    in_units,
+    lowered,
+    permitted,
+    row_units,
+    scale_of,
+    unit_of,
+)
 from jaxopt_lite._families.constrained.composite import composite, restored
-from jaxopt_lite._families.constrained.trust_constr_options import OPTIONS, BarrierData, check, prepare
+from jaxopt_lite._families.constrained.trust_constr_options import OPTIONS, BarrierData, check, prepare, sides_of
 from jaxopt_lite._needs.constrained import LAGRANGIAN, Constrained
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
@@ -62,11 +73,7 @@ REDUCED = 0.3  # of (2), their rho
 GREAT, GOOD = (0.9, 7.0), (0.3, 2.0)  # gain ratios, and the next radius in steps (their section 3.5)
 LEAST, MOST = 0.1, 0.5  # likewise after a refusal
 CURVED = 0.8  # a normal part that is shorter than this share of the step leaves its rows to a correction
-FASTER, POWER, LOWERINGS = 0.2, 1.5, 4  # the next mu, and most of them in a turn: a good point passes over some
-SOLVED = 10.0  # times mu, and times what the options say: the error of a barrier problem that is solved
-SLIGHT = 0.1  # of that: the promise of a last step with which it is
 WIDER = 5.0  # times the radius after mu fell
-LARGE = 100.0  # multipliers up to this size do not loosen what they are judged by (Waechter & Biegler, section 2.1)
 NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
 STILL = 1e-6  # a violation whose slope is below this part of it, or of 4 eps^(1/2), is stationary
 WHOLE = 0.99  # of the radius: a step that is shorter is not restrained by it
@@ -85,6 +92,8 @@ class BarrierState(NamedTuple):
     y: Array  # (m,) multipliers of the rows
     mu: Array  # ()
     nu: Array  # () of (1)
+    unit: Array  # () of f: what it changes by over the first radius
+    w: Array  # (m,) times a row: it in its unit, as in all of this state
     radius: Array  # ()
     d: Array  # (N,) the step
     y_try: Array  # (m,) multipliers at its end
@@ -92,13 +101,6 @@ class BarrierState(NamedTuple):
     length: Array  # () its length in the units of v
     correctable: Array  # () bool: if it is refused, is its second-order correction to be tried?
     products: Array  # () int32 with the Hessian, of all steps
-
-
-def _sides(data: BarrierData, n: int) -> Sides:
-    none = jnp.full(n, jnp.inf, data.ftol.dtype)
-    low = jnp.concatenate([-none if data.lower is None else data.lower, data.row_lower])
-    high = jnp.concatenate([none if data.upper is None else data.upper, data.row_upper])
-    return Sides(low, high, low == high)
 
 
 def _init(x0: Array, data: BarrierData) -> BarrierState:
@@ -114,8 +116,10 @@ def _init(x0: Array, data: BarrierData) -> BarrierState:
         H=jnp.zeros((n, n), x0.dtype),
         z=jnp.zeros((2, n + m), x0.dtype),
         y=rows,
-        mu=data.mu,
-        nu=data.penalty,
+        mu=zero,
+        nu=zero,
+        unit=zero + 1.0,
+        w=rows + 1.0,
         radius=data.radius,
         d=jnp.zeros(n + m, x0.dtype),
         y_try=rows,
@@ -128,12 +132,18 @@ def _init(x0: Array, data: BarrierData) -> BarrierState:
 
 def _ask(s: BarrierState, data: BarrierData) -> Query:
     x = s.v[: s.grad.shape[0]] + s.d[: s.grad.shape[0]]
-    return Query(box.project(x, data), s.y_try)
+    return Query(box.project(x, data), s.w * s.y_try)
 
 
 def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData) -> Told:
-    n, m = s.A.shape[1], s.A.shape[0]
-    sides, fresh, c = _sides(data, n), jnp.isinf(s.fun), answer.constraints
+    n, m, fresh = s.A.shape[1], s.A.shape[0], jnp.isinf(s.fun)
+    w = jnp.where(fresh, row_units(answer.jacobian), s.w)
+    answer = answer._replace(constraints=w * answer.constraints, jacobian=w[:, None] * answer.jacobian)
+    data = in_units(data, w)
+    sides, c = sides_of(data, n), answer.constraints
+    unit = jnp.where(fresh, unit_of(answer, data), s.unit)
+    scale = scale_of(unit, data)
+    s = s._replace(unit=unit, mu=jnp.where(fresh, scale.mu, s.mu), nu=jnp.where(fresh, scale.nu, s.nu))
 
     # is the trial accepted?
     v = jnp.concatenate([query.x, barrier.slacks((s.v + s.d)[n:], c, fresh, data.row_lower, data.row_upper)])
@@ -160,8 +170,13 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     whole, h = jnp.concatenate([grad, jnp.zeros_like(c)]), c - v[n:]
     y = barrier.multipliers(at, at.D * (whole - z[0] + z[1]))
     slope = whole + jnp.concatenate([matvec(A.T, y), -y]) - z[0] + z[1]
-    slope, primal = norm(jnp.where(sides.still, 0.0, slope)), norm(h)
-    mu, lowered = _lowered(s, (slope, primal, y, z, at.nearness), accepted, noise, fresh, data)
+    unseen = NOISE * eps * (jnp.abs(c) + matvec(jnp.abs(A), jnp.abs(v[:n])))  # the rounding of the rows
+    slope, primal = norm(jnp.where(sides.still, 0.0, slope)), norm(jnp.maximum(jnp.abs(h) - unseen, 0.0))
+    enough = permitted(s.mu, unit, data)
+    slight = ~fresh & (s.length < WHOLE * s.radius) & (primal * unit <= enough)
+    slight &= s.gain <= jnp.maximum(SLIGHT * enough, noise)
+    mu = lowered(s.mu, unit, Left(slope, primal, y, z, at.nearness), accepted, slight, data)
+    fell = mu < s.mu
 
     # the radius
     corrects = ~accepted & s.correctable & answer.finite & ~strays
@@ -170,7 +185,7 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     shrunk = jnp.where(answer.finite, shrunk, LEAST) * jnp.minimum(s.length, s.radius)
     radius = jnp.where(accepted, jnp.maximum(grown, s.radius), shrunk)
     radius = jnp.where(fresh | corrects, s.radius, radius)
-    radius = jnp.where(lowered, jnp.maximum(WIDER * radius, data.radius), radius)
+    radius = jnp.where(fell, jnp.maximum(WIDER * radius, data.radius), radius)
 
     # the next step
     bent = jnp.sum(z * at.nearness, axis=0)
@@ -179,9 +194,11 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
         moved = at.D * p
         return at.D * (jnp.concatenate([matvec(H, moved[:n]), jnp.zeros_like(moved[n:])]) + bent * moved)
 
-    found = composite(at, h, at.D * (whole + mu * (at.nearness[1] - at.nearness[0])), times, radius, min(2 * n, n + m))
+    found = composite(at, h, at.D * (whole + mu * (at.nearness[1] - at.nearness[0])), times, radius, unit, min(2 * n, n + m))
     needed = -found.gain / ((1.0 - REDUCED) * jnp.where(found.mends > 0, found.mends, 1.0))
-    nu = jnp.maximum(jnp.where(lowered, data.penalty, s.nu), jnp.where(found.mends > 0, needed, 0.0))
+    nu, pull = jnp.where(fell, scale.nu, s.nu), norm(found.y, 2)
+    nu = jnp.where(accepted, jnp.maximum(pull, 0.5 * (nu + pull)), nu)
+    nu = jnp.maximum(nu, jnp.where(found.mends > 0, needed, 0.0))
     promise = found.gain + nu * found.mends
     d, keep = at.D * found.p, lambda old, new: jnp.where(corrects, old, new)
     if m > 0:
@@ -198,6 +215,8 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
         y=y,
         mu=mu,
         nu=keep(s.nu, nu),
+        unit=unit,
+        w=w,
         radius=radius,
         d=d,
         y_try=keep(s.y_try, found.y),
@@ -208,11 +227,11 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     )
 
     # how the lane stands
-    violated = norm(violations(c, data.row_lower, data.row_upper))
-    last = (mu <= data.mu_last) | ~jnp.any(at.nearness > 0)
+    violated, met = norm(violations(c, data.row_lower, data.row_upper) / w), norm(jnp.maximum(jnp.abs(h) - unseen, 0.0) / w)
+    last = (mu <= scale.mu_last) | ~jnp.any(at.nearness > 0)
     feasible = violated <= data.ftol
-    met = primal <= data.ftol + NOISE * eps * norm(c)
-    solved = last & met & (promise <= jnp.maximum(data.ftol, noise)) & (found.length < WHOLE * radius) & ~corrects
+    solved = last & (met <= data.ftol) & (found.length < WHOLE * radius) & ~corrects
+    solved &= promise <= jnp.maximum(data.ftol, noise)
     stuck = (radius <= data.xtol) | (fresh & ~accepted)
     stationary = norm(matvec(at.J.T, h)) <= max(STILL, 4.0 * eps**0.5) * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
     status = jnp.where(stuck, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
@@ -223,31 +242,10 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     return Told(new, status, accepted & ~fresh)
 
 
-def _lowered(
-    s: BarrierState, at: tuple[Array, ...], accepted: Array, noise: Array, fresh: Array, data: BarrierData
-) -> tuple[Array, Array]:
-    """The next mu, and whether it is a smaller one."""
-    slope, primal, y, z, near = at
-    sided = near > 0
-    ends = jnp.where(sided, z / jnp.where(sided, near, 1.0), s.mu)
-    most, least = jnp.max(ends), jnp.min(ends)
-    loose = jnp.maximum(LARGE, (jnp.sum(jnp.abs(y)) + jnp.sum(z)) / max(1, y.shape[0] + z.size)) / LARGE
-    share = SOLVED * data.inner / data.mu
-    whole = ~fresh & (s.length < WHOLE * s.radius) & (primal <= share * s.mu)
-    slight = whole & (s.gain <= jnp.maximum(SLIGHT * share * s.mu, noise))
-    mu = s.mu
-    for k in range(LOWERINGS):
-        error = jnp.maximum(jnp.maximum(slope, jnp.maximum(most - mu, mu - least)) / loose, primal)
-        done = accepted & (error <= share * mu) | (slight if k == 0 else False)
-        next_mu = jnp.maximum(jnp.minimum(FASTER * mu, mu**POWER), 0.1 * data.mu_last)
-        mu = jnp.where(done & (mu > data.mu_last), next_mu, mu)
-    return mu, mu < s.mu
-
-
 def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
-    n = s.grad.shape[0]
-    sides, x, violated, y = _sides(data, n), s.v[:n], violations(s.c, data.row_lower, data.row_upper), s.y
-    worst = jnp.max(violated, initial=0.0)
+    n, data = s.grad.shape[0], in_units(data, s.w)
+    sides, x, violated, y = sides_of(data, n), s.v[:n], violations(s.c, data.row_lower, data.row_upper), s.y
+    worst, scale = jnp.max(violated / s.w, initial=0.0), scale_of(s.unit, data)
     pushed = -s.z[0, :n] + s.z[1, :n]
     left = s.grad + matvec(s.A.T, y) + pushed
     holds = barrier.holding(s.v, s.z, s.grad, s.A, s.H, sides)
@@ -259,7 +257,8 @@ def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
     if y.shape[0] > 0:  # rows that no step mends have no multipliers: what they are violated by says how they contradict
         side = jnp.where(s.c > data.row_upper, violated, -violated)
         y = jnp.where(sides.still[n:] | jnp.any(holds[:, n:], axis=0), y, 0.0)
-        y = jnp.where(worst > data.ftol, side * (1.0 + norm(s.grad)) / jnp.where(worst > 0, worst, 1.0) ** 2, y)
+        most = norm(violated)
+        y = s.w * jnp.where(worst > data.ftol, side * (1.0 + norm(s.grad)) / jnp.where(most > 0, most, 1.0) ** 2, y)
     return fields | {
         "x": x,
         "fun": s.fun,
@@ -271,7 +270,7 @@ def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
         "tr_radius": s.radius,
         "constr_penalty": s.nu,
         "barrier_parameter": s.mu,
-        "barrier_tolerance": data.inner * s.mu / data.mu,
+        "barrier_tolerance": scale.inner * s.mu / scale.mu,
         "cg_niter": s.products,
         "_x": x if data.lower is None else barrier.at_bounds(x, holds[:, :n], s.H, sides),
     }

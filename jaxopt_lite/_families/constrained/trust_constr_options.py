@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.bounded import box
+from jaxopt_lite._families.constrained.barrier import Sides
 from jaxopt_lite._families.trust_region.radius import RADIUS
 from jaxopt_lite.core.options import DIFFERENCES, POSITIVE_OR_ZERO, STATIC, Option
 from jaxopt_lite.core.stopping import objective_tolerance
@@ -22,13 +23,22 @@ OPTIONS = {
     ),
     "xtol": Option(None, POSITIVE_OR_ZERO, "Stop where the radius is no larger. Default 1e-8; 1.2e-6 in float32."),
     "barrier_tol": Option(
-        None, POSITIVE_OR_ZERO, "Stop only where the barrier parameter is no larger. Default gtol, and at most its default."
+        None,
+        POSITIVE_OR_ZERO,
+        "Stop only where the barrier parameter is no larger. Default gtol, and at most its default times the unit of fun: "
+        "what fun changes by over the first radius.",
     ),
     "initial_tr_radius": Option(1.0, RADIUS, "First radius; and the least one after the barrier parameter fell."),
-    "initial_constr_penalty": Option(1.0, RADIUS, "First weight of the rows, of each barrier problem."),
-    "initial_barrier_parameter": Option(0.1, RADIUS, "First barrier parameter mu."),
+    "initial_constr_penalty": Option(
+        None, RADIUS, "First weight of the rows, of each barrier problem. Default the unit of fun (see barrier_tol)."
+    ),
+    "initial_barrier_parameter": Option(
+        None, RADIUS, "First barrier parameter mu. Default a hundredth of the unit of fun (see barrier_tol)."
+    ),
     "initial_barrier_tolerance": Option(
-        0.1, RADIUS, "Tolerance of the first barrier problem, a tenth of the error that it may have; it falls as mu does."
+        None,
+        RADIUS,
+        "Tolerance of the first barrier problem, a tenth of the error that it may have; it falls as mu does. Default mu.",
     ),
     "factorization_method": Option(
         None, STATIC, "None or 'NormalEquation', by which rows are solved here; other names of SciPy's raise (static)."
@@ -43,11 +53,12 @@ class BarrierData(NamedTuple):
 
     ftol: Array  # () gtol, under the name that the certificate knows
     xtol: Array  # ()
-    mu: Array  # () first
-    mu_last: Array  # () a mu that is no larger is the last one
-    inner: Array  # () first tolerance of a barrier problem
     radius: Array  # () first
-    penalty: Array  # () first
+    small: Array  # () the default of gtol
+    mu: Array | None  # () first; of this and the next three None: by the first evaluation
+    mu_last: Array | None  # () a mu that is no larger is the last one
+    inner: Array | None  # () first tolerance of a barrier problem
+    nu: Array | None  # () first
     row_lower: Array  # (m,) sides of the rows
     row_upper: Array  # (m,)
     keep: Array  # (m,) bool: no point that violates this row is accepted
@@ -78,15 +89,17 @@ def prepare(options: dict[str, Any], x0: Array) -> BarrierData:
     low, high = jnp.concatenate([equal, low]), jnp.concatenate([equal, high])
     keep = options.get("keep_feasible")
     keep = jnp.zeros(low.shape, bool) if keep is None else jnp.asarray(keep) & (low < high)
-    gtol = number("gtol", small)
+    given = lambda name: None if options[name] is None else number(name, None)
+    gtol, last = number("gtol", small), given("barrier_tol")
     data = BarrierData(
         ftol=gtol,
         xtol=number("xtol", max(small if eps < 1e-10 else 0.0, ROUNDINGS * eps)),
-        mu=number("initial_barrier_parameter", None),
-        mu_last=jnp.maximum(number("barrier_tol", jnp.minimum(gtol, small)), eps**2),  # never zero
-        inner=number("initial_barrier_tolerance", None),
         radius=number("initial_tr_radius", None),
-        penalty=number("initial_constr_penalty", None),
+        small=jnp.asarray(small).astype(x0.dtype),
+        mu=given("initial_barrier_parameter"),
+        mu_last=None if last is None else jnp.maximum(last, float(jnp.finfo(x0.dtype).tiny)),  # mu is never zero
+        inner=given("initial_barrier_tolerance"),
+        nu=given("initial_constr_penalty"),
         row_lower=low,
         row_upper=high,
         keep=keep,
@@ -95,3 +108,11 @@ def prepare(options: dict[str, Any], x0: Array) -> BarrierData:
         flawed=jnp.zeros((), bool),
     )
     return data._replace(flawed=box.crossed(data) | ~jnp.all(low <= high))
+
+
+def sides_of(data: BarrierData, n: int) -> Sides:
+    """Where x (n,) and the slacks may be."""
+    none = jnp.full(n, jnp.inf, data.ftol.dtype)
+    low = jnp.concatenate([-none if data.lower is None else data.lower, data.row_lower])
+    high = jnp.concatenate([none if data.upper is None else data.upper, data.row_upper])
+    return Sides(low, high, low == high)

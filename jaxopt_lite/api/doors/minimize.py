@@ -7,7 +7,7 @@ from typing import Any
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.drive import lined, show_state, solve
 from jaxopt_lite.api.pose import Posed, pose_minimum
-from jaxopt_lite.api.result import OptimizeResult
+from jaxopt_lite.api.result import OptimizeResult, Word
 from jaxopt_lite.api.telling import told_of_narrowing
 from jaxopt_lite.core.constraints import by_part
 from jaxopt_lite.core.program import is_alone
@@ -87,7 +87,8 @@ def minimize(
         With x, fun, jac, nfev, njev, nit, status, success and message; of 'SLSQP' multipliers (one for each row of the
         constraints, the equalities first: positive where the upper side holds, negative where the lower one does) and
         maxcv, the largest violation; of 'trust-constr' these and v (multipliers of each constraint, those of the bounds
-        last), grad, lagrangian_grad, optimality (its largest component), constr_violation, tr_radius, constr_penalty,
+        last), method ('tr_interior_point' where there are bounds or inequalities, else 'equality_constrained_sqp'), grad,
+        lagrangian_grad, optimality (its largest component), constr_violation, tr_radius, constr_penalty,
         barrier_parameter, barrier_tolerance and cg_niter; hess_inv (BFGS: an array; L-BFGS-B: an operator with `@` and
         `todense()`; NaN where the method has learnt nothing, as at the start); hess (dogleg, trust-exact: at x); nhev
         (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
@@ -193,6 +194,8 @@ def _with_scipys_names(result: OptimizeResult, posed: Posed) -> OptimizeResult:
     bounds = extra.pop("bound_multipliers", None)
     v = [] if rows is None else by_part(rows, extra["multipliers"])
     extra |= {"v": v + ([] if bounds is None else [bounds]), "grad": result.jac, "constr_violation": result.maxcv}
+    sided = bounds is not None or (rows is not None and rows.m > rows.p)
+    extra["method"] = Word("tr_interior_point" if sided else "equality_constrained_sqp")
     return dataclasses.replace(result, extra=extra)
 
 
