@@ -29,14 +29,18 @@ def show_point(callback: Callable, shown: dict[str, Any]) -> None:
         callback(shown["x"])
 
 
-def show_state(callback: Callable, shown: dict[str, Any]) -> None:
-    """The same for a callback of two arguments, which is told what the method reports, and ends the run by True."""
-    if len(inspect.signature(callback).parameters) < 2:
-        return show_point(callback, shown)
-    state = {name: value for name, value in shown.items() if not name.startswith("_")}
-    if callback(shown["x"], make_result(state | {"success": None, "status": None})):
-        raise StopIteration
-    return None
+def with_state(named: Callable[[OptimizeResult], OptimizeResult]) -> Show:
+    """The same for a callback of two arguments, which is told what the method reports, `named`, and ends the run by True."""
+
+    def show_state(callback: Callable, shown: dict[str, Any]) -> None:
+        if len(inspect.signature(callback).parameters) < 2:
+            return show_point(callback, shown)
+        state = {name: value for name, value in shown.items() if not name.startswith("_")}
+        if callback(shown["x"], named(make_result(state | {"success": None, "status": None}))):
+            raise StopIteration
+        return None
+
+    return show_state
 
 
 def with_lines(callback: Callable | None) -> Callable:

@@ -167,19 +167,20 @@ def test_a_callback_sees_the_state_and_ends_the_run():
     seen = []
 
     def look(xk, state):
-        seen.append((np.asarray(xk), float(state.tr_radius), float(state.barrier_parameter), int(state.nit)))
+        seen.append((float(state.tr_radius), float(state.constr_violation), state.method, len(state.v), int(state.nit)))
         return len(seen) == 3
 
     res = solve(nearest, np.array([2.0, 0.0]), constraints=THREE, callback=look)
     assert res.status == Status.STOPPED
     assert [nit for *_, nit in seen] == [1, 2, 3]
+    assert seen[0][2:4] == ("tr_interior_point", 3)
 
 
 def test_lines_are_printed_if_asked(capfd):
     solve(nearest, np.array([2.0, 0.0]), constraints=THREE, options={"verbose": 2})
     out = capfd.readouterr().out
     assert "iteration" in out
-    assert "constr_penalty" in out
+    assert "constr_violation" in out
 
 
 @pytest.mark.parametrize(

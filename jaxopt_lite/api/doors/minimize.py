@@ -1,14 +1,15 @@
 """`minimize`: SciPy's front door to the minimization of a scalar function of several variables."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from jaxopt_lite.api import methods
-from jaxopt_lite.api.drive import lined, show_state, solve
+from jaxopt_lite.api.drive import lined, solve, with_state
 from jaxopt_lite.api.pose import Posed, pose_minimum
 from jaxopt_lite.api.result import OptimizeResult, Word
-from jaxopt_lite.api.telling import told_of_narrowing
+from jaxopt_lite.api.telling import show, told_of_narrowing
 from jaxopt_lite.core.constraints import by_part
 from jaxopt_lite.core.program import is_alone
 
@@ -182,13 +183,17 @@ def minimize(
     posed = pose_minimum(row, fun, x0, args, options, tol, bounds, **given_functions)
     if "state" not in row.takes:
         return solve(posed, callback)
-    lines = posed.lines and is_alone(posed.call)
+    named = functools.partial(_with_scipys_names, posed)
+    present, lines = with_state(named), posed.lines and is_alone(posed.call)
     if lines and callback is None:
         callback = lambda xk: None
-    return _with_scipys_names(solve(posed, callback, present=lined(show_state) if lines else show_state), posed)
+    result = named(solve(posed._replace(disp=False), callback, present=lined(present) if lines else present))
+    if posed.disp:
+        show(result, posed.call)
+    return result
 
 
-def _with_scipys_names(result: OptimizeResult, posed: Posed) -> OptimizeResult:
+def _with_scipys_names(posed: Posed, result: OptimizeResult) -> OptimizeResult:
     """The result of a method that reports multipliers as trust-constr does, with SciPy's names for what it holds."""
     extra, rows = dict(result.extra), posed.plan.oracle.more
     bounds = extra.pop("bound_multipliers", None)
