@@ -5,8 +5,8 @@ budget, and derivatives by autodiff; but SciPy's trust-constr learns second ones
 in float64. A problem is solved where the value, recomputed in float64, is the book's within 1e-5 (relative if it is above
 1) and no constraint is violated by more than 1e-6; both are 1e-3 in float32, where a violation counts in units of the row's
 terms |A||x| if they are above 1 (a row with terms of 1e6 is not known better than to 0.1). Another point that is claimed is
-excused if it is feasible and has multipliers: many of the problems have several minima. An infeasible problem is solved where
-the method says so at a finite point, and wrong where it claims a minimum. Problems of the same shape are one program.
+excused if it is feasible and has multipliers: many of the problems have several minima. An infeasible problem is solved
+where the method says so at a finite point, and wrong where it claims a minimum. Problems of the same shape are one program.
 """
 
 import functools
