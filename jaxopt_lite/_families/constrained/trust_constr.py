@@ -42,10 +42,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.bounded import box
-from jaxopt_lite._families.constrained import barrier
-from jaxopt_lite._families.constrained.barrier import Sides
+from jaxopt_lite._families.constrained import barrier, merit
 from jaxopt_lite._families.constrained.composite import composite, restored
-from jaxopt_lite._families.constrained.trust_constr_options import OPTIONS, BarrierData, check, prepare
+from jaxopt_lite._families.constrained.trust_constr_options import OPTIONS, BarrierData, by_products, check, prepare
+from jaxopt_lite._families.constrained.trust_constr_products import METHOD as BY_PRODUCTS
 from jaxopt_lite._needs.constrained import LAGRANGIAN, Constrained
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
@@ -53,24 +53,9 @@ from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.protocol import Method, Query, Told
 from jaxopt_lite.core.rank import FEASIBLE
-from jaxopt_lite.core.status import BAD_INPUT, BELIEVED, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.status import BAD_INPUT
 
 __all__ = ["METHOD", "OPTIONS", "build", "prepare"]
-
-ETA = 1e-8  # least gain ratio of a step that is accepted
-REDUCED = 0.3  # of (2), their rho
-GREAT, GOOD = (0.9, 7.0), (0.3, 2.0)  # gain ratios, and the next radius in steps (their section 3.5)
-LEAST, MOST = 0.1, 0.5  # likewise after a refusal
-CURVED = 0.8  # a normal part that is shorter than this share of the step leaves its rows to a correction
-FASTER, POWER, LOWERINGS = 0.2, 1.5, 4  # the next mu, and most of them in a turn: a good point passes over some
-SOLVED = 10.0  # times mu, and times what the options say: the error of a barrier problem that is solved
-SLIGHT = 0.1  # of that: the promise of a last step with which it is
-WIDER = 5.0  # times the radius after mu fell
-LARGE = 100.0  # multipliers up to this size do not loosen what they are judged by (Waechter & Biegler, section 2.1)
-NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
-STILL = 1e-6  # a violation whose slope is below this part of it, or of 4 eps^(1/2), is stationary
-WHOLE = 0.99  # of the radius: a step that is shorter is not restrained by it
-
 
 class BarrierState(NamedTuple):
     """An accepted point, and the step that is tried from there."""
@@ -92,13 +77,6 @@ class BarrierState(NamedTuple):
     length: Array  # () its length in the units of v
     correctable: Array  # () bool: if it is refused, is its second-order correction to be tried?
     products: Array  # () int32 with the Hessian, of all steps
-
-
-def _sides(data: BarrierData, n: int) -> Sides:
-    none = jnp.full(n, jnp.inf, data.ftol.dtype)
-    low = jnp.concatenate([-none if data.lower is None else data.lower, data.row_lower])
-    high = jnp.concatenate([none if data.upper is None else data.upper, data.row_upper])
-    return Sides(low, high, low == high)
 
 
 def _init(x0: Array, data: BarrierData) -> BarrierState:
@@ -133,44 +111,28 @@ def _ask(s: BarrierState, data: BarrierData) -> Query:
 
 def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData) -> Told:
     n, m = s.A.shape[1], s.A.shape[0]
-    sides, fresh, c = _sides(data, n), jnp.isinf(s.fun), answer.constraints
-
-    # is the trial accepted?
-    v = jnp.concatenate([query.x, barrier.slacks((s.v + s.d)[n:], c, fresh, data.row_lower, data.row_upper)])
-    near, near_now = barrier.nearness(s.v, sides), barrier.nearness(v, sides)
-    log, log_now = barrier.logs(near), barrier.logs(near_now)
-    left, left_now = norm(s.c - s.v[n:], 2), norm(c - v[n:], 2)
-    fall = (s.fun - answer.fun) + s.mu * jnp.sum(log - log_now) + s.nu * (left - left_now)
-    eps = float(jnp.finfo(s.v.dtype).eps)
-    known = jnp.where(fresh, answer.fun, s.fun)
-    noise = NOISE * eps * (jnp.abs(known) + s.mu * jnp.sum(jnp.abs(log)) + s.nu * (left + eps * norm(s.c, 2)))
-    strays = jnp.any(data.keep & (violations(c, data.row_lower, data.row_upper) > 0))
-    ratio = fall / jnp.where(s.gain > 0, s.gain, 1.0)
-    falls = ((s.gain > 0) & (ratio >= ETA)) | ((s.gain <= noise) & (fall >= -noise))
-    accepted = answer.finite & (fresh | (falls & ~strays))
+    sides, fresh = merit.sides(data, n), jnp.isinf(s.fun)
+    trial = merit.tried(s, query.x, answer, data)
+    accepted = trial.accepted
     pick = lambda new, old: jnp.where(accepted, new, old)
-    step = pick(v - s.v, 0.0)
-    v, fun, grad, c = pick(v, s.v), pick(answer.fun, s.fun), pick(answer.grad, s.grad), pick(c, s.c)
+    step = pick(trial.v - s.v, 0.0)
+    v, fun, grad, c = pick(trial.v, s.v), pick(answer.fun, s.fun), pick(answer.grad, s.grad), pick(answer.constraints, s.c)
     A, H = pick(answer.jacobian, s.A), pick(answer.hess, s.H)
 
     # multipliers, and what is left of the conditions of optimality
     at = barrier.place(v, A, sides)
-    z = barrier.moved_multipliers(s.z, s.mu, near, step, at.nearness)
+    z = barrier.moved_multipliers(s.z, s.mu, trial.near, step, at.nearness)
     z = pick(jnp.where(fresh, s.mu * at.nearness, z), s.z)
     whole, h = jnp.concatenate([grad, jnp.zeros_like(c)]), c - v[n:]
     y = barrier.multipliers(at, at.D * (whole - z[0] + z[1]))
     slope = whole + jnp.concatenate([matvec(A.T, y), -y]) - z[0] + z[1]
     slope, primal = norm(jnp.where(sides.still, 0.0, slope)), norm(h)
-    mu, lowered = _lowered(s, (slope, primal, y, z, at.nearness), accepted, noise, fresh, data)
-
-    # the radius
-    corrects = ~accepted & s.correctable & answer.finite & ~strays
-    grown = jnp.where(ratio >= GREAT[0], GREAT[1], jnp.where(ratio >= GOOD[0], GOOD[1], 0.0)) * s.length
-    shrunk = jnp.clip(0.5 / jnp.maximum(1.0 - ratio, 1.0), LEAST, MOST)
-    shrunk = jnp.where(answer.finite, shrunk, LEAST) * jnp.minimum(s.length, s.radius)
-    radius = jnp.where(accepted, jnp.maximum(grown, s.radius), shrunk)
-    radius = jnp.where(fresh | corrects, s.radius, radius)
-    radius = jnp.where(lowered, jnp.maximum(WIDER * radius, data.radius), radius)
+    slight = merit.is_slight(s, primal, trial.noise, data)
+    mu = merit.lowered(s.mu, (slope, primal, y, z, at.nearness), accepted, slight, data)
+    lowered = mu < s.mu
+    corrects = ~accepted & s.correctable & answer.finite & ~trial.strays
+    radius = merit.next_radius(s, trial, answer.finite, fresh | corrects)
+    radius = jnp.where(lowered, jnp.maximum(merit.WIDER * radius, data.radius), radius)
 
     # the next step
     bent = jnp.sum(z * at.nearness, axis=0)
@@ -180,8 +142,7 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
         return at.D * (jnp.concatenate([matvec(H, moved[:n]), jnp.zeros_like(moved[n:])]) + bent * moved)
 
     found = composite(at, h, at.D * (whole + mu * (at.nearness[1] - at.nearness[0])), times, radius, min(2 * n, n + m))
-    needed = -found.gain / ((1.0 - REDUCED) * jnp.where(found.mends > 0, found.mends, 1.0))
-    nu = jnp.maximum(jnp.where(lowered, data.penalty, s.nu), jnp.where(found.mends > 0, needed, 0.0))
+    nu = merit.needed_weight(jnp.where(lowered, data.penalty, s.nu), found.gain, found.mends)
     promise = found.gain + nu * found.mends
     d, keep = at.D * found.p, lambda old, new: jnp.where(corrects, old, new)
     if m > 0:
@@ -203,78 +164,26 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
         y_try=keep(s.y_try, found.y),
         gain=keep(s.gain, promise),
         length=keep(s.length, found.length),
-        correctable=~corrects & (found.normal <= CURVED * found.length) & (m > 0),
+        correctable=~corrects & (found.normal <= merit.CURVED * found.length) & (m > 0),
         products=s.products + jnp.where(corrects, 0, found.products),
     )
 
     # how the lane stands
-    violated = norm(violations(c, data.row_lower, data.row_upper))
-    last = (mu <= data.mu_last) | ~jnp.any(at.nearness > 0)
-    feasible = violated <= data.ftol
-    met = primal <= data.ftol + NOISE * eps * norm(c)
-    solved = last & met & (promise <= jnp.maximum(data.ftol, noise)) & (found.length < WHOLE * radius) & ~corrects
-    stuck = (radius <= data.xtol) | (fresh & ~accepted)
-    stationary = norm(matvec(at.J.T, h)) <= max(STILL, 4.0 * eps**0.5) * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
-    status = jnp.where(stuck, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
-    status = jnp.where(stuck & feasible & last, CLAIM + PRECISION, status)
-    status = jnp.where(accepted & stationary & ~feasible, CLAIM + INFEASIBLE, status)
-    status = jnp.where(solved & ~(fresh & ~accepted), BELIEVED + CONVERGED, status)
-    status = jnp.where(data.flawed | (fresh & strays), BAD_INPUT, status)
+    feasible = norm(violations(c, data.row_lower, data.row_upper)) <= data.ftol
+    last = merit.is_last(mu, at.nearness, data)
+    solved = merit.is_solved(new, primal, promise, found.length, trial.noise, data) & ~corrects
+    unseen = fresh & ~accepted
+    stationary = accepted & ~feasible & merit.is_stationary(matvec(at.J.T, h), h)
+    status = merit.status_of(solved & ~unseen, (radius <= data.xtol) | unseen, stationary, feasible | fresh, last)
+    status = jnp.where(data.flawed | (fresh & trial.strays), BAD_INPUT, status)
     return Told(new, status, accepted & ~fresh)
 
 
-def _lowered(
-    s: BarrierState, at: tuple[Array, ...], accepted: Array, noise: Array, fresh: Array, data: BarrierData
-) -> tuple[Array, Array]:
-    """The next mu, and whether it is a smaller one."""
-    slope, primal, y, z, near = at
-    sided = near > 0
-    ends = jnp.where(sided, z / jnp.where(sided, near, 1.0), s.mu)
-    most, least = jnp.max(ends), jnp.min(ends)
-    loose = jnp.maximum(LARGE, (jnp.sum(jnp.abs(y)) + jnp.sum(z)) / max(1, y.shape[0] + z.size)) / LARGE
-    share = SOLVED * data.inner / data.mu
-    whole = ~fresh & (s.length < WHOLE * s.radius) & (primal <= share * s.mu)
-    slight = whole & (s.gain <= jnp.maximum(SLIGHT * share * s.mu, noise))
-    mu = s.mu
-    for k in range(LOWERINGS):
-        error = jnp.maximum(jnp.maximum(slope, jnp.maximum(most - mu, mu - least)) / loose, primal)
-        done = accepted & (error <= share * mu) | (slight if k == 0 else False)
-        next_mu = jnp.maximum(jnp.minimum(FASTER * mu, mu**POWER), 0.1 * data.mu_last)
-        mu = jnp.where(done & (mu > data.mu_last), next_mu, mu)
-    return mu, mu < s.mu
-
-
 def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
-    n = s.grad.shape[0]
-    sides, x, violated, y = _sides(data, n), s.v[:n], violations(s.c, data.row_lower, data.row_upper), s.y
-    worst = jnp.max(violated, initial=0.0)
-    pushed = -s.z[0, :n] + s.z[1, :n]
-    left = s.grad + matvec(s.A.T, y) + pushed
+    n, sides = s.grad.shape[0], merit.sides(data, s.grad.shape[0])
     holds = barrier.holding(s.v, s.z, s.grad, s.A, s.H, sides)
-    fields = {}
-    if data.lower is not None:
-        met = data.lower == data.upper
-        fields = {"bound_multipliers": jnp.where(met, -(left - pushed), pushed)}
-        left = jnp.where(met, 0.0, left)
-    if y.shape[0] > 0:  # rows that no step mends have no multipliers: what they are violated by says how they contradict
-        side = jnp.where(s.c > data.row_upper, violated, -violated)
-        y = jnp.where(sides.still[n:] | jnp.any(holds[:, n:], axis=0), y, 0.0)
-        y = jnp.where(worst > data.ftol, side * (1.0 + norm(s.grad)) / jnp.where(worst > 0, worst, 1.0) ** 2, y)
-    return fields | {
-        "x": x,
-        "fun": s.fun,
-        "jac": s.grad,
-        "maxcv": worst,
-        "multipliers": y,
-        "lagrangian_grad": left,
-        "optimality": norm(left),
-        "tr_radius": s.radius,
-        "constr_penalty": s.nu,
-        "barrier_parameter": s.mu,
-        "barrier_tolerance": data.inner * s.mu / data.mu,
-        "cg_niter": s.products,
-        "_x": x if data.lower is None else barrier.at_bounds(x, holds[:, :n], s.H, sides),
-    }
+    at = s.v[:n] if data.lower is None else barrier.at_bounds(s.v[:n], holds[:, :n], s.H, sides)
+    return merit.fields(s, matvec(s.A.T, s.y), holds, data) | {"cg_niter": s.products, "_x": at}
 
 
 METHOD = Method(
@@ -292,6 +201,6 @@ METHOD = Method(
 
 
 def build(options: dict[str, Any]) -> Method:
-    """The method; raises ValueError for what has no meaning here."""
+    """The method, with matrices or by products; raises ValueError for what has no meaning here."""
     check(options)
-    return METHOD
+    return BY_PRODUCTS if by_products(options) else METHOD
