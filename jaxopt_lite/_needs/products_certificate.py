@@ -37,7 +37,7 @@ from jaxopt_lite._needs.products import rows
 from jaxopt_lite.core.certificate import NEAR, NOISE, stops_at
 from jaxopt_lite.core.conjugate import Product, minimizer, nearest
 from jaxopt_lite.core.constraints import violations
-from jaxopt_lite.core.dense import dot, norm, somewhere
+from jaxopt_lite.core.dense import dot, norm, signs, somewhere
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 
@@ -128,7 +128,5 @@ def _looked(oracle: Oracle, x: Array, y: Array, operands: Operands) -> Judged:
 
 def _sizes(along: Product, x: Array) -> Array:
     """About (sum_j A_ij^2 x_j^2)^(1/2), (m,)."""
-    index = jnp.arange(x.shape[0], dtype=x.dtype)
-    signs = lambda k: jnp.where(jnp.cos(index * index * (0.3 + k) + index + k) > 0, 1.0, -1.0).astype(x.dtype)
-    each = jax.vmap(lambda k: along(signs(k) * x) ** 2)(jnp.arange(PRODUCTS, dtype=x.dtype))
+    each = jax.vmap(lambda k: along(signs(k, x.shape[0], x.dtype) * x) ** 2)(jnp.arange(PRODUCTS, dtype=x.dtype))
     return jnp.sqrt(jnp.mean(each, axis=0))

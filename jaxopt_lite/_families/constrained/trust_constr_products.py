@@ -117,7 +117,7 @@ def _init(x0: Array, data: BarrierData) -> ProductsState:
         slight=no,
         correctable=no,
         ahead=jnp.zeros((2, m), x0.dtype),
-        search=nearest.begun(long, rows, jnp.zeros_like(x0), rows, zero),
+        search=nearest.empty(n, m, x0.dtype),
     )
 
 
@@ -126,18 +126,34 @@ def _at(s: ProductsState, data: BarrierData) -> Units:
     return barrier.units(s.v, n, merit.sides(data, n))
 
 
+def _easing(s: ProductsState, at: Units) -> Array:
+    """E (N,) of (5)."""
+    bent = jnp.sum(s.z * at.nearness, axis=0)
+    own = (jnp.arange(s.v.shape[0]) < s.grad.shape[0]).astype(s.v.dtype)
+    square = at.D * at.D * (own + bent)
+    return jnp.where(square > 0, lax.rsqrt(jnp.where(square > 0, square, 1.0)), 1.0)
+
+
+def _units(s: ProductsState, at: Units) -> Array:
+    """D (N,) of the search: the units of v, or of (5)."""
+    return at.D * jnp.where(s.search.kind == 0, _easing(s, at), 1.0)
+
+
 def _rows(s: ProductsState) -> Array:
     """h (m,)."""
     return s.c - s.v[s.grad.shape[0] :]
 
 
 def _ask(s: ProductsState, data: BarrierData) -> Query:
-    n, D = s.grad.shape[0], _at(s, data).D
+    n, at = s.grad.shape[0], _at(s, data)
+    D, searched = at.D, _units(s, at)
     pick = lambda phase, vector, other: jnp.where(s.phase == phase, vector, other)
-    along = pick(FRESH, s.search.rho, pick(BENT, s.normal, pick(CURVED, s.way, pick(WHOLE, s.p, 0.0))))
+    along = D[:n] * pick(BENT, s.normal, pick(CURVED, s.way, pick(WHOLE, s.p, 0.0)))[:n]
+    searches = (s.phase == FRESH) | (s.phase == SOLVE)
+    along = jnp.where(searches, nearest.asked(s.search, searched, s.phase == SOLVE), along)
     across = pick(TRIAL, s.y_try, pick(SOLVE, s.search.p, pick(CAUCHY, _rows(s), 0.0)))
     x = s.v[:n] + pick(TRIAL, s.d[:n], 0.0)
-    return Query(box.project(x, data), Vectors(pick(TRIAL, s.y_try, s.bent_by), (D * along)[:n], across, D[:n] ** 2))
+    return Query(box.project(x, data), Vectors(pick(TRIAL, s.y_try, s.bent_by), along, across, pick(SOLVE, searched, D)[:n] ** 2))
 
 
 def _tell(s: ProductsState, query: Query, answer: Multiplied, data: BarrierData) -> Told:
@@ -152,7 +168,7 @@ def _goes_on(s: ProductsState, phase: int, **parts: Any) -> ProductsState:
 
 def _searches(s: ProductsState, aim: int, base: Array, y: Array, pull: Array, b: Array) -> ProductsState:
     """The state at the start of a search."""
-    search = nearest.begun(base, y, pull, b, s.search.stretch)
+    search = nearest.begun(s.search, base, y, pull, b, int(aim in (OF_NORMAL, OF_CORRECTION)))
     return _goes_on(s, FRESH, aim=jnp.full((), aim, jnp.int32), search=search)
 
 
@@ -180,8 +196,10 @@ def _tried(s: ProductsState, query: Query, answer: Multiplied, data: BarrierData
     slight = merit.is_slight(s, primal, trial.noise, data)
     point = {"v": trial.v, "fun": answer.fun, "grad": answer.grad, "c": answer.constraints, "z": z, "noise": trial.noise}
     point |= {"y": s.y_try, "pull": answer.jtw, "bent_by": s.y_try, "radius": radius, "slight": slight}
+    point |= {"search": nearest.at_new_point(s.search)}
     none = jnp.zeros_like(answer.constraints)
-    there = _searches(s._replace(**point), OF_MULTIPLIERS, at.D * whole, s.y_try, answer.jtw, none)
+    there = s._replace(**point)
+    there = _searches(there, OF_MULTIPLIERS, _easing(there, at) * at.D * whole, s.y_try, answer.jtw, none)
 
     # refused: a correction, or another step
     rows = jnp.where(answer.finite, answer.constraints - (s.v + s.d)[n:], 0.0)
@@ -208,7 +226,7 @@ def _wider(s: ProductsState, mu: Array, data: BarrierData) -> ProductsState:
 
 def _afresh(s: ProductsState, query: Query, answer: Multiplied, data: BarrierData) -> Told:
     at = _at(s, data)
-    search, small = nearest.afresh(s.search, at.D, answer.jv)
+    search, small = nearest.afresh(s.search, _units(s, at), answer.jv)
     s = s._replace(search=search)
     ends = (_multiplied, _restored, _projected, _corrected)
     found = lambda s: lax.switch(s.aim, [lambda s, end=end: end(s, at, data) for end in ends], s)
@@ -217,7 +235,7 @@ def _afresh(s: ProductsState, query: Query, answer: Multiplied, data: BarrierDat
 
 
 def _moved(s: ProductsState, query: Query, answer: Multiplied, data: BarrierData) -> Told:
-    search, ends = nearest.moved(s.search, _at(s, data).D, answer.jtw, answer.normal)
+    search, ends = nearest.moved(s.search, _units(s, _at(s, data)), answer.jtw, answer.normal, answer.jv)
     ends |= (s.aim == OF_NORMAL) & (norm(search.rho, 2) > NORMAL * s.radius)
     return _running(s._replace(search=search, phase=jnp.where(ends, FRESH, SOLVE).astype(jnp.int32)))
 
@@ -281,7 +299,7 @@ def _slope(s: ProductsState, at: Units) -> Array:
 def _bent(s: ProductsState, query: Query, answer: Multiplied, data: BarrierData) -> Told:
     at = _at(s, data)
     base = _slope(s, at) + _product(s, at, answer.hvp, s.normal) + at.D * jnp.concatenate([s.pull, -s.y])
-    return _running(_searches(s, OF_TANGENT, base, s.y, s.pull, jnp.zeros_like(s.c)))
+    return _running(_searches(s, OF_TANGENT, _easing(s, at) * base, s.y, s.pull, jnp.zeros_like(s.c)))
 
 
 def _projected(s: ProductsState, at: Units, data: BarrierData) -> ProductsState:
@@ -293,7 +311,7 @@ def _projected(s: ProductsState, at: Units, data: BarrierData) -> ProductsState:
     share = jnp.where(first | (s.square <= 0), 0.0, square / jnp.where(s.square > 0, s.square, 1.0))
     most = min(MOST, 2 * s.grad.shape[0], s.v.shape[0])
     ends = (square <= enough * enough) | (s.made >= most)
-    s = s._replace(way=share * s.way - r, square=square, enough=enough)
+    s = s._replace(way=share * s.way - _easing(s, at) * r, square=square, enough=enough)
     return _either(ends, _composed(s, at), _goes_on(s, CURVED))
 
 
@@ -308,7 +326,7 @@ def _curved(s: ProductsState, query: Query, answer: Multiplied, data: BarrierDat
     t = s.t + a * s.way
     kept = jnp.where(room(at, s.normal, t, TAU) >= 1.0, t, s.kept)
     s = s._replace(t=t, kept=kept, made=s.made + 1)
-    on = _searches(s, OF_TANGENT, s.search.rho + a * Wd, s.search.y, s.search.pull, jnp.zeros_like(s.c))
+    on = _searches(s, OF_TANGENT, s.search.rho + a * _easing(s, at) * Wd, s.search.y, s.search.pull, jnp.zeros_like(s.c))
     return _running(_either(leaves, _composed(s, at), on))
 
 
