@@ -135,7 +135,7 @@ def decided_by(judge: Judge, oracle: Oracle, fields: dict[str, Any], operands: O
         goes_on = better & ~found.done & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
         where = pick(at.trial, at.x), pick(found.y, at.y), pick(answer.grad, at.grad), pick(known, at.known)
         force = None if at.force is None else pick(answer.grad + answer.pull, at.force)
-        rows = None if answer.rows is None else jnp.where(first & sound, answer.rows, at.rows)
+        rows = None if answer.rows is None or at.rows is None else jnp.where(first & sound, answer.rows, at.rows)
         return Look(*where, trial, goes_on, at.made + 1, force, rows)
 
     no, y = jnp.zeros((), bool), fields["multipliers"]

@@ -11,10 +11,10 @@ the rows that hold, on the free variables, and P the projection along them. Then
 *What cannot be known by products* is answered so that a claim is refused rather than believed:
 
 - A search that does not end (of many dependent rows, of an ill-conditioned Hessian) proves nothing.
-- Negative curvature along the rows is found where a search meets it. So besides that of (1) a second one starts from a fixed
-  vector, `somewhere`, whose PROBES directions meet it, however little the slope has of it: in as many directions as there are
-  variables with certainty, and of many variables the more surely, the farther below zero it is (Kuczynski & Wozniakowski
-  1992). A valley with one direction of tiny negative curvature among thousands may pass.
+- Negative curvature along the rows is found where a search meets it. So besides that of (1) a second one starts from a
+  fixed vector, `somewhere`, whose PROBES directions meet it, however little the slope has of it: with as many directions as
+  there are variables, and among many variables the more surely, the farther below zero it is (Kuczynski & Wozniakowski
+  1992). Of thousands of variables one direction of tiny negative curvature may pass.
 - Lengths of rows |A_i|, by which multipliers and slacks are compared, are estimated from PRODUCTS products with vectors of
   signs: sum_j A_ij^2 is the mean of (A e)_i^2.
 - Sums of absolute values, as |A||x| for rounding, are replaced by what is less: roots of sums of squares, and norms.

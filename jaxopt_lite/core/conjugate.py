@@ -3,13 +3,13 @@
 Both are conjugate gradients on products that are known as functions. They evaluate nothing of the user's, and share nothing
 with what methods do: what is computed here judges methods.
 
-*The nearest point* x to `base` with A x + b = 0 is base + A'y. In the form of Craig (Saad 2003, section 8.3.2), with s = A x +
-b computed afresh in each step,
+*The nearest point* x to `base` with A x + b = 0 is base + A'y. In the form of Craig (Saad 2003, section 8.3.2), with s = A x
++ b computed afresh in each step,
 
     q = A'p,   a = s's / q'q,   x -= a q,   y -= a p,   s = A x + b,   p <- s + (s's)_new / (s's)_old p.     (1)
 
-*The minimizer* of g'p + p'H p / 2 among p = P p, with P the projection along the rows, by conjugate gradients whose residuals
-are projected (Gould, Hribar & Nocedal 2001, algorithm 2.1). It tells of each direction without positive curvature.
+*The minimizer* of g'p + p'H p / 2 among p = P p, with P the projection along the rows, by conjugate gradients whose
+residuals are projected (Gould, Hribar & Nocedal 2001, algorithm 2.1). It tells of each direction without positive curvature.
 """
 
 from collections.abc import Callable
@@ -38,6 +38,19 @@ class Nearest(NamedTuple):
     held: Array  # () bool: do the rows hold?
 
 
+class _Search(NamedTuple):
+    """The nearest point on its way."""
+
+    x: Array  # (n,)
+    y: Array  # (m,)
+    s: Array  # (m,)
+    p: Array  # (m,)
+    square: Array  # () s's
+    stretch: Array  # () |A|, the largest |A'p| / |p| that was seen
+    going: Array  # () bool
+    made: Array  # () int32
+
+
 def nearest(base: Array, b: Array, along: Product, across: Product) -> Nearest:
     """(1), from `along` x -> A x (m,) and `across` w -> A'w (n,)."""
     m, eps = b.shape[0], float(jnp.finfo(base.dtype).eps)
@@ -49,23 +62,22 @@ def nearest(base: Array, b: Array, along: Product, across: Product) -> Nearest:
         size = jnp.where(aim > 0, aim, stretch * norm(x, 2))
         return norm(s, 2) <= jnp.maximum(eps**ENOUGH * size, ROUNDED * eps * (stretch * least + aim))
 
-    def one(at: tuple[Array, ...]) -> tuple[Array, ...]:
-        x, y, s, p, square, stretch, _, k = at
-        q = across(p)
+    def one(at: _Search) -> _Search:
+        q = across(at.p)
         length = dot(q, q)
-        a = jnp.where(length > 0, square / jnp.where(length > 0, length, 1.0), 0.0)
-        x, y = x - a * q, y - a * p
+        a = jnp.where(length > 0, at.square / jnp.where(length > 0, length, 1.0), 0.0)
+        x, y = at.x - a * q, at.y - a * at.p
         s = along(x) + b
-        new = dot(s, s)
-        stretch = jnp.maximum(stretch, jnp.sqrt(length) / norm(p, 2))
-        p = s + new / jnp.where(square > 0, square, 1.0) * p
-        return x, y, s, p, new, stretch, (length > 0) & ~small(x, s, stretch), k + 1
+        square = dot(s, s)
+        stretch = jnp.maximum(at.stretch, jnp.sqrt(length) / norm(at.p, 2))
+        p = s + square / jnp.where(at.square > 0, at.square, 1.0) * at.p
+        return _Search(x, y, s, p, square, stretch, (length > 0) & ~small(x, s, stretch), at.made + 1)
 
     s = along(base) + b
-    square, zero = dot(s, s), jnp.zeros((), base.dtype)
-    start = (base, jnp.zeros_like(b), s, s, square, zero, square > 0, jnp.zeros((), jnp.int32))
-    x, y, s, _, _, stretch, _, _ = lax.while_loop(lambda at: at[6] & (at[7] < min(MOST, 4 * (m + 5))), one, start)
-    return Nearest(x, y, small(x, s, stretch) | (square == 0))
+    square = dot(s, s)
+    start = _Search(base, jnp.zeros_like(b), s, s, square, jnp.zeros_like(square), square > 0, jnp.zeros((), jnp.int32))
+    end = lax.while_loop(lambda at: at.going & (at.made < min(MOST, 4 * (m + 5))), one, start)
+    return Nearest(end.x, end.y, small(end.x, end.s, end.stretch) | (square == 0))
 
 
 class Minimizer(NamedTuple):
@@ -78,27 +90,43 @@ class Minimizer(NamedTuple):
     saddle: Array  # () bool: negative curvature was met
 
 
+class _Path(NamedTuple):
+    """The minimizer on its way."""
+
+    p: Array  # (n,)
+    r: Array  # (n,) the residual along the rows
+    d: Array  # (n,) the next direction
+    square: Array  # () r'r
+    fallen: Array  # () twice what the quadratic has fallen by
+    largest: Array  # () |H|, the largest |H d| / |d| that was seen
+    flat: Array  # () bool
+    saddle: Array  # () bool
+    going: Array  # () bool
+    made: Array  # () int32
+
+
 def minimizer(slope: Array, times: Product, project: Product, most: int = DIRECTIONS) -> Minimizer:
     """The p with the least slope'p + p'H p / 2 along the rows; `slope` (n,) is along them, and so is project(v)."""
     eps, n = float(jnp.finfo(slope.dtype).eps), slope.shape[0]
     first = dot(slope, slope)
+    enough = eps ** (2 * SOLVED) * first
 
-    def one(at: tuple[Array, ...]) -> tuple[Array, ...]:
-        p, r, d, square, bend, largest, flat, saddle, _, k = at
-        Hd, length = times(d), dot(d, d)
-        curvature = dot(d, Hd)
-        largest = jnp.maximum(largest, norm(Hd, 2) / jnp.sqrt(length))
-        curved = curvature > FLAT * eps * largest * length
-        a = jnp.where(curved, square / jnp.where(curved, curvature, 1.0), 0.0)
-        p, bend = p + a * d, bend + a * square
-        r = project(r + a * Hd)
-        new = dot(r, r)
-        d = project(-r + new / jnp.where(square > 0, square, 1.0) * d)
-        saddle |= curvature < -FLAT * eps * largest * length
-        return p, r, d, new, bend, largest, flat | ~curved, saddle, curved & (new > eps ** (2 * SOLVED) * first), k + 1
+    def one(at: _Path) -> _Path:
+        Hd, length = times(at.d), dot(at.d, at.d)
+        curvature = dot(at.d, Hd)
+        largest = jnp.maximum(at.largest, norm(Hd, 2) / jnp.sqrt(length))
+        least = FLAT * eps * largest * length
+        curved = curvature > least
+        a = jnp.where(curved, at.square / jnp.where(curved, curvature, 1.0), 0.0)
+        r = project(at.r + a * Hd)
+        square = dot(r, r)
+        d = project(square / jnp.where(at.square > 0, at.square, 1.0) * at.d - r)
+        seen = at.flat | ~curved, at.saddle | (curvature < -least), curved & (square > enough)
+        return _Path(at.p + a * at.d, r, d, square, at.fallen + a * at.square, largest, *seen, at.made + 1)
 
-    zero, no = jnp.zeros((), slope.dtype), jnp.zeros((), bool)
-    start = (jnp.zeros_like(slope), slope, -slope, first, zero, zero, no, no, first > 0, jnp.zeros((), jnp.int32))
-    end = lax.while_loop(lambda at: at[8] & (at[9] < min(most, 4 * n)), one, start)
-    p, _, _, square, bend, _, flat, saddle, _, _ = end
-    return Minimizer(p, 0.5 * bend, (square <= eps ** (2 * SOLVED) * first) & ~flat, flat & ~saddle, saddle)
+    zero, no = jnp.zeros_like(first), jnp.zeros((), bool)
+    begin = zero, zero, no, no, first > 0, jnp.zeros((), jnp.int32)
+    start = _Path(jnp.zeros_like(slope), slope, -slope, first, *begin)
+    end = lax.while_loop(lambda at: at.going & (at.made < min(most, 4 * n)), one, start)
+    solved = (end.square <= enough) & ~end.flat
+    return Minimizer(end.p, 0.5 * end.fallen, solved, end.flat & ~end.saddle, end.saddle)

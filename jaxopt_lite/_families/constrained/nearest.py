@@ -10,10 +10,10 @@ s = J rho + b and a diagonal matrix C near (J J')^-1 (Golub & Van Loan 2013, sec
 
     q = J'p,   a = s'C s / q'q,   rho -= a q,   y -= a p,   s -= a J q,   p <- C s + (s'C s)_new / (s'C s)_old p,     (2)
 
-shorten the error of rho in each step. C is the inverse of the diagonal D_s^2 + l^2, with D_s of the slacks, and l the lengths
-of the rows of A D_x. These are learnt while (2) runs: its turns ask for A D e, too, with vectors e of signs, and l_i^2 is the
-mean of the squares (A D e)_i^2 that were seen (Bekas, Kokiopoulou & Saad 2007). At a new point what was learnt at the one
-before counts as KNOWN products.
+shorten the error of rho in each step. C is the inverse of the diagonal D_s^2 + l^2, with D_s of the slacks, and l the
+lengths of the rows of A D_x. These are learnt while (2) runs: its turns ask for A D e, too, with vectors e of signs, and
+l_i^2 is the mean of the squares (A D e)_i^2 that were seen (Bekas, Kokiopoulou & Saad 2007). At a new point what was learnt
+at the one before counts as KNOWN products. The two kinds of units that searches have are learnt apart.
 
 *Rounding.* What (2) says of s drifts away from J rho + b. So where it is small, s is computed afresh, and (2) goes on from
 there if it is not: this is the iterative refinement of Gould, Hribar & Nocedal (2001, section 6). How small it has to be is
@@ -118,4 +118,3 @@ def _enough(q: Nearest) -> Array:
     eps = float(jnp.finfo(q.rho.dtype).eps)
     aim = norm(q.b, 2)
     return jnp.maximum(eps**TIGHT * jnp.where(aim > 0, aim, q.stretch * norm(q.rho, 2)), ROUNDED * eps * q.stretch * q.size)
-

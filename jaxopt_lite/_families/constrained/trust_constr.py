@@ -57,6 +57,7 @@ from jaxopt_lite.core.status import BAD_INPUT
 
 __all__ = ["METHOD", "OPTIONS", "build", "prepare"]
 
+
 class BarrierState(NamedTuple):
     """An accepted point, and the step that is tried from there."""
 

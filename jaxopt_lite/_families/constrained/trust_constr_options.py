@@ -68,8 +68,8 @@ def check(options: dict[str, Any]) -> None:
     given, verbose = options["factorization_method"], options["verbose"]
     if given not in NAMES:
         raise ValueError(
-            f"option 'factorization_method' is given as {given!r}, but rows are solved by their normal equations here, or by "
-            "products; give 'NormalEquation' or 'products', or leave it out."
+            f"option 'factorization_method' is given as {given!r}, but rows are solved by their normal equations "
+            "or by products; give 'NormalEquation' or 'products', or leave it out."
         )
     if isinstance(verbose, bool) or verbose not in (0, 1, 2, 3):
         raise ValueError(f"option 'verbose' is {verbose!r}; give 0, 1, 2 or 3.")
