@@ -125,7 +125,7 @@ def holding_by(v: Array, z: Array, grad: Array, curvature: Array, sides: Sides) 
     far = jnp.where(near > 0, 1.0 / jnp.where(near > 0, near, 1.0), jnp.inf)
     most = jnp.maximum(norm(grad), norm(z.reshape(-1)))
     bends = curvature * jnp.where(near > 0, far, 1.0)
-    return (z * jnp.maximum(jnp.abs(v), 1.0) > far * most) & (z > bends) & (near > 0)
+    return (z * jnp.maximum(jnp.abs(v), 1.0)[None] > far * most) & (z > bends) & (near > 0)
 
 
 def at_bounds(x: Array, holds: Array, H: Array, sides: Sides) -> Array:
