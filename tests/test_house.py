@@ -162,7 +162,7 @@ def test_importing_changes_no_configuration_and_starts_no_backend():
     assert not done.stderr
 
 
-JUDGES = ("core/certificate.py", "core/newton_step.py")
+JUDGES = ("core/certificate.py", "core/newton_step.py", "core/conjugate.py")
 ALGEBRA = (
     "_families/constrained/qp.py",
     "_families/linear/homogeneous.py",

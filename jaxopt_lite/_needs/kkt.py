@@ -72,8 +72,14 @@ def active_rows(
     p: int, x: Array, c: Array, A: Array, y: Array, grad: Array, t: constraints.Traced
 ) -> tuple[Array, Array, Array]:
     """Which rows hold (m,), which of them by their upper side (m,), and whether any is neither active nor inactive ()."""
+    return active_by_slopes(p, x, c, lengths(A.T), y, grad, t)
+
+
+def active_by_slopes(
+    p: int, x: Array, c: Array, steep: Array, y: Array, grad: Array, t: constraints.Traced
+) -> tuple[Array, Array, Array]:
+    """The same from the lengths (m,) of the rows' gradients."""
     tol = float(jnp.finfo(x.dtype).eps) ** DEGENERATE
-    steep = lengths(A.T)
     force = jnp.abs(y) * steep
     largest = jnp.maximum(norm(force), norm(grad, 2))
     force = force / jnp.where(largest > 0, largest, 1.0)

@@ -34,6 +34,7 @@ a loose ftol still has a solution that is known to working precision, and its de
 A claim that the constraints contradict one another is judged in `contradiction.py`.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -80,20 +81,45 @@ class Look(NamedTuple):
     goes_on: Array  # () bool
     made: Array  # () int32
     force: Array | None  # (n,) the gradient of the Lagrangian without the bounds at x; None: it is not reported
-    rows: Array  # (n + m + m n + n n,) `Rows` at the first point
+    rows: Array | None  # (n + m + m n + n n,) `Rows` at the first point; None: they are not known
+
+
+class Judged(NamedTuple):
+    """A point, judged from f, c and their derivatives there."""
+
+    fun: Array  # ()
+    grad: Array  # (n,)
+    verdict: Verdict
+    pull: Array  # (n,) A'y with the corrected multipliers
+    rows: Array | None  # of `Look`
+
+
+Judge = Callable[[Oracle, Array, Array, Operands], Judged]  # (oracle, x, y, operands)
 
 
 def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
     """The fields after the claim of a minimum, or of contradicting constraints, has been decided at the point `_x`."""
-    x, claim, t, data = fields["_x"], fields["status"], operands.function, operands.data
+    return decided_by(_looked, oracle, fields, operands)
+
+
+def _looked(oracle: Oracle, x: Array, y: Array, operands: Operands) -> Judged:
+    answer, times, bends = second_order(oracle, x, y, operands.function)
+    own = jnp.eye(x.shape[0], dtype=x.dtype)
+    bent = bends(own)
+    found = _judged(oracle, x, y, answer, times(own) + bent, operands)
+    rows = jnp.concatenate([answer.grad, answer.constraints, answer.jacobian.reshape(-1), bent.reshape(-1)])
+    return Judged(answer.fun, answer.grad, found, matvec(answer.jacobian.T, found.y), rows)
+
+
+def decided_by(judge: Judge, oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
+    """The same by this judge; where it knows no `rows`, no contradiction is ever proved."""
+    x, claim, data = fields["_x"], fields["status"], operands.data
     left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
     passing = jnp.sqrt(data.ftol)  # on the way, rows without a price may be violated more
 
     def one(at: Look) -> Look:
-        answer, times, bends = second_order(oracle, at.trial, at.y, t)
-        own = jnp.eye(n, dtype=x.dtype)
-        bent = bends(own)
-        found = _judged(oracle, at.trial, at.y, answer, times(own) + bent, operands)
+        answer = judge(oracle, at.trial, at.y, operands)
+        found = answer.verdict
         _, promise, worst, asked, resolved = at.known
         sound = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
         first = at.made == 0
@@ -108,21 +134,24 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         trial = inside(at.trial + found.step, data)
         goes_on = better & ~found.done & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
         where = pick(at.trial, at.x), pick(found.y, at.y), pick(answer.grad, at.grad), pick(known, at.known)
-        force = None if at.force is None else pick(answer.grad + matvec(answer.jacobian.T, found.y), at.force)
-        rows = jnp.concatenate([answer.grad, answer.constraints, answer.jacobian.reshape(-1), bent.reshape(-1)])
-        return Look(*where, trial, goes_on, at.made + 1, force, jnp.where(first & sound, rows, at.rows))
+        force = None if at.force is None else pick(answer.grad + answer.pull, at.force)
+        rows = None if answer.rows is None or at.rows is None else jnp.where(first & sound, answer.rows, at.rows)
+        return Look(*where, trial, goes_on, at.made + 1, force, rows)
 
     no, y = jnp.zeros((), bool), fields["multipliers"]
     m, n = y.shape[0], x.shape[0]
     nothing = jnp.full(5, jnp.inf, x.dtype).at[3:].set(0.0)
-    unknown = jnp.full((n + m) * (n + 1), jnp.nan, x.dtype)
+    unknown = jnp.full((n + m) * (n + 1), jnp.nan, x.dtype) if judge is _looked else None
     forced = jnp.zeros_like(x) if "lagrangian_grad" in fields else None
     end = walked(one, Look(x, y, jnp.zeros_like(x), nothing, x, ~no, jnp.zeros((), jnp.int32), forced, unknown), left)
     if end is None:
         return {"status": decided(claim)}
-    (g, c), (A, bent) = (jnp.split(part, [at]) for part, at in zip(jnp.split(end.rows, [n + m]), (n, m * n), strict=True))
-    rows = Rows(g, c, A.reshape(m, n), bent.reshape(n, n))
-    infeasible = contradicts(x, operands.x0, y, rows, _sides(oracle, x, operands)[:2], data)
+    infeasible = no
+    if end.rows is not None:
+        first, last = jnp.split(end.rows, [n + m])
+        (g, c), (A, bent) = jnp.split(first, [n]), jnp.split(last, [m * n])
+        rows = Rows(g, c, A.reshape(m, n), bent.reshape(n, n))
+        infeasible = contradicts(x, operands.x0, y, rows, sides_of(oracle, x, operands)[:2], data)
     fun, _, worst, asked, resolved = end.known
     cut = end.goes_on & (end.made >= operands.budget.maxturns - fields["turns"])
     proved = (asked + resolved > 0) & ~cut
@@ -152,7 +181,7 @@ def _reported(x: Array, force: Array, data: Any) -> dict[str, Array]:
     return {"lagrangian_grad": left, "optimality": norm(left), "bound_multipliers": pushed}
 
 
-def _sides(oracle: Oracle, x: Array, operands: Operands) -> tuple[Array, Array, int]:
+def sides_of(oracle: Oracle, x: Array, operands: Operands) -> tuple[Array, Array, int]:
     """Both sides of the rows (m,), and the number of equalities."""
     if oracle.more is None:
         none = jnp.zeros(0, x.dtype)
@@ -164,7 +193,7 @@ def _sides(oracle: Oracle, x: Array, operands: Operands) -> tuple[Array, Array, 
 def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, operands: Operands) -> Verdict:
     data, eps = operands.data, float(jnp.finfo(x.dtype).eps)
     c, A, g = at.constraints, at.jacobian, at.grad
-    lower, upper, p = _sides(oracle, x, operands)
+    lower, upper, p = sides_of(oracle, x, operands)
     size = jnp.maximum(norm(x), norm(x - operands.x0))
     violated = violations(c, lower, upper)
 

@@ -35,9 +35,12 @@ class Settings(NamedTuple):
     maxiter: Any  # () int: most iterations
     maxfev: Any  # () int: most evaluations; None: not limited
 
-    def build(self, bounded: bool = False) -> Method:
-        """The method for these options, inside of bounds or a bracket or without; equal static options, the same object."""
-        return self.row.build(self.values | {"bounded": bounded})
+    def build(self, bounded: bool = False, size: int | None = None) -> Method:
+        """The method for these options, inside of bounds or a bracket or without; equal static options, the same object.
+
+        `size` is the number of variables, where the method may follow from it.
+        """
+        return self.row.build(self.values | {"bounded": bounded, "size": size})
 
 
 class Posed(NamedTuple):
@@ -110,7 +113,7 @@ def pose_minimum(
     keywords = {} if tol is None else dict.fromkeys(row.tol, POSITIVE_OR_ZERO(tol, "tol"))
     settings = read_settings(row, layout.size, options, keywords)
     box = None if bounds is None else read_bounds(bounds, layout)
-    method, strategy = settings.build(bounded=box is not None), read_strategy(hess, hessp, layout)
+    method, strategy = settings.build(bounded=box is not None, size=layout.size), read_strategy(hess, hessp, layout)
     if strategy is not None:
         method, hess = learning(method, strategy), None
     steps = {"rel_step": settings.values.get("finite_diff_rel_step"), "abs_step": settings.values.get("eps")}

@@ -80,6 +80,15 @@ class Sides(NamedTuple):
     upper: Array  # (m - p,) inf: none
 
 
+class Products(NamedTuple):
+    """All rows at a point, and their derivatives as products: no Jacobian (m, n) is built of functions that JAX derives."""
+
+    c: Array  # (m,)
+    along: Callable[[Array], Array]  # v (n,) -> J v (m,)
+    across: Callable[[Array], Array]  # w (m,) -> J'w (n,)
+    bend: Callable[[Array], Array]  # v (n,) -> the Hessian of y'c times v (n,)
+
+
 Box = tuple[Array, Array]  # (n,) lower and upper bounds on x that no finite difference may leave
 
 
@@ -113,6 +122,19 @@ def second_order(
     curved = [times for *_, times in made if times is not None]
     times = lambda P: sum((times(P) for times in curved), start=jnp.zeros_like(P))
     return _in_order(parts, [c for c, *_ in made]), _in_order(parts, [A for _, A, _ in made]), times
+
+
+def products(parts: Parts, traced: Traced, x: Array, y: Array, box: Box | None = None) -> Products:
+    """c(x), (m,), and its products, for the Hessian with the multipliers y (m,); from one linearization of each function.
+
+    Of a part with a `jac` or a `hess` of the user's, with finite differences, or with a matrix, that matrix is multiplied.
+    """
+    given = zip(parts.each, traced.each, by_part(parts, y), strict=True)
+    made = [_products(part, t, x, v, box) for part, t, v in given]
+    along = lambda v: _in_order(parts, [one.along(v) for one in made])
+    across = lambda w: sum((one.across(part) for one, part in zip(made, by_part(parts, w), strict=True)), jnp.zeros_like(x))
+    bend = lambda v: sum((one.bend(v) for one in made), jnp.zeros_like(v))
+    return Products(_in_order(parts, [one.c for one in made]), along, across, bend)
 
 
 def violations(c: Array, lower: Array, upper: Array) -> Array:
@@ -170,6 +192,22 @@ def _second_order(
     if forward:
         A = jax.vmap(lambda p: tangent(p)[0], out_axes=1)(jnp.eye(x.shape[0], dtype=x.dtype))
     return c, A, _each(lambda p: tangent(p)[1])
+
+
+def _products(part: Part, t: TracedPart, x: Array, v: Array, box: Box | None) -> Products:
+    """The rows of one part, and their products."""
+    if part.fun is None or part.jac is not None or part.hess is not None or part.scheme is not None:
+        c, A, bend = _second_order(part, t, x, v, box)
+        bent = jnp.zeros_like if bend is None else lambda p: bend(p[:, None])[:, 0]
+        return Products(c, lambda p: matvec(A, p), lambda w: matvec(A.T, w), bent)
+
+    def slope(x: Array) -> tuple[Array, Array]:
+        c, pullback = jax.vjp(_call(part, t), x)
+        return c, pullback(v)[0]
+
+    (c, _), tangent = jax.linearize(slope, x)
+    along = lambda p: tangent(p)[0]
+    return Products(c, along, lambda w: jax.linear_transpose(along, x)(w)[0], lambda p: tangent(p)[1])
 
 
 def _each(product: Callable[[Array], Array]) -> Callable[[Array], Array]:

@@ -63,6 +63,13 @@ def somewhere(n: int, dtype: Any) -> Array:
     return v / norm(v, 2)
 
 
+def signs(k: Array, n: int, dtype: Any) -> Array:
+    """The k-th of fixed vectors (n,) of 1 and -1: the mean of (A e)_i^2 over them is near sum_j A_ij^2."""
+    index = jnp.arange(n, dtype=dtype)
+    k = jnp.asarray(k).astype(dtype)
+    return jnp.where(jnp.cos(index * index * (0.3 + k) + index + k) > 0, 1.0, -1.0).astype(dtype)
+
+
 def settled(flags: Array, dtype: Any) -> Array:
     """The same flags (k,), but computed once.
 

@@ -49,6 +49,13 @@ class Sides(NamedTuple):
     still: Array  # (N,) bool: both are the same
 
 
+class Units(NamedTuple):
+    """The units of (2) at a point."""
+
+    nearness: Array  # (2, N) one over the distance to the lower and to the upper side, 0 where there is none
+    D: Array  # (N,)
+
+
 class Place(NamedTuple):
     """A point of (1), in the units of (2)."""
 
@@ -112,6 +119,15 @@ def holding(v: Array, z: Array, grad: Array, A: Array, H: Array, sides: Sides) -
     return (force * size[None] > far * most) & (force > bends) & (near > 0)
 
 
+def holding_by(v: Array, z: Array, grad: Array, curvature: Array, sides: Sides) -> Array:
+    """The same from one curvature () of the Lagrangian, with the slopes of all rows taken for 1."""
+    near = nearness(v, sides)
+    far = jnp.where(near > 0, 1.0 / jnp.where(near > 0, near, 1.0), jnp.inf)
+    most = jnp.maximum(norm(grad), norm(z.reshape(-1)))
+    bends = curvature * jnp.where(near > 0, far, 1.0)
+    return (z * jnp.maximum(jnp.abs(v), 1.0)[None] > far * most) & (z > bends) & (near > 0)
+
+
 def at_bounds(x: Array, holds: Array, H: Array, sides: Sides) -> Array:
     """x (n,) at the bounds that hold (2, n); the other variables follow as the curvatures H (n, n) say."""
     n = x.shape[0]
@@ -121,12 +137,18 @@ def at_bounds(x: Array, holds: Array, H: Array, sides: Sides) -> Array:
     return jnp.clip(met - jnp.where(free, matvec(loose, matvec(H, met - x)), 0.0), sides.low[:n], sides.high[:n])
 
 
+def units(v: Array, n: int, sides: Sides) -> Units:
+    """The units of (2) at v (N,), of which n are x."""
+    near = nearness(v, sides)
+    own = (jnp.arange(v.shape[0]) < n) | ~jnp.any(near > 0, axis=0)
+    D = jnp.where(sides.still, 0.0, lax.rsqrt(jnp.where(own, 1.0, 0.0).astype(v.dtype) + jnp.sum(near * near, axis=0)))
+    return Units(near, D)
+
+
 def place(v: Array, A: Array, sides: Sides) -> Place:
     """The units of (2) at v, the rows in them, and the inverse of J J'."""
-    m, n = A.shape
-    near = nearness(v, sides)
-    own = (jnp.arange(n + m) < n) | ~jnp.any(near > 0, axis=0)
-    D = jnp.where(sides.still, 0.0, lax.rsqrt(jnp.where(own, 1.0, 0.0).astype(v.dtype) + jnp.sum(near * near, axis=0)))
+    n = A.shape[1]
+    near, D = units(v, n, sides)
     J = jnp.concatenate([A * D[None, :n], -jnp.diag(D[n:])], 1)
     M = jnp.dot(J, J.T, precision=HIGHEST)
     return Place(near, D, J, M, _inverse(M))
@@ -148,7 +170,7 @@ def multipliers(at: Place, g: Array) -> Array:
     return -solved(at, matvec(at.J, g))
 
 
-def room(at: Place, start: Array, way: Array, tau: float) -> Array:
+def room(at: Place | Units, start: Array, way: Array, tau: float) -> Array:
     """The largest share () up to 1 of the way that stays away from the sides, from v + start; both in the units of (2)."""
     start, way = (at.D * start)[None] * at.nearness, (at.D * way)[None] * at.nearness  # in distances
     ahead = jnp.stack([tau + start[0], tau - start[1]])

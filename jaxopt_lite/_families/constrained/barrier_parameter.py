@@ -22,8 +22,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.constrained.trust_constr_options import BarrierData
-from jaxopt_lite._needs.constrained import Constrained
-from jaxopt_lite.core.dense import lengths, norm
+from jaxopt_lite.core.dense import lengths
 
 MU, NU = 0.01, 0.1  # of the unit of f: the first mu, and nu; a third or three times of it takes a twentieth longer
 LEVEL = 0.01  # curvature counts for the unit of f only where it is so much larger than the slope
@@ -42,9 +41,9 @@ class Scale(NamedTuple):
     nu: Array  # () the first one of each barrier problem
 
 
-def unit_of(answer: Constrained, data: BarrierData) -> Array:
-    """The unit of f (), by its slope at the first point, or where there is next to none by its curvature; else 1."""
-    unit = data.radius * jnp.maximum(norm(answer.grad), LEVEL * data.radius * norm(jnp.diagonal(answer.hess)))
+def unit_of(slope: Array, curvature: Array, data: BarrierData) -> Array:
+    """The unit of f (), by its slope () at the first point, or where there is next to none by its curvature (); else 1."""
+    unit = data.radius * jnp.maximum(slope, LEVEL * data.radius * curvature)
     return jnp.where((unit > 0) & jnp.isfinite(unit), unit, 1.0)
 
 

@@ -44,19 +44,25 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxopt_lite._families.bounded import box
-from jaxopt_lite._families.constrained import barrier
+from jaxopt_lite._families.constrained import barrier, merit
 from jaxopt_lite._families.constrained.barrier_parameter import (
-    SLIGHT,
     Left,
     in_units,
     lowered,
-    permitted,
     row_units,
     scale_of,
     unit_of,
 )
 from jaxopt_lite._families.constrained.composite import composite, restored
-from jaxopt_lite._families.constrained.trust_constr_options import OPTIONS, BarrierData, check, prepare, sides_of
+from jaxopt_lite._families.constrained.trust_constr_options import (
+    OPTIONS,
+    BarrierData,
+    by_products,
+    check,
+    prepare,
+    sides_of,
+)
+from jaxopt_lite._families.constrained.trust_constr_products import METHOD as BY_PRODUCTS
 from jaxopt_lite._needs.constrained import LAGRANGIAN, Constrained
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
@@ -64,19 +70,9 @@ from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import matvec, norm
 from jaxopt_lite.core.protocol import Method, Query, Told
 from jaxopt_lite.core.rank import FEASIBLE
-from jaxopt_lite.core.status import BAD_INPUT, BELIEVED, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.status import BAD_INPUT
 
 __all__ = ["METHOD", "OPTIONS", "build", "prepare"]
-
-ETA = 1e-8  # least gain ratio of a step that is accepted
-REDUCED = 0.3  # of (2), their rho
-GREAT, GOOD = (0.9, 7.0), (0.3, 2.0)  # gain ratios, and the next radius in steps (their section 3.5)
-LEAST, MOST = 0.1, 0.5  # likewise after a refusal
-CURVED = 0.8  # a normal part that is shorter than this share of the step leaves its rows to a correction
-WIDER = 5.0  # times the radius after mu fell
-NOISE = 8.0  # times eps: changes of phi below this part of its terms do not count
-STILL = 1e-6  # a violation whose slope is below this part of it, or of 4 eps^(1/2), is stationary
-WHOLE = 0.99  # of the radius: a step that is shorter is not restrained by it
 
 
 class BarrierState(NamedTuple):
@@ -140,52 +136,31 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     w = jnp.where(fresh, row_units(answer.jacobian), s.w)
     answer = answer._replace(constraints=w * answer.constraints, jacobian=w[:, None] * answer.jacobian)
     data = in_units(data, w)
-    sides, c = sides_of(data, n), answer.constraints
-    unit = jnp.where(fresh, unit_of(answer, data), s.unit)
-    scale = scale_of(unit, data)
+    unit = jnp.where(fresh, unit_of(norm(answer.grad), norm(jnp.diagonal(answer.hess)), data), s.unit)
+    scale, sides = scale_of(unit, data), sides_of(data, n)
     s = s._replace(unit=unit, mu=jnp.where(fresh, scale.mu, s.mu), nu=jnp.where(fresh, scale.nu, s.nu))
 
-    # is the trial accepted?
-    v = jnp.concatenate([query.x, barrier.slacks((s.v + s.d)[n:], c, fresh, data.row_lower, data.row_upper)])
-    near, near_now = barrier.nearness(s.v, sides), barrier.nearness(v, sides)
-    log, log_now = barrier.logs(near), barrier.logs(near_now)
-    left, left_now = norm(s.c - s.v[n:], 2), norm(c - v[n:], 2)
-    fall = (s.fun - answer.fun) + s.mu * jnp.sum(log - log_now) + s.nu * (left - left_now)
-    eps = float(jnp.finfo(s.v.dtype).eps)
-    known = jnp.where(fresh, answer.fun, s.fun)
-    noise = NOISE * eps * (jnp.abs(known) + s.mu * jnp.sum(jnp.abs(log)) + s.nu * (left + eps * norm(s.c, 2)))
-    strays = jnp.any(data.keep & (violations(c, data.row_lower, data.row_upper) > 0))
-    ratio = fall / jnp.where(s.gain > 0, s.gain, 1.0)
-    falls = ((s.gain > 0) & (ratio >= ETA)) | ((s.gain <= noise) & (fall >= -noise))
-    accepted = answer.finite & (fresh | (falls & ~strays))
+    trial = merit.tried(s, query.x, answer, data)
+    accepted = trial.accepted
     pick = lambda new, old: jnp.where(accepted, new, old)
-    step = pick(v - s.v, 0.0)
-    v, fun, grad, c = pick(v, s.v), pick(answer.fun, s.fun), pick(answer.grad, s.grad), pick(c, s.c)
+    step = pick(trial.v - s.v, 0.0)
+    v, fun, grad, c = pick(trial.v, s.v), pick(answer.fun, s.fun), pick(answer.grad, s.grad), pick(answer.constraints, s.c)
     A, H = pick(answer.jacobian, s.A), pick(answer.hess, s.H)
 
     # multipliers, and what is left of the conditions of optimality
     at = barrier.place(v, A, sides)
-    z = barrier.moved_multipliers(s.z, s.mu, near, step, at.nearness)
+    z = barrier.moved_multipliers(s.z, s.mu, trial.near, step, at.nearness)
     z = pick(jnp.where(fresh, s.mu * at.nearness, z), s.z)
     whole, h = jnp.concatenate([grad, jnp.zeros_like(c)]), c - v[n:]
     y = barrier.multipliers(at, at.D * (whole - z[0] + z[1]))
     slope = whole + jnp.concatenate([matvec(A.T, y), -y]) - z[0] + z[1]
-    unseen = NOISE * eps * (jnp.abs(c) + matvec(jnp.abs(A), jnp.abs(v[:n])))  # the rounding of the rows
-    slope, primal = norm(jnp.where(sides.still, 0.0, slope)), norm(jnp.maximum(jnp.abs(h) - unseen, 0.0))
-    enough = permitted(s.mu, unit, data)
-    slight = ~fresh & (s.length < WHOLE * s.radius) & (primal * unit <= enough)
-    slight &= s.gain <= jnp.maximum(SLIGHT * enough, noise)
-    mu = lowered(s.mu, unit, Left(slope, primal, y, z, at.nearness), accepted, slight, data)
+    slope, missed = norm(jnp.where(sides.still, 0.0, slope)), merit.beyond_rounding(h, c, matvec(jnp.abs(A), jnp.abs(v[:n])))
+    slight = merit.is_slight(s, norm(missed), trial.noise, data)
+    mu = lowered(s.mu, unit, Left(slope, norm(missed), y, z, at.nearness), accepted, slight, data)
     fell = mu < s.mu
-
-    # the radius
-    corrects = ~accepted & s.correctable & answer.finite & ~strays
-    grown = jnp.where(ratio >= GREAT[0], GREAT[1], jnp.where(ratio >= GOOD[0], GOOD[1], 0.0)) * s.length
-    shrunk = jnp.clip(0.5 / jnp.maximum(1.0 - ratio, 1.0), LEAST, MOST)
-    shrunk = jnp.where(answer.finite, shrunk, LEAST) * jnp.minimum(s.length, s.radius)
-    radius = jnp.where(accepted, jnp.maximum(grown, s.radius), shrunk)
-    radius = jnp.where(fresh | corrects, s.radius, radius)
-    radius = jnp.where(fell, jnp.maximum(WIDER * radius, data.radius), radius)
+    corrects = ~accepted & s.correctable & answer.finite & ~trial.strays
+    radius = merit.next_radius(s, trial, answer.finite, fresh | corrects)
+    radius = jnp.where(fell, jnp.maximum(merit.WIDER * radius, data.radius), radius)
 
     # the next step
     bent = jnp.sum(z * at.nearness, axis=0)
@@ -194,11 +169,10 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
         moved = at.D * p
         return at.D * (jnp.concatenate([matvec(H, moved[:n]), jnp.zeros_like(moved[n:])]) + bent * moved)
 
-    found = composite(at, h, at.D * (whole + mu * (at.nearness[1] - at.nearness[0])), times, radius, unit, min(2 * n, n + m))
-    needed = -found.gain / ((1.0 - REDUCED) * jnp.where(found.mends > 0, found.mends, 1.0))
-    nu, pull = jnp.where(fell, scale.nu, s.nu), norm(found.y, 2)
-    nu = jnp.where(accepted, jnp.maximum(pull, 0.5 * (nu + pull)), nu)
-    nu = jnp.maximum(nu, jnp.where(found.mends > 0, needed, 0.0))
+    g = at.D * (whole + mu * (at.nearness[1] - at.nearness[0]))
+    found = composite(at, h, g, times, radius, unit, min(2 * n, n + m))
+    nu = jnp.where(fell, scale.nu, s.nu)
+    nu = merit.needed_weight(pick(merit.next_weight(nu, found.y), nu), found.gain, found.mends)
     promise = found.gain + nu * found.mends
     d, keep = at.D * found.p, lambda old, new: jnp.where(corrects, old, new)
     if m > 0:
@@ -222,58 +196,27 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
         y_try=keep(s.y_try, found.y),
         gain=keep(s.gain, promise),
         length=keep(s.length, found.length),
-        correctable=~corrects & (found.normal <= CURVED * found.length) & (m > 0),
+        correctable=~corrects & (found.normal <= merit.CURVED * found.length) & (m > 0),
         products=s.products + jnp.where(corrects, 0, found.products),
     )
 
     # how the lane stands
-    violated, met = norm(violations(c, data.row_lower, data.row_upper) / w), norm(jnp.maximum(jnp.abs(h) - unseen, 0.0) / w)
-    last = (mu <= scale.mu_last) | ~jnp.any(at.nearness > 0)
-    feasible = violated <= data.ftol
-    solved = last & (met <= data.ftol) & (found.length < WHOLE * radius) & ~corrects
-    solved &= promise <= jnp.maximum(data.ftol, noise)
-    stuck = (radius <= data.xtol) | (fresh & ~accepted)
-    stationary = norm(matvec(at.J.T, h)) <= max(STILL, 4.0 * eps**0.5) * norm(h, 2) * jnp.minimum(1.0, norm(h, 2))
-    status = jnp.where(stuck, CLAIM + jnp.where(feasible | fresh, NUMERICAL, INFEASIBLE), RUNNING)
-    status = jnp.where(stuck & feasible & last, CLAIM + PRECISION, status)
-    status = jnp.where(accepted & stationary & ~feasible, CLAIM + INFEASIBLE, status)
-    status = jnp.where(solved & ~(fresh & ~accepted), BELIEVED + CONVERGED, status)
-    status = jnp.where(data.flawed | (fresh & strays), BAD_INPUT, status)
+    feasible = norm(violations(c, data.row_lower, data.row_upper) / w) <= data.ftol
+    last = merit.is_last(mu, at.nearness, unit, data)
+    solved = merit.is_solved(new, norm(missed / w), promise, found.length, trial.noise, data) & ~corrects
+    unseen = fresh & ~accepted
+    stationary = accepted & ~feasible & merit.is_stationary(matvec(at.J.T, h), h)
+    status = merit.status_of(solved & ~unseen, (radius <= data.xtol) | unseen, stationary, feasible | fresh, last)
+    status = jnp.where(data.flawed | (fresh & trial.strays), BAD_INPUT, status)
     return Told(new, status, accepted & ~fresh)
 
 
 def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
     n, data = s.grad.shape[0], in_units(data, s.w)
-    sides, x, violated, y = sides_of(data, n), s.v[:n], violations(s.c, data.row_lower, data.row_upper), s.y
-    worst, scale = jnp.max(violated / s.w, initial=0.0), scale_of(s.unit, data)
-    pushed = -s.z[0, :n] + s.z[1, :n]
-    left = s.grad + matvec(s.A.T, y) + pushed
+    sides = sides_of(data, n)
     holds = barrier.holding(s.v, s.z, s.grad, s.A, s.H, sides)
-    fields = {}
-    if data.lower is not None:
-        met = data.lower == data.upper
-        fields = {"bound_multipliers": jnp.where(met, -(left - pushed), pushed)}
-        left = jnp.where(met, 0.0, left)
-    if y.shape[0] > 0:  # rows that no step mends have no multipliers: what they are violated by says how they contradict
-        side = jnp.where(s.c > data.row_upper, violated, -violated)
-        y = jnp.where(sides.still[n:] | jnp.any(holds[:, n:], axis=0), y, 0.0)
-        most = norm(violated)
-        y = s.w * jnp.where(worst > data.ftol, side * (1.0 + norm(s.grad)) / jnp.where(most > 0, most, 1.0) ** 2, y)
-    return fields | {
-        "x": x,
-        "fun": s.fun,
-        "jac": s.grad,
-        "maxcv": worst,
-        "multipliers": y,
-        "lagrangian_grad": left,
-        "optimality": norm(left),
-        "tr_radius": s.radius,
-        "constr_penalty": s.nu,
-        "barrier_parameter": s.mu,
-        "barrier_tolerance": scale.inner * s.mu / scale.mu,
-        "cg_niter": s.products,
-        "_x": x if data.lower is None else barrier.at_bounds(x, holds[:, :n], s.H, sides),
-    }
+    x = s.v[:n] if data.lower is None else barrier.at_bounds(s.v[:n], holds[:, :n], s.H, sides)
+    return merit.fields(s, matvec(s.A.T, s.y), holds, s.w, data) | {"cg_niter": s.products, "_x": x}
 
 
 METHOD = Method(
@@ -291,6 +234,6 @@ METHOD = Method(
 
 
 def build(options: dict[str, Any]) -> Method:
-    """The method; raises ValueError for what has no meaning here."""
+    """The method, with matrices or by products; raises ValueError for what has no meaning here."""
     check(options)
-    return METHOD
+    return BY_PRODUCTS if by_products(options) else METHOD

@@ -12,7 +12,9 @@ from jaxopt_lite.core.options import DIFFERENCES, POSITIVE_OR_ZERO, STATIC, Opti
 from jaxopt_lite.core.stopping import objective_tolerance
 
 ROUNDINGS = 10.0  # times eps: a smaller radius moves nothing
-NAMES = (None, "NormalEquation")  # of factorization_method
+PRODUCTS = "products"
+NAMES = (None, "NormalEquation", PRODUCTS)  # of factorization_method
+MANY = 500  # variables; with more of them nothing of n x n numbers is built
 
 OPTIONS = {
     "gtol": Option(
@@ -41,7 +43,12 @@ OPTIONS = {
         "Tolerance of the first barrier problem, a tenth of the error that it may have; it falls as mu does. Default mu.",
     ),
     "factorization_method": Option(
-        None, STATIC, "None or 'NormalEquation', by which rows are solved here; other names of SciPy's raise (static)."
+        None,
+        STATIC,
+        "How rows are solved (static). 'NormalEquation': by their normal equations, with matrices of n x n, m x n and m x m "
+        "numbers. 'products': by conjugate gradients on products of derivatives with vectors, in O(n + m) memory; each "
+        "product is an evaluation, so that nfev is some hundred times nit. None: products for more than 500 variables in "
+        "`minimize`. Other names of SciPy's raise.",
     ),
     "verbose": Option(0, STATIC, "1: print a summary at the end, as `disp`; 2 or 3: a line an iteration too (static)."),
     "return_all": Option(False, STATIC, "Keep the point of every iteration in `allvecs`; eager calls only."),
@@ -72,11 +79,17 @@ def check(options: dict[str, Any]) -> None:
     given, verbose = options["factorization_method"], options["verbose"]
     if given not in NAMES:
         raise ValueError(
-            f"option 'factorization_method' is given as {given!r}, but rows are solved by their normal equations here; give "
-            "'NormalEquation' or leave it out."
+            f"option 'factorization_method' is given as {given!r}, but rows are solved by their normal equations "
+            "or by products; give 'NormalEquation' or 'products', or leave it out."
         )
     if isinstance(verbose, bool) or verbose not in (0, 1, 2, 3):
         raise ValueError(f"option 'verbose' is {verbose!r}; give 0, 1, 2 or 3.")
+
+
+def by_products(options: dict[str, Any]) -> bool:
+    """Are rows and Hessian to be known by products alone?"""
+    given, size = options["factorization_method"], options.get("size")
+    return given == PRODUCTS or (given is None and size is not None and size > MANY)
 
 
 def prepare(options: dict[str, Any], x0: Array) -> BarrierData:

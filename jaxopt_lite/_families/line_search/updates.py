@@ -57,6 +57,12 @@ class Learning(NamedTuple):
 @kept()
 def learning(method: Method, strategy: Strategy) -> Method:
     """The method with a Hessian that is learnt; always the same object. Of its fields `hess` is left out."""
+    if method.needs not in TAUGHT:
+        raise ValueError(
+            "hess is a strategy, which learns a matrix (n, n), but this method takes products alone: of 'trust-constr' for "
+            "many variables, or with option factorization_method='products'. Leave hess out, or give the option "
+            "factorization_method='NormalEquation'."
+        )
     under_rows = method.needs == LAGRANGIAN
 
     def init(x0: Array, data: Any) -> Learning:

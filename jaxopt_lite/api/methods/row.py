@@ -20,7 +20,8 @@ class Row(NamedTuple):
         As SciPy spells it.
     build : callable
         ``build(options) -> Method``, from the static options; `bounded` among them says whether there are bounds or a
-        bracket. For equal options it returns the same object.
+        bracket, and `size` how many variables, None where it may not depend on them. For equal options it returns the same
+        object.
     prepare : callable
         ``prepare(options, x0) -> data``, the method's record of traced numbers; called inside the program. Default: the
         traced options themselves, by name.
