@@ -8,6 +8,7 @@ import scipy.optimize
 
 from jaxopt_lite import BFGS, SR1, Bounds, NonlinearConstraint, Status, minimize, rosen, stepper
 from jaxopt_lite._families.constrained import barrier
+from jaxopt_lite._families.constrained.barrier_parameter import row_units
 from jaxopt_lite._families.constrained.composite import composite, restored
 from tests.methods.test_slsqp import THREE, near, nearest, stationarity
 
@@ -125,6 +126,34 @@ def test_parts_stay_inside_of_the_radius_and_of_the_sides():
         assert np.all(np.stack([-d, d]) * np.asarray(at.nearness) <= 1)
         more = restored(at, found.p, jnp.array([3.0]))
         assert np.all((V + at.D * more)[1:] > SIDES.low[1:])
+
+
+@DTYPES
+def test_units_of_rows_round_nothing(dtype):
+    """`jnp.exp2` of an integer may be no power of two."""
+    A = jnp.asarray(np.outer(10.0 ** np.arange(-12, 13), [0.6, -0.8]), dtype)
+    w = np.asarray(jax.jit(row_units)(A))
+    np.testing.assert_array_equal(np.frexp(w)[0], 0.5)
+    assert np.all((w * 10.0 ** np.arange(-12, 13) >= 0.7) & (w * 10.0 ** np.arange(-12, 13) <= 1.42))
+    np.testing.assert_array_equal(row_units(jnp.asarray([[0.0, 0.0], [np.inf, 1.0]], dtype)), 1.0)
+
+
+def test_f_and_rows_in_other_units_are_the_same_run():
+    """f times 2^20, and rows times 2^-7 and 2^9; but a violation is judged in the user's units, and may take a step more."""
+
+    def one(f, first, second):
+        rows = [
+            {"type": "ineq", "fun": lambda x: first * (4 - x[0] ** 2 - x[1])},
+            {"type": "eq", "fun": lambda x: second * (x[0] * x[1] - 0.5)},
+        ]
+        fun, scaled = (lambda x: f * nearest(x)), {"gtol": 1e-8 * f}
+        return solve(fun, jnp.array([2.0, 1.0]), constraints=rows, bounds=[(0, 3)] * 2, options=scaled)
+
+    res = jax.vmap(one)(*jnp.array([[1.0, 1.0, 1.0], [2.0**20, 1.0, 1.0], [1.0, 2.0**-7, 2.0**9]]).T)
+    assert np.all(res.success)
+    assert res.nit[1] == res.nit[0]
+    assert abs(int(res.nit[2] - res.nit[0])) <= 1
+    np.testing.assert_allclose(res.x - res.x[0], 0.0, atol=1e-9)
 
 
 # --- honest statuses -----------------------------------------------------------------------------------------------------

@@ -55,9 +55,12 @@ def scale_of(unit: Array, data: BarrierData) -> Scale:
 
 
 def row_units(A: Array) -> Array:
-    """(m,) powers of two, times which the rows A (m, n) have about length 1."""
+    """(m,) powers of two, times which the rows A (m, n) have lengths between 0.7 and 1.4; 1 of a row without a length."""
     size = lengths(A.T)
-    return jnp.where((size > 0) & jnp.isfinite(size), jnp.exp2(-jnp.round(jnp.log2(jnp.where(size > 0, size, 1.0)))), 1.0)
+    _, power = jnp.frexp(2.0**0.5 * size)
+    most = -int(jnp.finfo(A.dtype).minexp)  # 2^most and its inverse are normal numbers
+    unit = jnp.ldexp(jnp.ones_like(size), jnp.clip(1 - power, -most, most))
+    return jnp.where((size > 0) & jnp.isfinite(size), unit, 1.0)
 
 
 def in_units(data: BarrierData, w: Array) -> BarrierData:
