@@ -25,6 +25,7 @@ from jaxopt_lite._families.constrained.trust_constr_options import BarrierData
 from jaxopt_lite.core.dense import lengths
 
 MU, NU = 0.01, 0.1  # of the unit of f: the first mu, and nu; a third or three times of it takes a twentieth longer
+LEAST = 0.75  # power of eps, of the unit of f: with a smaller mu the distances to sides are rounding
 LEVEL = 0.01  # curvature counts for the unit of f only where it is so much larger than the slope
 FASTER, LOWERINGS = 0.2, 4  # the next mu, and most of them in a turn: a good point passes over some
 SOLVED = 10.0  # times mu, and times what the options say: the error of a barrier problem that is solved
@@ -50,7 +51,8 @@ def unit_of(slope: Array, curvature: Array, data: BarrierData) -> Array:
 def scale_of(unit: Array, data: BarrierData) -> Scale:
     """What the options say, or the defaults in this unit of f."""
     of = lambda given, default: default if given is None else given
-    mu, last = of(data.mu, MU * unit), jnp.minimum(data.ftol, data.small * unit)
+    mu, least = of(data.mu, MU * unit), float(jnp.finfo(unit.dtype).eps) ** LEAST * unit
+    last = jnp.maximum(jnp.minimum(data.ftol, data.small * unit), least)
     return Scale(mu, of(data.mu_last, last), of(data.inner, mu), of(data.nu, NU * unit))
 
 

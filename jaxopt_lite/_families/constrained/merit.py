@@ -144,8 +144,8 @@ def status_of(solved: Array, stuck: Array, stationary: Array, feasible: Array, l
     return jnp.where(solved & last, BELIEVED + CONVERGED, status).astype(jnp.int32)
 
 
-def fields(s: Any, pull: Array, holds: Array, w: Array, data: BarrierData) -> dict[str, Array]:
-    """What is reported of a state: `pull` (n,) is A'y, and `holds` (2, N) says which sides hold.
+def fields(s: Any, pull: Array, holds: Array, w: Array, terms: Array, data: BarrierData) -> dict[str, Array]:
+    """What is reported of a state: `pull` (n,) is A'y, `holds` (2, N) says which sides hold, `terms` (m,) is |A||x|.
 
     The state and the data have rows in units of their own, w (m,) times the user's.
     """
@@ -162,7 +162,8 @@ def fields(s: Any, pull: Array, holds: Array, w: Array, data: BarrierData) -> di
     if y.shape[0] > 0:  # rows that no step mends have no multipliers: what they are violated by says how they contradict
         side = jnp.where(s.c > data.row_upper, violated, -violated)
         y = jnp.where(sides_of(data, n).still[n:] | jnp.any(holds[:, n:], axis=0), y, 0.0)
-        y = w * jnp.where(worst > data.ftol, side * (1.0 + norm(s.grad)) / jnp.where(most > 0, most, 1.0) ** 2, y)
+        unmet = norm(beyond_rounding(violated, s.c, terms) / w) > data.ftol
+        y = w * jnp.where(unmet, side * (1.0 + norm(s.grad)) / jnp.where(most > 0, most, 1.0) ** 2, y)
     return found | {
         "x": s.v[:n],
         "fun": s.fun,

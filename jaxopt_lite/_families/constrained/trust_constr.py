@@ -154,7 +154,8 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     whole, h = jnp.concatenate([grad, jnp.zeros_like(c)]), c - v[n:]
     y = barrier.multipliers(at, at.D * (whole - z[0] + z[1]))
     slope = whole + jnp.concatenate([matvec(A.T, y), -y]) - z[0] + z[1]
-    slope, missed = norm(jnp.where(sides.still, 0.0, slope)), merit.beyond_rounding(h, c, matvec(jnp.abs(A), jnp.abs(v[:n])))
+    terms = matvec(jnp.abs(A), jnp.abs(v[:n]))
+    slope, missed = norm(jnp.where(sides.still, 0.0, slope)), merit.beyond_rounding(h, c, terms)
     slight = merit.is_slight(s, norm(missed), trial.noise, data)
     mu = lowered(s.mu, unit, Left(slope, norm(missed), y, z, at.nearness), accepted, slight, data)
     fell = mu < s.mu
@@ -201,7 +202,8 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
     )
 
     # how the lane stands
-    feasible = norm(violations(c, data.row_lower, data.row_upper) / w) <= data.ftol
+    violated = merit.beyond_rounding(violations(c, data.row_lower, data.row_upper), c, terms)
+    feasible = norm(violated / w) <= data.ftol
     last = merit.is_last(mu, at.nearness, unit, data)
     solved = merit.is_solved(new, norm(missed / w), promise, found.length, trial.noise, data) & ~corrects
     unseen = fresh & ~accepted
@@ -216,7 +218,8 @@ def _report(s: BarrierState, data: BarrierData) -> dict[str, Array]:
     sides = sides_of(data, n)
     holds = barrier.holding(s.v, s.z, s.grad, s.A, s.H, sides)
     x = s.v[:n] if data.lower is None else barrier.at_bounds(s.v[:n], holds[:, :n], s.H, sides)
-    return merit.fields(s, matvec(s.A.T, s.y), holds, s.w, data) | {"cg_niter": s.products, "_x": x}
+    terms = matvec(jnp.abs(s.A), jnp.abs(s.v[:n]))
+    return merit.fields(s, matvec(s.A.T, s.y), holds, s.w, terms, data) | {"cg_niter": s.products, "_x": x}
 
 
 METHOD = Method(

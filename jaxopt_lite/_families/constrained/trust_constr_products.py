@@ -152,7 +152,7 @@ def _tried(s: ProductsState, query: Query, answer: Multiplied, data: BarrierData
     refused = _wider(s._replace(radius=radius, noise=trial.noise), mu, data)
     new = either(accepted, there, either(corrects, nearer, cut(refused, Units(trial.near, place(s, data).D))))
 
-    feasible = norm(violations(s.c, data.row_lower, data.row_upper)) <= data.ftol
+    feasible = _missed(violations(s.c, data.row_lower, data.row_upper), s.c) <= data.ftol
     unseen = fresh & ~accepted
     stuck = (~accepted & ~corrects & (new.radius <= data.xtol)) | unseen
     status = merit.status_of(no, stuck, no, feasible | fresh, merit.is_last(s.mu, trial.near, unit, data))
@@ -169,7 +169,12 @@ def _wider(s: ProductsState, mu: Array, data: BarrierData) -> ProductsState:
 
 def _missed(h: Array, c: Array) -> Array:
     """How far rows with values c (m,) are from their slacks, (), beyond their rounding."""
-    return norm(merit.beyond_rounding(h, c, jnp.broadcast_to(norm(c), c.shape)))
+    return norm(merit.beyond_rounding(h, c, _terms(c)))
+
+
+def _terms(c: Array) -> Array:
+    """For the terms |A||x| of each row (m,), which no product gives: the largest value of a row."""
+    return jnp.broadcast_to(norm(c), c.shape)
 
 
 def _afresh(s: ProductsState, query: Query, answer: Multiplied, data: BarrierData) -> Told:
@@ -220,7 +225,7 @@ def _report(s: ProductsState, data: BarrierData) -> dict[str, Array]:
     n, sides = s.grad.shape[0], sides_of(data, s.grad.shape[0])
     holds = barrier.holding_by(s.v, s.z, s.grad, s.bends, sides)
     x = jnp.where(holds[0, :n], sides.low[:n], jnp.where(holds[1, :n], sides.high[:n], s.v[:n]))
-    return merit.fields(s, s.pull, holds, jnp.ones_like(s.c), data) | {"cg_niter": s.products, "_x": x}
+    return merit.fields(s, s.pull, holds, jnp.ones_like(s.c), _terms(s.c), data) | {"cg_niter": s.products, "_x": x}
 
 
 METHOD = Method(
