@@ -177,6 +177,14 @@ def as_root(result: OptimizeResult) -> RootResults:
     return RootResults(*(getattr(result, field.name) for field in dataclasses.fields(result)))
 
 
+def with_extra(result: OptimizeResult, extra: dict[str, Any]) -> OptimizeResult:
+    """The same result, its message too, with these fields of its method."""
+    new = dataclasses.replace(result, extra=extra)
+    if "_message" in result.__dict__:
+        object.__setattr__(new, "_message", result.__dict__["_message"])
+    return new
+
+
 _FIELDS = tuple(f.name for f in dataclasses.fields(OptimizeResult) if f.name != "extra")
 
 

@@ -114,6 +114,9 @@ def _ask(s: ProductsState, data: BarrierData) -> Query:
 
 
 def _tell(s: ProductsState, query: Query, answer: Multiplied, data: BarrierData) -> Told:
+    if data.mu_last is None:  # no matrix says how x follows to its bounds: mu falls as far as it was asked
+        least = float(jnp.finfo(s.unit.dtype).eps) * s.unit
+        data = data._replace(mu_last=jnp.maximum(jnp.minimum(data.ftol, data.small * s.unit), least))
     phases = (_tried, _afresh, _moved, pointed, bent, curved, _judged)
     learn = lambda phase: lambda s: phase(s, query, answer, data)
     return lax.switch(s.phase, [learn(phase) for phase in phases], s)

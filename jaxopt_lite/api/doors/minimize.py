@@ -1,6 +1,5 @@
 """`minimize`: SciPy's front door to the minimization of a scalar function of several variables."""
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from jaxopt_lite.api import methods
 from jaxopt_lite.api.drive import lined, solve, with_state
 from jaxopt_lite.api.pose import Posed, pose_minimum
-from jaxopt_lite.api.result import OptimizeResult, Word
+from jaxopt_lite.api.result import OptimizeResult, Word, with_extra
 from jaxopt_lite.api.telling import show, told_of_narrowing
 from jaxopt_lite.core.constraints import by_part
 from jaxopt_lite.core.program import is_alone
@@ -201,7 +200,7 @@ def _with_scipys_names(posed: Posed, result: OptimizeResult) -> OptimizeResult:
     extra |= {"v": v + ([] if bounds is None else [bounds]), "grad": result.jac, "constr_violation": result.maxcv}
     sided = bounds is not None or (rows is not None and rows.m > rows.p)
     extra["method"] = Word("tr_interior_point" if sided else "equality_constrained_sqp")
-    return dataclasses.replace(result, extra=extra)
+    return with_extra(result, extra)
 
 
 _REFUSED = dict.fromkeys(
