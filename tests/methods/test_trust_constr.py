@@ -104,7 +104,7 @@ def test_a_step_without_limits_is_newtons_step():
     at = barrier.place(V, A, SIDES)
     H, g, h = jnp.diag(jnp.array([3.0, 1.0])), jnp.array([0.3, -0.1, 0.05]), jnp.array([0.01])
     W = jnp.diag(at.D) @ jnp.block([[H, jnp.zeros((2, 1))], [jnp.zeros((1, 2)), jnp.ones((1, 1))]]) @ jnp.diag(at.D)
-    found = composite(at, h, g, lambda p: W @ p, jnp.asarray(100.0), jnp.ones(()), 20)
+    found = composite(at, h, g, lambda p: W @ p, jnp.asarray(100.0), 20)
     system = np.block([[np.asarray(W), np.asarray(at.J).T], [np.asarray(at.J), np.zeros((1, 1))]])
     p = np.linalg.solve(system, -np.concatenate([g, h]))
     np.testing.assert_allclose(

@@ -59,13 +59,13 @@ class Composite(NamedTuple):
 Times = Callable[[Array], Array]
 
 
-def composite(at: Place, h: Array, g: Array, times: Times, radius: Array, unit: Array, most: int) -> Composite:
+def composite(at: Place, h: Array, g: Array, times: Times, radius: Array, most: int) -> Composite:
     """The step from a point with rows h (m,), a gradient g (N,), and products with W; `most` of these for one step.
 
-    `unit` () is a slope that is neither steep nor flat.
+    g and W are in a unit of f in which slopes are neither steep nor flat: squares of tiny ones would underflow.
     """
     normal = _normal(at, h, radius)
-    t, products = _tangential(at, times, g + times(normal), normal, radius, unit, most)
+    t, products = _tangential(at, times, g + times(normal), normal, radius, most)
     p = normal + t
     bend = times(p)
     mends = norm(h, 2) - norm(h + matvec(at.J, p), 2)
@@ -110,13 +110,11 @@ class _Path(NamedTuple):
     products: Array  # () int32
 
 
-def _tangential(
-    at: Place, times: Times, slope: Array, normal: Array, radius: Array, unit: Array, most: int
-) -> tuple[Array, Array]:
+def _tangential(at: Place, times: Times, slope: Array, normal: Array, radius: Array, most: int) -> tuple[Array, Array]:
     """The tangential part from the slope (N,) at the end of the normal one, and how many products it took."""
     first = along_rows(at, along_rows(at, slope))
     length = norm(first, 2)
-    enough = FORCING * jnp.minimum(1.0, jnp.sqrt(length / unit)) * length
+    enough = FORCING * jnp.minimum(1.0, jnp.sqrt(length)) * length
 
     def one(s: _Path) -> _Path:
         Wd = times(s.d)

@@ -171,7 +171,8 @@ def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData)
         return at.D * (jnp.concatenate([matvec(H, moved[:n]), jnp.zeros_like(moved[n:])]) + bent * moved)
 
     g = at.D * (whole + mu * (at.nearness[1] - at.nearness[0]))
-    found = composite(at, h, g, times, radius, unit, min(2 * n, n + m))
+    found = composite(at, h, g / unit, lambda p: times(p) / unit, radius, min(2 * n, n + m))
+    found = found._replace(gain=unit * found.gain, y=unit * found.y)
     nu = jnp.where(fell, scale.nu, s.nu)
     nu = merit.needed_weight(pick(merit.next_weight(nu, found.y), nu), found.gain, found.mends)
     promise = found.gain + nu * found.mends
