@@ -127,12 +127,8 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
     unseen = cut | (end.made == 0)  # nobody has looked, or not to the end: what the method believes proves nothing
     refused = jnp.where(unseen, BUDGET, jnp.where(infeasible, INFEASIBLE, NUMERICAL))
     pick = lambda new, old: jnp.where(proved, new, old)
-    return {
-        "x": pick(end.x, fields["x"]),
-        "fun": pick(fun, fields["fun"]),
-        "jac": pick(end.grad, fields["jac"]),
-        "maxcv": pick(worst, fields["maxcv"]),
-        "multipliers": pick(end.y, fields["multipliers"]),
+    found = {"x": end.x, "fun": fun, "jac": end.grad, "maxcv": worst, "multipliers": end.y}
+    return {name: pick(new, fields[name]) for name, new in found.items() if name in fields} | {
         "turns": fields["turns"] + end.made,
         "status": jnp.where(proved, held, refused).astype(jnp.int32),
     }

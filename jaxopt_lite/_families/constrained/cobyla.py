@@ -1,0 +1,409 @@
+"""COBYLA: linear models of objective and rows on a simplex, minimized in a trust region, from values alone.
+
+The n + 1 vertices of a simplex carry values of the objective f and of the rows c. With lambda_i the linear function that is
+1 at vertex i and 0 at the others, the models are (Powell 1994, section 2)
+
+    f(x) ~ sum_i f_i lambda_i(x),     c(x) ~ sum_i c_i lambda_i(x),                                    (1)
+
+about the best vertex, the *pole*, in the order of the merit
+
+    phi = f + mu sum of violations.                                                                   (2)
+
+A *step* goes from the pole to where `ball.py` finds the least violation of the linear rows in the ball of radius delta, and
+the least f among such points. mu is raised where the models of (2) would not fall else: to twice the rate at which f rises
+by what the violation falls (Powell's (9), and PRIMA's factor). The new point takes the place of the vertex with the largest
+
+    |lambda_i(x)| max(1, dist_i^2 / max(rho, delta / 10)^2)                                           (3)
+
+(PRIMA's form of Powell's (19)-(22)), of the pole only where it is better than that. delta follows the ratio of the gain of
+(2) to its promise: up to twice the length of the step where it is over 0.7, half of it where it is under 0.1.
+
+*Geometry*. A step that gains nothing blames the models first: where a vertex is farther from the pole than 2 delta, the
+farthest one moves to a distance of delta / 2 across the face of the others, on the side that the models prefer (Powell's
+(15)-(17)). Only where none is, and delta has come down to rho, rho is reduced: by ten, in the end to `tol`. There the run
+ends. rho never grows, each value of it ends where the merit no longer falls by its share, and so the run ends.
+
+*Changed for batches*. A turn is one point: a vertex to be filled in, a step or a move for geometry, and the subproblem is
+solved once in it. Where Powell's code solves it again before it evaluates, this one moves on: a step that is too short ends
+its radius at once, and if the next radius finds it too short too, the farthest vertex moves. The gradients G_i of lambda_i
+(they sum to zero) replace the inverse of the simplex: a vertex j that moves to x changes all by one product,
+
+    G_i <- G_i - lambda_i(x) G_j / lambda_j(x),    G_j <- G_j / lambda_j(x),                          (4)
+
+whichever vertex is the pole, and one Newton step for an inverse a turn keeps rounding from piling up.
+
+*The merit* sums the violations, as SLSQP's does, where Powell's takes the largest. *Points that are not finite* are refused
+steps. At a vertex such a point stands for a value a little above all others, and is moved nearer when its turn comes.
+*Bounds* are rows of the models, and every point that is evaluated is in them exactly. The first simplex turns away from them.
+A box that is narrower than 2 rhobeg is measured in units in which it is not, and a variable with equal bounds does not move.
+
+*The end*. Simplices also become small where there is no minimum: the method believes in its pole where the rows hold within
+`catol`, and gives up elsewhere. The exact conditions of Karush, Kuhn and Tucker decide (`_needs/kkt_certificate.py`), from
+the multipliers of the models; where JAX cannot derive a function the values stand.
+
+Source: M. J. D. Powell, A direct search optimization method that models the objective and constraint functions by linear
+interpolation, in Advances in Optimization and Numerical Analysis (1994) 51-67; Z. Zhang, PRIMA (2023), libprima.net, for what
+that changes of Powell's code: (3), the radius apart from rho, what geometry is adequate, when mu falls.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxopt_lite._families.bounded import box
+from jaxopt_lite._families.constrained import ball
+from jaxopt_lite._families.constrained.qp import largest
+from jaxopt_lite._needs.constrained import CONSTRAINED_VALUE, Constrained
+from jaxopt_lite._needs.kkt import kkt
+from jaxopt_lite._needs.kkt_certificate import optimum
+from jaxopt_lite.core.constraints import violations
+from jaxopt_lite.core.dense import dot, lengths, matvec, norm
+from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Check, Option
+from jaxopt_lite.core.protocol import Method, Query, Told
+from jaxopt_lite.core.rank import FEASIBLE
+from jaxopt_lite.core.status import BAD_INPUT, BELIEVED, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.stopping import objective_tolerance
+
+POOR, GOOD = 0.1, 0.7  # ratios of gain to promise: PRIMA's, as all numbers to PROMISE
+SHRINK, GROW = 0.5, 2.0  # of the radius
+NEAR_RHO = 1.5  # a radius below this many rho is rho
+SHORT = 0.1  # of rho: a step that is no longer says nothing
+FAR = 2.0  # of the radius: a vertex farther away makes the models doubtful
+ACROSS = 0.5  # of the radius: how far a vertex is moved for geometry
+PROMISE = 1e-6  # of rho, in units of min(mu, 1): a step that promises no more is none
+STIFFEST = 1e3  # most of the first mu
+REFUSED = 0.6  # of the radius: a vertex without a value is moved where it is farther away
+RESOLVED = 32.0  # times eps |x|: rho goes no lower
+HIGHEST = lax.Precision.HIGHEST
+
+
+class CobylaData(NamedTuple):
+    """Traced numbers of a run."""
+
+    rhobeg: Array  # () the first rho
+    tol: Array  # () the last rho
+    catol: Array  # () a violation that is no larger is none
+    ftol: Array  # () what the certificate lets the exact Newton step promise
+    row_lower: Array  # (m,) sides of the rows
+    row_upper: Array  # (m,)
+    lower: Array | None  # (n,) bounds; None: there are none
+    upper: Array | None
+    unit: Array | None  # (n,) the unit of each variable: u = x / unit. None: 1
+    flawed: Array  # () bool: sides, bounds or radii that cross
+
+
+class CobylaState(NamedTuple):
+    """The simplex, and the point that is evaluated next."""
+
+    V: Array  # (n + 1, n) vertices, in units
+    G: Array  # (n + 1, n) gradients of the lambda_i
+    F: Array  # (n + 1, 1 + m) f and c at the vertices; f is +inf where it is not known or not finite
+    trial: Array  # (n,) in units
+    phase: Array  # () int32: the vertex to be filled in; n + 1 and the vertex to be moved; or one of the next
+    rho: Array  # ()
+    delta: Array  # () the radius, at least rho
+    mu: Array  # () weight of (2)
+    promise: Array  # () of (2) for the trial
+    y: Array  # (m,) multipliers of the last models
+
+
+def _firm(n: int) -> int:
+    """The phase of a step from a pole with near vertices; the next one is that of another step."""
+    return 2 * n + 2
+
+
+def _positive(value: Any, name: str, wanted: str, n: int) -> Any:
+    value = POSITIVE_OR_ZERO.read(value, name, wanted, n)
+    if isinstance(value, float) and value == 0:
+        raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
+    return value
+
+
+OPTIONS = {
+    "rhobeg": Option(1.0, Check("a number > 0", _positive), "Size of the first simplex: a reasonable first change of x."),
+    "tol": Option(1e-4, POSITIVE_OR_ZERO, "Size of the last one: about the accuracy of x. At most rhobeg."),
+    "catol": Option(None, POSITIVE_OR_ZERO, "Largest violation of a row that counts as none. Default: the root of eps."),
+}
+
+
+def build(options: dict[str, Any]) -> Method:
+    """The method; raises where known radii cross."""
+    rhobeg, tol = options["rhobeg"], options["tol"]
+    if isinstance(rhobeg, float) and isinstance(tol, float) and tol > rhobeg:
+        raise ValueError(f"option 'tol' is {tol} and 'rhobeg' {rhobeg}; give a tol that is no larger than rhobeg.")
+    return METHOD
+
+
+def prepare(options: dict[str, Any], x0: Array) -> CobylaData:
+    """The data record from options; None takes the default of the dtype."""
+    number = lambda value: jnp.asarray(value).astype(x0.dtype)
+    eps = float(jnp.finfo(x0.dtype).eps)
+    catol = eps**0.5 if options["catol"] is None else options["catol"]
+    rhobeg, tol = number(options["rhobeg"]), number(options["tol"])
+    lower, upper = box.sides(options.get("bounds"), x0)
+    equal, low, high = (number(side) for side in options["constraints"])
+    low, high = jnp.concatenate([equal, low]), jnp.concatenate([equal, high])
+    unit = None
+    if lower is not None:
+        width = upper - lower
+        moves = width > RESOLVED * eps * jnp.minimum(jnp.abs(lower), jnp.abs(upper))
+        unit = jnp.where(moves, jnp.minimum(width / (2 * rhobeg), 1.0), 1.0)
+    flawed = ~jnp.all(low <= high) | ~(tol <= rhobeg) | ~(rhobeg > 0)
+    ftol = number(objective_tolerance(x0.dtype))
+    data = CobylaData(rhobeg, tol, number(catol), ftol, low, high, lower, upper, unit, flawed)
+    return data._replace(flawed=flawed | box.crossed(data))
+
+
+def _at(u: Array, data: CobylaData) -> Array:
+    """x (n,) at a point in units: in the bounds."""
+    return u if data.lower is None else box.project(u * data.unit, data)
+
+
+def _box(data: CobylaData) -> tuple[Array, Array]:
+    """Bounds in units; variables that do not move have none."""
+    fixed = data.upper - data.lower < data.unit * data.rhobeg
+    return jnp.where(fixed, -jnp.inf, data.lower / data.unit), jnp.where(fixed, jnp.inf, data.upper / data.unit)
+
+
+def _inside(u: Array, data: CobylaData) -> Array:
+    return u if data.lower is None else jnp.clip(u, *_box(data))
+
+
+def _init(x0: Array, data: CobylaData) -> CobylaState:
+    """The simplex about x0, with an edge of rho along each axis, downward where the upper bound is nearer."""
+    (n,), m = x0.shape, data.row_lower.shape[0]
+    u, side = x0, jnp.ones_like(x0)
+    if data.lower is not None:
+        u = _inside(box.project(x0, data) / data.unit, data)
+        side = jnp.where(u + data.rhobeg > _box(data)[1], -1.0, 1.0).astype(x0.dtype)
+    edges = jnp.diag(side * data.rhobeg)
+    along = jnp.diag(side / data.rhobeg)
+    V = _inside(jnp.concatenate([u[None], u[None] + edges]), data)
+    G = jnp.concatenate([-jnp.sum(along, axis=0)[None], along])
+    F = jnp.zeros((n + 1, 1 + m), x0.dtype).at[:, 0].set(jnp.inf)
+    zero = jnp.zeros((), x0.dtype)
+    return CobylaState(V, G, F, u, jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, jnp.zeros(m, x0.dtype))
+
+
+def _ask(s: CobylaState, data: CobylaData) -> Query:
+    return Query(_at(s.trial, data))
+
+
+class Simplex(NamedTuple):
+    """The vertices after a turn, and which of them is the pole."""
+
+    V: Array  # (n + 1, n)
+    G: Array  # (n + 1, n)
+    F: Array  # (n + 1, 1 + m)
+    violated: Array  # (n + 1,) sums of the violations
+    pole: Array  # (n + 1,) bool
+    u: Array  # (n,) the pole
+    away: Array  # (n + 1,) squares of the distances from it, of refused vertices more
+
+
+def _pick(which: Array, rows: Array) -> Array:
+    """The row that a mask (n + 1,) with one true entry picks."""
+    return jnp.sum(jnp.where(which if rows.ndim == 1 else which[:, None], rows, 0.0), axis=0)
+
+
+def _violated(F: Array, data: CobylaData) -> Array:
+    """The sum of the violations of each vertex, (n + 1,)."""
+    return jnp.sum(jax.vmap(lambda c: violations(c, data.row_lower, data.row_upper))(F[:, 1:]), axis=1)
+
+
+def _pole(F: Array, violated: Array, mu: Array) -> Array:
+    """(n + 1,) bool: the best vertex by (2)."""
+    return largest(-(F[:, 0] + mu * violated))
+
+
+def _simplex(V: Array, G: Array, F: Array, mu: Array, data: CobylaData) -> Simplex:
+    violated = _violated(F, data)
+    pole = _pole(F, violated, mu)
+    u = _pick(pole, V)
+    E = V - u[None]
+    away = jnp.sum(E * E, axis=1) * jnp.where(F[:, 0] < jnp.inf, 1.0, (FAR / REFUSED) ** 2)
+    return Simplex(V, G, F, violated, pole, u, away)
+
+
+class Outcome(NamedTuple):
+    """What a turn has learnt of its trial."""
+
+    slot: Array  # (n + 1,) bool, one or none: the vertex that the trial replaces
+    weights: Array  # (n + 1,) lambda_i there
+    length: Array  # () of the step
+    gain: Array  # () of (2)
+    stepped: Array  # () bool: it was a step
+
+
+def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: CobylaData) -> Outcome:
+    n = s.trial.shape[0]
+    index = jnp.arange(n + 1, dtype=jnp.int32)
+    violated = jnp.sum(violations(answer.constraints, data.row_lower, data.row_upper))
+    d = s.trial - old.u
+    weights = old.pole + matvec(s.G, d)
+    best = _pick(old.pole, jnp.where(old.pole, old.F[:, 0], 0.0) + s.mu * old.violated)
+    gain = jnp.where(answer.finite, best - (answer.fun + s.mu * violated), -jnp.inf)
+    improved = gain > 0
+    E = old.V - jnp.where(improved, s.trial, old.u)[None]
+    score = jnp.maximum(1.0, jnp.sum(E * E, axis=1) / jnp.maximum(s.rho, s.delta / 10) ** 2) * jnp.abs(weights)  # (3)
+    score = jnp.where(old.pole & ~improved, 0.0, score)
+    stepped = s.phase >= _firm(n)
+    dropped = largest(score) & (score > 0) & answer.finite
+    slot = jnp.where(stepped, dropped, index == jnp.where(s.phase > n, s.phase - (n + 1), s.phase))
+    return Outcome(slot, weights, norm(d, 2), gain, stepped)
+
+
+def _replaced(s: CobylaState, out: Outcome, answer: Constrained, mu: Array, data: CobylaData) -> Simplex:
+    """The simplex with the trial in its slot, by (4) and one Newton step for the inverse."""
+    filling = s.phase <= s.trial.shape[0]
+    row = jnp.concatenate([answer.fun[None], answer.constraints])
+    at = out.slot[:, None]
+    V, F = jnp.where(at, s.trial[None], s.V), jnp.where(at, row[None], s.F)
+    share = _pick(out.slot, out.weights)
+    moves = (share != 0) & ~filling
+    Gj = _pick(out.slot, s.G) / jnp.where(moves, share, 1.0)
+    G = jnp.where(at, Gj[None], s.G - out.weights[:, None] * Gj[None])
+    new = _simplex(V, jnp.where(moves, G, s.G), F, mu, data)
+    E = V - new.u[None]
+    own = jnp.eye(V.shape[0], dtype=V.dtype)
+    left = jnp.dot(new.G, E.T, precision=HIGHEST) - (own - jnp.where(new.pole, 1.0, 0.0)[:, None])
+    left = jnp.where(new.pole[None, :], 0.0, left)
+    return new._replace(G=new.G - jnp.dot(left, new.G, precision=HIGHEST))
+
+
+def _model(new: Simplex, radius: Array, data: CobylaData) -> ball.Model:
+    """The models (1) about the pole; a vertex without a value is as far above the highest one as that is above the lowest."""
+    f, rows = new.F[:, 0], _pick(new.pole, new.F)
+    known = f < jnp.inf
+    top, bottom = jnp.max(jnp.where(known, f, -jnp.inf)), jnp.min(f)
+    high = jnp.where(bottom < jnp.inf, top + (top - bottom), 0.0)
+    stand_in = jnp.concatenate([high[None], rows[1:]])
+    D = jnp.where(known[:, None], new.F, stand_in[None]) - jnp.where(rows < jnp.inf, rows, 0.0)[None]
+    slopes = jnp.dot(new.G.T, D, precision=HIGHEST)
+    sides = None
+    if data.lower is not None:
+        low, high = _box(data)
+        sides = low - new.u, high - new.u
+    return ball.Model(slopes[:, 0], slopes[:, 1:].T, data.row_lower - rows[1:], data.row_upper - rows[1:], sides, radius)
+
+
+def _ratio(F: Array, data: CobylaData) -> Array:
+    """The range of f at the vertices over the least range of a row that is violated at one of them; 0 where none is."""
+    f = jnp.where(F[:, 0] < jnp.inf, F[:, 0], jnp.min(F[:, 0]))
+    c = F[:, 1:]
+    rises = jnp.max(c, axis=0) - jnp.min(c, axis=0)
+    counts = jnp.any(jax.vmap(lambda c: violations(c, data.row_lower, data.row_upper))(c) > 0, axis=0) & (rises > 0)
+    least = jnp.min(jnp.where(counts, rises, jnp.inf), initial=jnp.inf)
+    ratio = (jnp.max(f) - jnp.min(f)) / least
+    return jnp.where(ratio < jnp.inf, ratio, 0.0)
+
+
+def _reduced(rho: Array, last: Array) -> Array:
+    """The rho after this one: a tenth, and in two steps to the last one (Powell's and PRIMA's)."""
+    far = rho / last
+    return jnp.where(far > 250, 0.1 * rho, jnp.where(far <= 16, last, jnp.sqrt(rho) * jnp.sqrt(last)))
+
+
+def _across(new: Simplex, q: ball.Model, mu: Array, delta: Array, data: CobylaData) -> tuple[Array, Array]:
+    """The farthest vertex, (n + 1,) bool, and where it is moved for geometry, (n,)."""
+    away = jnp.where(new.pole, -1.0, new.away)
+    moved = largest(away)
+    d = _pick(moved, new.G)
+    d = d * (ACROSS * delta / jnp.maximum(norm(d, 2), float(jnp.finfo(d.dtype).tiny)))
+    merit = lambda d: dot(q.grad, d) + mu * jnp.sum(violations(matvec(q.A, d), q.lower, q.upper))
+    up, down = _inside(new.u + d, data), _inside(new.u - d, data)
+    kept_up, kept_down = dot(up - new.u, d), dot(new.u - down, d)
+    upward = jnp.where(merit(d) <= merit(-d), kept_up >= 0.5 * kept_down, ~(kept_down >= 0.5 * kept_up))
+    return moved, jnp.where(upward, up, down)
+
+
+def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -> Told:
+    n, eps = s.trial.shape[0], float(jnp.finfo(s.trial.dtype).eps)
+    firm, loose = _firm(n), _firm(n) + 1
+    filling = s.phase < n
+    old = _simplex(s.V, s.G, s.F, s.mu, data)
+    out = _outcome(s, old, answer, data)
+    new = _replaced(s, out, answer, s.mu, data)
+    mu = jnp.where(s.phase == n, jnp.minimum(_ratio(new.F, data), STIFFEST), s.mu)
+
+    # the radius
+    last = jnp.maximum(data.tol, RESOLVED * eps * norm(new.u))
+    ratio = out.gain / jnp.where(s.promise > 0, s.promise, 1.0)
+    longer = jnp.where(ratio > GOOD, GROW * out.length, out.length)
+    delta = jnp.where(ratio <= POOR, SHRINK * out.length, jnp.maximum(SHRINK * s.delta, longer))
+    delta = jnp.where(out.stepped, delta, s.delta)
+    delta = jnp.where(delta <= NEAR_RHO * s.rho, s.rho, delta)
+    bad = out.stepped & (~(out.gain > 0) | ~jnp.any(out.slot))
+    near = lambda radius: jnp.all(new.away <= (FAR * radius) ** 2)
+    improves = bad & (s.phase == loose) & ~near(delta)
+    reduces = bad & (s.phase == firm) & (jnp.maximum(delta, out.length) <= (1 + 64 * eps) * s.rho)
+    done = reduces & (s.rho <= last)
+    rho = jnp.where(reduces, _reduced(s.rho, last), s.rho)
+    delta = jnp.where(reduces, jnp.maximum(0.5 * s.rho, rho), delta)
+    mu = jnp.where(reduces, jnp.minimum(mu, _ratio(new.F, data)), mu)
+
+    # the step
+    q = _model(new, delta, data)
+    step = ball.solve(q)
+    rises = dot(q.grad, step.d)
+    before = _pick(new.pole, new.violated)
+    falls = before - jnp.sum(violations(matvec(q.A, step.d), q.lower, q.upper))
+    worth = (falls > 0) & (rises > 0)
+    mu = jnp.where(worth, jnp.maximum(mu, 2.0 * rises / jnp.where(worth, falls, 1.0)), mu)
+    mu = jnp.minimum(mu, float(jnp.finfo(mu.dtype).max) ** 0.5)
+    promise, length = mu * falls - rises, norm(step.d, 2)
+    floor = PROMISE * jnp.clip(mu, eps, 1.0)
+    weak = lambda rho: (length <= SHORT * rho) | ~(promise > floor * rho)
+
+    # what comes next
+    ends = weak(rho) & ~filling & ~improves
+    delta = jnp.where(ends, rho, delta)
+    spent = ends & near(delta)
+    done |= spent & (rho <= last)
+    after = jnp.where(spent, _reduced(rho, last), rho)
+    delta = jnp.where(spent, jnp.maximum(0.5 * rho, after), delta)
+    moves = improves | (ends & (~spent | weak(after)))
+    delta = jnp.where(spent & moves, after, delta)
+    mu = jnp.where(spent, jnp.minimum(mu, jnp.where(worth, mu, _ratio(new.F, data))), mu)
+    moved, across = _across(new, q, mu, delta, data)
+    shorter = jnp.minimum(1.0, delta / jnp.where(length > 0, length, 1.0))
+    trial = _inside(new.u + shorter * step.d, data)
+    index = jnp.arange(n + 1, dtype=jnp.int32)
+    trial = jnp.where(moves, across, trial)
+    trial = jnp.where(filling, _pick(index == s.phase + 1, s.V), trial)
+    same = jnp.all(_pole(new.F, new.violated, mu) == new.pole)
+    stepping = jnp.where(near(delta) & same, firm, loose)
+    phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0)), stepping)
+    phase = jnp.where(filling, s.phase + 1, phase).astype(jnp.int32)
+    state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, shorter * promise, step.y)
+
+    worst = jnp.max(violations(_pick(new.pole, new.F)[1:], data.row_lower, data.row_upper), initial=0.0)
+    success = BELIEVED + jnp.where(rho <= data.tol, CONVERGED, PRECISION)
+    status = jnp.where(done, jnp.where(worst <= data.catol, success, CLAIM + INFEASIBLE), RUNNING)
+    status = jnp.where(filling, RUNNING, jnp.where(jnp.min(new.F[:, 0]) < jnp.inf, status, NUMERICAL))
+    status = jnp.where(data.flawed, BAD_INPUT, status).astype(jnp.int32)
+    return Told(state, status, jnp.ones((), bool))
+
+
+def _report(s: CobylaState, data: CobylaData) -> dict[str, Array]:
+    pole = _pole(s.F, _violated(s.F, data), s.mu)
+    rows = jnp.sum(jnp.where(pole[:, None], s.F, 0.0), axis=0)
+    x = _at(_pick(pole, s.V), data)
+    worst = jnp.max(violations(rows[1:], data.row_lower, data.row_upper), initial=0.0)
+    return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": s.y, "_x": x}
+
+
+METHOD = Method(
+    "COBYLA",
+    CONSTRAINED_VALUE,
+    _init,
+    _ask,
+    _tell,
+    _report,
+    kkt,
+    solution=("x", "multipliers"),
+    certificate=optimum,
+    rank=FEASIBLE,
+)
