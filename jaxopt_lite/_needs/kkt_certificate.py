@@ -20,8 +20,9 @@ it promises, in units of f, is
 
     promise = p'M p / 2 + sum_i |y_i| |c_i - side_i| + sum_j |z_j| |x_j - bound_j|.                  (3)
 
-The claim holds where (3) is at most ftol and no row is violated by more than ftol, or where both are within the rounding of
-f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative curvature. A multiplier whose sign is
+The claim holds where (3) is at most ftol and no row is violated by more than ftol (or catol, if there is one), or where
+both are within the rounding of f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative
+curvature. A multiplier whose sign is
 wrong by rounding counts as none, and what it would gain on a move as long as x, or as the way from x0, as promised: beside
 equations that nearly depend on one another, with multipliers of 4e6, all others are rounding. Forces at bounds are judged
 alike, by the corrected multipliers: those that the method gave may push a variable to a bound that it should leave. Where
@@ -201,7 +202,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
         y=y,
         step=step,
         promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
-        asked=sound & (promise + unpaid <= data.ftol) & jnp.all(violated <= data.ftol),
+        asked=sound & (promise + unpaid <= data.ftol) & jnp.all(violated <= getattr(data, "catol", data.ftol)),
         resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= unseen),
         done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray,
         worst=jnp.max(violated, initial=0.0),

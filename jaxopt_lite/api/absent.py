@@ -34,14 +34,11 @@ _AT_A_DOOR = {
     "LbfgsInvHessProduct": "the field hess_inv of minimize(fun, x0, method='L-BFGS-B'), which has @ and todense()",
     "approx_fprime": "jax.grad, or minimize(fun, x0, jac='3-point')",
     "check_grad": "jax.test_util.check_grads",
+    "fmin_cobyla": "minimize(fun, x0, method='COBYLA', constraints=constraints)",
+    "fmin_slsqp": "minimize(fun, x0, method='SLSQP', constraints=constraints)",
     "brute": "jax.vmap(fun) over the points of a grid, and jnp.argmin",
 }
 _NOT_YET = {
-    **dict.fromkeys(
-        ("fmin_cobyla", "fmin_slsqp"),
-        "methods for constraints are not here yet. The nearest are bounds, in minimize(fun, x0, bounds=bounds), and linear "
-        "programs, by linprog",
-    ),
     **dict.fromkeys(
         ("BFGS", "SR1", "HessianUpdateStrategy"),
         "Hessian updates to be handed over are not here yet. The nearest is minimize(fun, x0, method='BFGS'), "

@@ -179,7 +179,9 @@ def _under_a_row(case: Case) -> Case:
         first = (jnp.arange(k.order.size, dtype=k.order.dtype) == k.order[0]).astype(k.start.dtype)
         row = {"type": "ineq", "fun": lambda x, k: SIDE + k.shift - jnp.sum(first * x), "args": (k,)}
         budgets = {"maxiter": k.maxiter, "maxfev": k.maxfev}
-        return minimize(fun, k.start, (k,), method="SLSQP", constraints=row, tol=k.tol, options=budgets | options)
+        return minimize(
+            fun, k.start, (k,), method=case.name.split()[0], constraints=row, tol=k.tol, options=budgets | options
+        )
 
     return replace(boxed, name=f"{case.name} in a half-space", run=run)
 
@@ -220,6 +222,20 @@ _BY_VALUES = {
 NELDER_MEAD = _like_bfgs("Nelder-Mead", tol_name="xatol", forks=(0.01, 0.3), **_BY_VALUES)
 POWELL = _like_bfgs("Powell", tol_name="xtol", forks=(0.05, 0.7), **_BY_VALUES)
 BY_VALUES = (NELDER_MEAD, POWELL)
+# tol is the last radius; what is promised of fun is ftol, as of SLSQP
+COBYLA = _like_bfgs(
+    "COBYLA",
+    with_rows=True,
+    looks_after=True,
+    with_gradient=False,
+    sloped=False,
+    tol_name="tol",
+    untrue=_gain_untrue,
+    poison=_BY_GAIN["poison"],
+    asked=lambda dtype: tolerances.simplex_asked(),
+    forks=(0.01, 0.1),
+    forks_at_the_budget=True,
+)
 
 OF_ONE_START = (
     BFGS,
@@ -234,6 +250,7 @@ OF_ONE_START = (
     GOLDEN,
     *ROOT_ROWS,
     *BY_VALUES,
+    COBYLA,
 )  # called with a start alone
 ROWS = (
     *OF_ONE_START,
@@ -241,6 +258,8 @@ ROWS = (
     _boxed(TNC),
     _boxed(SLSQP),
     _under_a_row(SLSQP),
+    _boxed(COBYLA),
+    _under_a_row(COBYLA),
     *IN_BRACKET,
     *FIT_ROWS,
     *PROGRAM_ROWS,

@@ -12,28 +12,28 @@ the radius d(t) minimizes g'd in the ball: its conditions of Karush, Kuhn and Tu
 
     d + t g + A'z = 0,     z_i >= 0 where the upper side of row i holds, <= 0 where the lower one does, else 0         (1)
 
-are, divided by t, those of the second stage with 1 / t as the multiplier of the ball. So both stages are one dual active set
-method on one tableau (`qp.py`), in which g is one more row, with t as its multiplier. Stage 1 moves the multipliers z of
-violated rows one after another (Goldfarb & Idnani 1983). Stage 2 moves t: d(t) is a line until a z_i vanishes (row i leaves
-the basis), or a row meets its side (it enters), or the ball is met,
+are, divided by t, those of the second stage with 1 / t as the multiplier of the ball. So both stages are one dual active
+set method on one tableau (`qp.py`), in which g is one more row, with t as its multiplier. Stage 1 moves the multipliers z
+of violated rows one after another (Goldfarb & Idnani 1983). Stage 2 moves t: d(t) is a line until a z_i vanishes (row i
+leaves the basis), or a row meets its side (it enters), or the ball is met,
 
     |d(t + s)|^2 = |d(t)|^2 + ((t + s)^2 - t^2) |p|^2,     p: what the basic rows leave of -g            (2)
 
 for d(t) = d_W + t p, and d_W, the least point on the basic rows, is orthogonal to p. |p|^2 is the pivot of the row g. Each
 event is one sweep of the tableau. Where p vanishes d is a vertex inside of the ball.
 
-*Rows that contradict one another* have a price, as in `qp.py`: |z_i| is at most `price`, and d0 then is a step of least sum of
-violations, in units in which the rows have slopes of length 1.
+*Rows that contradict one another* have a price, as in `qp.py`: |z_i| is at most `price`, and d0 then is a step of least sum
+of violations, in units in which the rows have slopes of length 1.
 
 *Changed from Powell's* `trstlp`: his first stage lowers the largest violation, this one the way to the rows; both end on
 the same points where the rows can be met. There is no loop over a working set with rotations: all choices are masks, and
 all of it is in units of the radius and of the slopes of the rows.
 
-Source: M. J. D. Powell, in Advances in Optimization and Numerical Analysis (1994) 51-67; D. Goldfarb, A. Idnani, Math. Program.
-27 (1983) 1.
+Source: M. J. D. Powell, in Advances in Optimization and Numerical Analysis (1994) 51-67; D. Goldfarb, A. Idnani, Math.
+Program. 27 (1983) 1.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax

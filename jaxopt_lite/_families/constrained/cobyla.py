@@ -34,32 +34,32 @@ whichever vertex is the pole, and one Newton step for an inverse a turn keeps ro
 
 *The merit* sums the violations, as SLSQP's does, where Powell's takes the largest. *Points that are not finite* are refused
 steps. At a vertex such a point stands for a value a little above all others, and is moved nearer when its turn comes.
-*Bounds* are rows of the models, and every point that is evaluated is in them exactly. The first simplex turns away from them.
-A box that is narrower than 2 rhobeg is measured in units in which it is not, and a variable with equal bounds does not move.
+*Bounds* are rows of the models, and every point that is evaluated is in them exactly. The first simplex turns away from
+them. A box that is narrower than 2 rhobeg is measured in units in which it is not; a variable with equal bounds stays.
 
-*The end*. Simplices also become small where there is no minimum: the method believes in its pole where the rows hold within
-`catol`, and gives up elsewhere. The exact conditions of Karush, Kuhn and Tucker decide (`_needs/kkt_certificate.py`), from
-the multipliers of the models; where JAX cannot derive a function the values stand.
+*The end*. Simplices also become small where there is no minimum: the method believes in its pole where the rows hold
+within `catol`, and gives up elsewhere. The exact conditions of Karush, Kuhn and Tucker decide
+(`_needs/kkt_certificate.py`), from the multipliers of the models; where JAX cannot derive a function the values stand.
 
 Source: M. J. D. Powell, A direct search optimization method that models the objective and constraint functions by linear
-interpolation, in Advances in Optimization and Numerical Analysis (1994) 51-67; Z. Zhang, PRIMA (2023), libprima.net, for what
-that changes of Powell's code: (3), the radius apart from rho, what geometry is adequate, when mu falls.
+interpolation, in Advances in Optimization and Numerical Analysis (1994) 51-67; Z. Zhang, PRIMA (2023), libprima.net, for
+what that changes of Powell's code: (3), the radius apart from rho, what geometry is adequate, when mu falls.
 """
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from jaxopt_lite._families.bounded import box
-from jaxopt_lite._families.constrained import ball
+from jaxopt_lite._families.constrained import ball, interpolation
+from jaxopt_lite._families.constrained.interpolation import CobylaData, Simplex
 from jaxopt_lite._families.constrained.qp import largest
 from jaxopt_lite._needs.constrained import CONSTRAINED_VALUE, Constrained
 from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
 from jaxopt_lite.core.constraints import violations
-from jaxopt_lite.core.dense import dot, lengths, matvec, norm
+from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Check, Option
 from jaxopt_lite.core.protocol import Method, Query, Told
 from jaxopt_lite.core.rank import FEASIBLE
@@ -70,28 +70,9 @@ POOR, GOOD = 0.1, 0.7  # ratios of gain to promise: PRIMA's, as all numbers to P
 SHRINK, GROW = 0.5, 2.0  # of the radius
 NEAR_RHO = 1.5  # a radius below this many rho is rho
 SHORT = 0.1  # of rho: a step that is no longer says nothing
-FAR = 2.0  # of the radius: a vertex farther away makes the models doubtful
-ACROSS = 0.5  # of the radius: how far a vertex is moved for geometry
 PROMISE = 1e-6  # of rho, in units of min(mu, 1): a step that promises no more is none
 STIFFEST = 1e3  # most of the first mu
-REFUSED = 0.6  # of the radius: a vertex without a value is moved where it is farther away
 RESOLVED = 32.0  # times eps |x|: rho goes no lower
-HIGHEST = lax.Precision.HIGHEST
-
-
-class CobylaData(NamedTuple):
-    """Traced numbers of a run."""
-
-    rhobeg: Array  # () the first rho
-    tol: Array  # () the last rho
-    catol: Array  # () a violation that is no larger is none
-    ftol: Array  # () what the certificate lets the exact Newton step promise
-    row_lower: Array  # (m,) sides of the rows
-    row_upper: Array  # (m,)
-    lower: Array | None  # (n,) bounds; None: there are none
-    upper: Array | None
-    unit: Array | None  # (n,) the unit of each variable: u = x / unit. None: 1
-    flawed: Array  # () bool: sides, bounds or radii that cross
 
 
 class CobylaState(NamedTuple):
@@ -156,75 +137,16 @@ def prepare(options: dict[str, Any], x0: Array) -> CobylaData:
     return data._replace(flawed=flawed | box.crossed(data))
 
 
-def _at(u: Array, data: CobylaData) -> Array:
-    """x (n,) at a point in units: in the bounds."""
-    return u if data.lower is None else box.project(u * data.unit, data)
-
-
-def _box(data: CobylaData) -> tuple[Array, Array]:
-    """Bounds in units; variables that do not move have none."""
-    fixed = data.upper - data.lower < data.unit * data.rhobeg
-    return jnp.where(fixed, -jnp.inf, data.lower / data.unit), jnp.where(fixed, jnp.inf, data.upper / data.unit)
-
-
-def _inside(u: Array, data: CobylaData) -> Array:
-    return u if data.lower is None else jnp.clip(u, *_box(data))
-
-
 def _init(x0: Array, data: CobylaData) -> CobylaState:
-    """The simplex about x0, with an edge of rho along each axis, downward where the upper bound is nearer."""
-    (n,), m = x0.shape, data.row_lower.shape[0]
-    u, side = x0, jnp.ones_like(x0)
-    if data.lower is not None:
-        u = _inside(box.project(x0, data) / data.unit, data)
-        side = jnp.where(u + data.rhobeg > _box(data)[1], -1.0, 1.0).astype(x0.dtype)
-    edges = jnp.diag(side * data.rhobeg)
-    along = jnp.diag(side / data.rhobeg)
-    V = _inside(jnp.concatenate([u[None], u[None] + edges]), data)
-    G = jnp.concatenate([-jnp.sum(along, axis=0)[None], along])
-    F = jnp.zeros((n + 1, 1 + m), x0.dtype).at[:, 0].set(jnp.inf)
+    V, G, F = interpolation.first(x0, data)
     zero = jnp.zeros((), x0.dtype)
-    return CobylaState(V, G, F, u, jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, jnp.zeros(m, x0.dtype))
+    return CobylaState(
+        V, G, F, V[0], jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, jnp.zeros_like(F[0, 1:])
+    )
 
 
 def _ask(s: CobylaState, data: CobylaData) -> Query:
-    return Query(_at(s.trial, data))
-
-
-class Simplex(NamedTuple):
-    """The vertices after a turn, and which of them is the pole."""
-
-    V: Array  # (n + 1, n)
-    G: Array  # (n + 1, n)
-    F: Array  # (n + 1, 1 + m)
-    violated: Array  # (n + 1,) sums of the violations
-    pole: Array  # (n + 1,) bool
-    u: Array  # (n,) the pole
-    away: Array  # (n + 1,) squares of the distances from it, of refused vertices more
-
-
-def _pick(which: Array, rows: Array) -> Array:
-    """The row that a mask (n + 1,) with one true entry picks."""
-    return jnp.sum(jnp.where(which if rows.ndim == 1 else which[:, None], rows, 0.0), axis=0)
-
-
-def _violated(F: Array, data: CobylaData) -> Array:
-    """The sum of the violations of each vertex, (n + 1,)."""
-    return jnp.sum(jax.vmap(lambda c: violations(c, data.row_lower, data.row_upper))(F[:, 1:]), axis=1)
-
-
-def _pole(F: Array, violated: Array, mu: Array) -> Array:
-    """(n + 1,) bool: the best vertex by (2)."""
-    return largest(-(F[:, 0] + mu * violated))
-
-
-def _simplex(V: Array, G: Array, F: Array, mu: Array, data: CobylaData) -> Simplex:
-    violated = _violated(F, data)
-    pole = _pole(F, violated, mu)
-    u = _pick(pole, V)
-    E = V - u[None]
-    away = jnp.sum(E * E, axis=1) * jnp.where(F[:, 0] < jnp.inf, 1.0, (FAR / REFUSED) ** 2)
-    return Simplex(V, G, F, violated, pole, u, away)
+    return Query(interpolation.at(s.trial, data))
 
 
 class Outcome(NamedTuple):
@@ -243,7 +165,7 @@ def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: CobylaData
     violated = jnp.sum(violations(answer.constraints, data.row_lower, data.row_upper))
     d = s.trial - old.u
     weights = old.pole + matvec(s.G, d)
-    best = _pick(old.pole, jnp.where(old.pole, old.F[:, 0], 0.0) + s.mu * old.violated)
+    best = interpolation.pick(old.pole, jnp.where(old.pole, old.F[:, 0], 0.0) + s.mu * old.violated)
     gain = jnp.where(answer.finite, best - (answer.fun + s.mu * violated), -jnp.inf)
     improved = gain > 0
     E = old.V - jnp.where(improved, s.trial, old.u)[None]
@@ -255,106 +177,49 @@ def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: CobylaData
     return Outcome(slot, weights, norm(d, 2), gain, stepped)
 
 
-def _replaced(s: CobylaState, out: Outcome, answer: Constrained, mu: Array, data: CobylaData) -> Simplex:
-    """The simplex with the trial in its slot, by (4) and one Newton step for the inverse."""
-    filling = s.phase <= s.trial.shape[0]
-    row = jnp.concatenate([answer.fun[None], answer.constraints])
-    at = out.slot[:, None]
-    V, F = jnp.where(at, s.trial[None], s.V), jnp.where(at, row[None], s.F)
-    share = _pick(out.slot, out.weights)
-    moves = (share != 0) & ~filling
-    Gj = _pick(out.slot, s.G) / jnp.where(moves, share, 1.0)
-    G = jnp.where(at, Gj[None], s.G - out.weights[:, None] * Gj[None])
-    new = _simplex(V, jnp.where(moves, G, s.G), F, mu, data)
-    E = V - new.u[None]
-    own = jnp.eye(V.shape[0], dtype=V.dtype)
-    left = jnp.dot(new.G, E.T, precision=HIGHEST) - (own - jnp.where(new.pole, 1.0, 0.0)[:, None])
-    left = jnp.where(new.pole[None, :], 0.0, left)
-    return new._replace(G=new.G - jnp.dot(left, new.G, precision=HIGHEST))
-
-
-def _model(new: Simplex, radius: Array, data: CobylaData) -> ball.Model:
-    """The models (1) about the pole; a vertex without a value is as far above the highest one as that is above the lowest."""
-    f, rows = new.F[:, 0], _pick(new.pole, new.F)
-    known = f < jnp.inf
-    top, bottom = jnp.max(jnp.where(known, f, -jnp.inf)), jnp.min(f)
-    high = jnp.where(bottom < jnp.inf, top + (top - bottom), 0.0)
-    stand_in = jnp.concatenate([high[None], rows[1:]])
-    D = jnp.where(known[:, None], new.F, stand_in[None]) - jnp.where(rows < jnp.inf, rows, 0.0)[None]
-    slopes = jnp.dot(new.G.T, D, precision=HIGHEST)
-    sides = None
-    if data.lower is not None:
-        low, high = _box(data)
-        sides = low - new.u, high - new.u
-    return ball.Model(slopes[:, 0], slopes[:, 1:].T, data.row_lower - rows[1:], data.row_upper - rows[1:], sides, radius)
-
-
-def _ratio(F: Array, data: CobylaData) -> Array:
-    """The range of f at the vertices over the least range of a row that is violated at one of them; 0 where none is."""
-    f = jnp.where(F[:, 0] < jnp.inf, F[:, 0], jnp.min(F[:, 0]))
-    c = F[:, 1:]
-    rises = jnp.max(c, axis=0) - jnp.min(c, axis=0)
-    counts = jnp.any(jax.vmap(lambda c: violations(c, data.row_lower, data.row_upper))(c) > 0, axis=0) & (rises > 0)
-    least = jnp.min(jnp.where(counts, rises, jnp.inf), initial=jnp.inf)
-    ratio = (jnp.max(f) - jnp.min(f)) / least
-    return jnp.where(ratio < jnp.inf, ratio, 0.0)
-
-
 def _reduced(rho: Array, last: Array) -> Array:
     """The rho after this one: a tenth, and in two steps to the last one (Powell's and PRIMA's)."""
     far = rho / last
     return jnp.where(far > 250, 0.1 * rho, jnp.where(far <= 16, last, jnp.sqrt(rho) * jnp.sqrt(last)))
 
 
-def _across(new: Simplex, q: ball.Model, mu: Array, delta: Array, data: CobylaData) -> tuple[Array, Array]:
-    """The farthest vertex, (n + 1,) bool, and where it is moved for geometry, (n,)."""
-    away = jnp.where(new.pole, -1.0, new.away)
-    moved = largest(away)
-    d = _pick(moved, new.G)
-    d = d * (ACROSS * delta / jnp.maximum(norm(d, 2), float(jnp.finfo(d.dtype).tiny)))
-    merit = lambda d: dot(q.grad, d) + mu * jnp.sum(violations(matvec(q.A, d), q.lower, q.upper))
-    up, down = _inside(new.u + d, data), _inside(new.u - d, data)
-    kept_up, kept_down = dot(up - new.u, d), dot(new.u - down, d)
-    upward = jnp.where(merit(d) <= merit(-d), kept_up >= 0.5 * kept_down, ~(kept_down >= 0.5 * kept_up))
-    return moved, jnp.where(upward, up, down)
-
-
 def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -> Told:
     n, eps = s.trial.shape[0], float(jnp.finfo(s.trial.dtype).eps)
     firm, loose = _firm(n), _firm(n) + 1
     filling = s.phase < n
-    old = _simplex(s.V, s.G, s.F, s.mu, data)
+    old = interpolation.about(s.V, s.G, s.F, s.mu, data)
     out = _outcome(s, old, answer, data)
-    new = _replaced(s, out, answer, s.mu, data)
-    mu = jnp.where(s.phase == n, jnp.minimum(_ratio(new.F, data), STIFFEST), s.mu)
+    row = jnp.concatenate([answer.fun[None], answer.constraints])
+    new = interpolation.replaced(old, out.slot, s.trial, row, out.weights, s.mu, data)
+    mu = jnp.where(s.phase == n, jnp.minimum(interpolation.spread(new.F, data), STIFFEST), s.mu)
 
     # the radius
-    last = jnp.maximum(data.tol, RESOLVED * eps * norm(new.u))
+    last = jnp.maximum(jnp.maximum(data.tol, RESOLVED * eps * norm(new.u)), float(jnp.finfo(mu.dtype).tiny) ** 0.25)
     ratio = out.gain / jnp.where(s.promise > 0, s.promise, 1.0)
     longer = jnp.where(ratio > GOOD, GROW * out.length, out.length)
     delta = jnp.where(ratio <= POOR, SHRINK * out.length, jnp.maximum(SHRINK * s.delta, longer))
     delta = jnp.where(out.stepped, delta, s.delta)
     delta = jnp.where(delta <= NEAR_RHO * s.rho, s.rho, delta)
     bad = out.stepped & (~(out.gain > 0) | ~jnp.any(out.slot))
-    near = lambda radius: jnp.all(new.away <= (FAR * radius) ** 2)
+    near = lambda radius: jnp.all(new.away <= (interpolation.FAR * radius) ** 2)
     improves = bad & (s.phase == loose) & ~near(delta)
     reduces = bad & (s.phase == firm) & (jnp.maximum(delta, out.length) <= (1 + 64 * eps) * s.rho)
     done = reduces & (s.rho <= last)
     rho = jnp.where(reduces, _reduced(s.rho, last), s.rho)
     delta = jnp.where(reduces, jnp.maximum(0.5 * s.rho, rho), delta)
-    mu = jnp.where(reduces, jnp.minimum(mu, _ratio(new.F, data)), mu)
+    mu = jnp.where(reduces, jnp.minimum(mu, interpolation.spread(new.F, data)), mu)
 
     # the step
-    q = _model(new, delta, data)
+    q = interpolation.model(new, delta, data)
     step = ball.solve(q)
     rises = dot(q.grad, step.d)
-    before = _pick(new.pole, new.violated)
+    before = interpolation.pick(new.pole, new.violated)
     falls = before - jnp.sum(violations(matvec(q.A, step.d), q.lower, q.upper))
     worth = (falls > 0) & (rises > 0)
     mu = jnp.where(worth, jnp.maximum(mu, 2.0 * rises / jnp.where(worth, falls, 1.0)), mu)
     mu = jnp.minimum(mu, float(jnp.finfo(mu.dtype).max) ** 0.5)
     promise, length = mu * falls - rises, norm(step.d, 2)
-    floor = PROMISE * jnp.clip(mu, eps, 1.0)
+    floor = PROMISE * jnp.minimum(mu, 1.0)
     weak = lambda rho: (length <= SHORT * rho) | ~(promise > floor * rho)
 
     # what comes next
@@ -366,20 +231,20 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -
     delta = jnp.where(spent, jnp.maximum(0.5 * rho, after), delta)
     moves = improves | (ends & (~spent | weak(after)))
     delta = jnp.where(spent & moves, after, delta)
-    mu = jnp.where(spent, jnp.minimum(mu, jnp.where(worth, mu, _ratio(new.F, data))), mu)
-    moved, across = _across(new, q, mu, delta, data)
+    mu = jnp.where(spent, jnp.minimum(mu, jnp.where(worth, mu, interpolation.spread(new.F, data))), mu)
+    moved, across = interpolation.across(new, q, mu, delta, data)
     shorter = jnp.minimum(1.0, delta / jnp.where(length > 0, length, 1.0))
-    trial = _inside(new.u + shorter * step.d, data)
+    trial = interpolation.inside(new.u + shorter * step.d, data)
     index = jnp.arange(n + 1, dtype=jnp.int32)
     trial = jnp.where(moves, across, trial)
-    trial = jnp.where(filling, _pick(index == s.phase + 1, s.V), trial)
-    same = jnp.all(_pole(new.F, new.violated, mu) == new.pole)
+    trial = jnp.where(filling, interpolation.pick(index == s.phase + 1, s.V), trial)
+    same = jnp.all(interpolation.pole_of(new.F, new.violated, mu) == new.pole)
     stepping = jnp.where(near(delta) & same, firm, loose)
     phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0)), stepping)
     phase = jnp.where(filling, s.phase + 1, phase).astype(jnp.int32)
     state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, shorter * promise, step.y)
 
-    worst = jnp.max(violations(_pick(new.pole, new.F)[1:], data.row_lower, data.row_upper), initial=0.0)
+    worst = jnp.max(violations(interpolation.pick(new.pole, new.F)[1:], data.row_lower, data.row_upper), initial=0.0)
     success = BELIEVED + jnp.where(rho <= data.tol, CONVERGED, PRECISION)
     status = jnp.where(done, jnp.where(worst <= data.catol, success, CLAIM + INFEASIBLE), RUNNING)
     status = jnp.where(filling, RUNNING, jnp.where(jnp.min(new.F[:, 0]) < jnp.inf, status, NUMERICAL))
@@ -388,9 +253,9 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -
 
 
 def _report(s: CobylaState, data: CobylaData) -> dict[str, Array]:
-    pole = _pole(s.F, _violated(s.F, data), s.mu)
+    pole = interpolation.pole_of(s.F, interpolation.total_violation(s.F, data), s.mu)
     rows = jnp.sum(jnp.where(pole[:, None], s.F, 0.0), axis=0)
-    x = _at(_pick(pole, s.V), data)
+    x = interpolation.at(interpolation.pick(pole, s.V), data)
     worst = jnp.max(violations(rows[1:], data.row_lower, data.row_upper), initial=0.0)
     return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": s.y, "_x": x}
 

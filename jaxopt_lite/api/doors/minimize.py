@@ -45,7 +45,8 @@ def minimize(
         constraints), sequential quadratic programming; 'CG', nonlinear conjugate gradients, which keeps no matrix;
         'Newton-CG', truncated Newton with Hessian-vector products; of trust regions 'dogleg' and 'trust-exact' with
         Hessians, 'trust-ncg' and 'trust-krylov' with products. From values alone: 'Nelder-Mead', a simplex, for
-        functions with kinks, jumps and noise, and 'Powell', line searches along conjugate directions. A `Row` is a
+        functions with kinks, jumps and noise, 'Powell', line searches along conjugate directions, and under constraints
+        'COBYLA', linear models on a simplex. A `Row` is a
         method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args,
         **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
@@ -57,16 +58,16 @@ def minimize(
         Newton-CG, TNC, trust-ncg, trust-krylov; dogleg and trust-exact take `hess` alone. None: autodiff. `hess` may be
         '2-point', '3-point' or 'cs': differences of the gradient.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
-        For 'L-BFGS-B', 'TNC', 'SLSQP', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable, None where
-        there is no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A start
-        outside is clipped.
+        For 'L-BFGS-B', 'TNC', 'SLSQP', 'COBYLA', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for each variable,
+        None where there is no bound. Traced. The function is never evaluated outside of them. Equal bounds fix a variable. A
+        start outside is clipped.
     constraints : LinearConstraint, NonlinearConstraint, dict, or a list of them
-        For 'SLSQP', and methods of your own that take them (`jaxopt_lite.method`). A dict is
+        For 'SLSQP', 'COBYLA', and methods of your own that take them (`jaxopt_lite.method`). A dict is
         ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives are by
         autodiff where none are given. What the sides are is traced.
     tol : float, optional
-        Sets the method's own tolerance: gtol; of 'SLSQP' ftol; of 'Nelder-Mead' xatol and fatol, of 'Powell' xtol and
-        ftol. Traced.
+        Sets the method's own tolerance: gtol; of 'SLSQP' ftol; of 'COBYLA' tol; of 'Nelder-Mead' xatol and fatol, of
+        'Powell' xtol and ftol. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
         raising StopIteration (status 6, STOPPED). The run is then driven from the host: eager calls only, one problem at a
@@ -78,10 +79,10 @@ def minimize(
     Returns
     -------
     OptimizeResult
-        With x, fun, jac, nfev, njev, nit, status, success and message; of 'SLSQP' multipliers (one for each row of the
-        constraints, the equalities first: positive where the upper side holds, negative where the lower one does) and maxcv,
-        the largest violation; hess_inv (BFGS: an array; L-BFGS-B: an operator with `@` and `todense()`; NaN where the method
-        has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
+        With x, fun, jac, nfev, njev, nit, status, success and message; of 'SLSQP' and 'COBYLA' multipliers (one for each row
+        of the constraints, the equalities first: positive where the upper side holds, negative where the lower one does) and
+        maxcv, the largest violation; hess_inv (BFGS: an array; L-BFGS-B: an operator with `@` and `todense()`; NaN where the
+        method has learnt nothing, as at the start); hess (dogleg, trust-exact: at x);
         nhev (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
         final_simplex (Nelder-Mead: the vertices (n + 1, n) in order, and their values, where the search ended), direc
         (Powell: the directions (n, n), a row each). Methods from values alone have no jac and njev. `x` and `jac` have the
@@ -115,6 +116,9 @@ def minimize(
     differences of `fun`, and in a `stepper`, the method's own test decides. Rows may depend on one another, and their
     linearizations may contradict one another. Every point that is evaluated is in the bounds.
 
+    COBYLA's 0 and 8 mean the same, with `catol` for the rows. Where JAX cannot derive the functions (and in a `stepper`) 0
+    means that the last simplex, of size `tol`, found nothing lower from a point within `catol`. Its `maxiter` is 1000.
+
     From values alone 0 (CONVERGED) means that the simplex is within xatol and fatol, or that a sweep along the axes gains no
     more than ftol, and that derivatives do not contradict: the exact Newton step at the point is within what was asked, or
     the function does not fall along it. A claim that they refute goes on by Newton's steps. Where JAX cannot derive the
@@ -132,7 +136,8 @@ def minimize(
     J. Nocedal, S. J. Wright, Numerical Optimization, 2nd ed., Springer 2006: chapters 4, 6, 7 and 18.
     D. Kraft, A software package for sequential quadratic programming, DFVLR-FB 88-28 (1988): SLSQP.
     J. C. Lagarias, J. A. Reeds, M. H. Wright, P. E. Wright, SIAM J. Optim. 9 (1998) 112: the simplex and its ties.
-    M. J. D. Powell, Comput. J. 7 (1964) 155: conjugate directions.
+    M. J. D. Powell, Comput. J. 7 (1964) 155: conjugate directions; Advances in Optimization and Numerical Analysis (1994)
+    51: linear models under constraints.
     W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions, and the direction of CG.
 
     Examples
