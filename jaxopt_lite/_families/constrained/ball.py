@@ -42,6 +42,9 @@ from jaxopt_lite._families.constrained.qp import CHANGES, HIGHEST, INDEPENDENT, 
 from jaxopt_lite.core.dense import dot, lengths, matvec, norm
 
 
+DEAREST = 1e4  # most of a price: rows that meet at less than its root do not draw the step to where they meet
+
+
 class Model(NamedTuple):
     """Linear models of objective and rows about a point, and the ball around it."""
 
@@ -100,7 +103,7 @@ def solve(q: Model) -> Step:
     N = m + (n if boxed else 0)
     last = jnp.arange(N + 1) == N
     wish = jnp.max(jnp.maximum(jnp.maximum(lower, -upper), 0.0))
-    price = eps**-PRICE * jnp.maximum(wish, 1.0)
+    price = min(eps**-PRICE, DEAREST) * jnp.maximum(wish, 1.0)
     sides = _Sides(lower, upper, (lower == upper), price, last, ~used[-1])
     no, zero = jnp.zeros(N + 1, bool), jnp.zeros(N + 1, dtype)
     S = jnp.dot(a, a.T, precision=HIGHEST)
@@ -170,7 +173,7 @@ def _change(t: _Tableau, data: _Sides) -> _Tableau:
     enters = largest(-until) & (entering <= length) & ~arrived & second
     leaves = largest(-room) & (leaving <= length) & ~arrived & ~jnp.any(enters)
     ends = second & (arrived | ~(length < jnp.inf) | data.flat)
-    length = jnp.where((length < jnp.inf) & ~data.flat, length, 0.0)
+    length = jnp.where((length < jnp.inf) & ~(second & data.flat), length, 0.0)
 
     z = jnp.where(leaves & ~ends, end, t.z + length * rate)
     e = t.e - (sign * length) * jnp.where(t.basic, 0.0, column)

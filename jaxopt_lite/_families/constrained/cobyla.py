@@ -140,9 +140,8 @@ def prepare(options: dict[str, Any], x0: Array) -> CobylaData:
 def _init(x0: Array, data: CobylaData) -> CobylaState:
     V, G, F = interpolation.first(x0, data)
     zero = jnp.zeros((), x0.dtype)
-    return CobylaState(
-        V, G, F, V[0], jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, jnp.zeros_like(F[0, 1:])
-    )
+    none = jnp.zeros_like(data.row_lower)
+    return CobylaState(V, G, F, V[0], jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, none)
 
 
 def _ask(s: CobylaState, data: CobylaData) -> Query:
@@ -165,8 +164,8 @@ def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: CobylaData
     violated = jnp.sum(violations(answer.constraints, data.row_lower, data.row_upper))
     d = s.trial - old.u
     weights = old.pole + matvec(s.G, d)
-    best = interpolation.pick(old.pole, jnp.where(old.pole, old.F[:, 0], 0.0) + s.mu * old.violated)
-    gain = jnp.where(answer.finite, best - (answer.fun + s.mu * violated), -jnp.inf)
+    fun, before = interpolation.pick(old.pole, old.F[:, 0]), interpolation.pick(old.pole, old.violated)
+    gain = jnp.where(answer.finite, (fun - answer.fun) + s.mu * (before - violated), -jnp.inf)
     improved = gain > 0
     E = old.V - jnp.where(improved, s.trial, old.u)[None]
     score = jnp.maximum(1.0, jnp.sum(E * E, axis=1) / jnp.maximum(s.rho, s.delta / 10) ** 2) * jnp.abs(weights)  # (3)

@@ -106,8 +106,9 @@ def total_violation(F: Array, data: CobylaData) -> Array:
 
 
 def pole_of(F: Array, violated: Array, mu: Array) -> Array:
-    """(n + 1,) bool: the best vertex by (2)."""
-    return largest(-(F[:, 0] + mu * violated))
+    """(n + 1,) bool: the vertex of the least f + mu violation; f is compared from its least value on, not to lose mu."""
+    least = jnp.min(F[:, 0])
+    return largest(-((F[:, 0] - jnp.where(least < jnp.inf, least, 0.0)) + mu * violated))
 
 
 def about(V: Array, G: Array, F: Array, mu: Array, data: CobylaData) -> Simplex:
@@ -145,22 +146,22 @@ def model(new: Simplex, radius: Array, data: CobylaData) -> Model:
     D = jnp.where(known[:, None], new.F, stand_in[None]) - jnp.where(rows < jnp.inf, rows, 0.0)[None]
     most = float(jnp.finfo(D.dtype).max) ** 0.9
     slopes = jnp.nan_to_num(jnp.clip(jnp.dot(new.G.T, D, precision=HIGHEST), -most, most))
-    sides = None
+    around = None
     if data.lower is not None:
         low, high = sides(data)
-        sides = low - new.u, high - new.u
-    return Model(slopes[:, 0], slopes[:, 1:].T, data.row_lower - rows[1:], data.row_upper - rows[1:], sides, radius)
+        around = low - new.u, high - new.u
+    return Model(slopes[:, 0], slopes[:, 1:].T, data.row_lower - rows[1:], data.row_upper - rows[1:], around, radius)
 
 
 def spread(F: Array, data: CobylaData) -> Array:
-    """The range of f at the vertices over the least range of a row that is violated at one of them; 0 where none is."""
+    """The range of f at the vertices over the least range of a row that is violated at one of them; at least eps."""
     f = jnp.where(F[:, 0] < jnp.inf, F[:, 0], jnp.min(F[:, 0]))
     c = F[:, 1:]
     rises = jnp.max(c, axis=0) - jnp.min(c, axis=0)
     counts = jnp.any(jax.vmap(lambda c: violations(c, data.row_lower, data.row_upper))(c) > 0, axis=0) & (rises > 0)
     least = jnp.min(jnp.where(counts, rises, jnp.inf), initial=jnp.inf)
     ratio = (jnp.max(f) - jnp.min(f)) / least
-    return jnp.where(ratio < jnp.inf, ratio, 0.0)
+    return jnp.maximum(jnp.where(ratio < jnp.inf, ratio, 0.0), float(jnp.finfo(f.dtype).eps))
 
 
 def across(new: Simplex, q: Model, mu: Array, delta: Array, data: CobylaData) -> tuple[Array, Array]:
