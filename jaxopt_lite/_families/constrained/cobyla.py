@@ -163,7 +163,7 @@ def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: CobylaData
     index = jnp.arange(n + 1, dtype=jnp.int32)
     violated = jnp.sum(violations(answer.constraints, data.row_lower, data.row_upper))
     d = s.trial - old.u
-    weights = old.pole + matvec(s.G, d)
+    weights = jnp.where(old.pole, 1.0, 0.0) + matvec(s.G, d)
     fun, before = interpolation.pick(old.pole, old.F[:, 0]), interpolation.pick(old.pole, old.violated)
     gain = jnp.where(answer.finite, (fun - answer.fun) + s.mu * (before - violated), -jnp.inf)
     improved = gain > 0
@@ -202,7 +202,7 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -
     bad = out.stepped & (~(out.gain > 0) | ~jnp.any(out.slot))
     near = lambda radius: jnp.all(new.away <= (interpolation.FAR * radius) ** 2)
     improves = bad & (s.phase == loose) & ~near(delta)
-    reduces = bad & (s.phase == firm) & (jnp.maximum(delta, out.length) <= (1 + 64 * eps) * s.rho)
+    reduces = bad & (s.phase == firm) & (jnp.maximum(delta, jnp.minimum(out.length, s.delta)) <= s.rho)
     done = reduces & (s.rho <= last)
     rho = jnp.where(reduces, _reduced(s.rho, last), s.rho)
     delta = jnp.where(reduces, jnp.maximum(0.5 * s.rho, rho), delta)
@@ -239,7 +239,7 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -
     trial = jnp.where(filling, interpolation.pick(index == s.phase + 1, s.V), trial)
     same = jnp.all(interpolation.pole_of(new.F, new.violated, mu) == new.pole)
     stepping = jnp.where(near(delta) & same, firm, loose)
-    phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0)), stepping)
+    phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0), dtype=jnp.int32), stepping)
     phase = jnp.where(filling, s.phase + 1, phase).astype(jnp.int32)
     state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, shorter * promise, step.y)
 

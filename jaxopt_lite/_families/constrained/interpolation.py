@@ -78,7 +78,8 @@ def first(x0: Array, data: CobylaData) -> tuple[Array, Array, Array]:
         u = inside(box.project(x0, data) / data.unit, data)
         side = jnp.where(u + data.rhobeg > sides(data)[1], -1.0, 1.0).astype(x0.dtype)
     along = jnp.diag(side / data.rhobeg)
-    V = inside(jnp.concatenate([u[None], u[None] + jnp.diag(side * data.rhobeg)]), data)
+    V = jnp.concatenate([u[None], u[None] + jnp.diag(side * data.rhobeg)])
+    V = jax.vmap(lambda u: inside(u, data))(V)
     G = jnp.concatenate([-jnp.sum(along, axis=0)[None], along])
     return V, G, jnp.zeros((n + 1, 1 + m), x0.dtype).at[:, 0].set(jnp.inf)
 
