@@ -29,6 +29,9 @@ alike, by the corrected multipliers: those that the method gave may push a varia
 Z'H Z is singular (a linear program whose solution is not unique) the slope along Z times that length stands for the first
 term.
 
+Where the correction is larger than the forces, the curvature of the given multipliers says nothing: the point is judged once
+more, with the corrected ones. So it is with those that were learnt from values of 1e30.
+
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it.
 
@@ -55,6 +58,7 @@ PATIENT = 10.0  # in place of FALLS until there is a proof, from points of value
 MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
 DEPENDENT = 0.5  # a singular value of the rows below this power of eps of the largest one is none
 SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
+SETTLED = 2.0  # times the largest force: multipliers that are corrected by more were not those that H is made of
 ROUNDINGS = 8.0  # times eps: a slope below this part of its terms is none
 FLAT = 64.0  # times n eps: a negative curvature below this is rounding, of curvatures of 1
 
@@ -88,6 +92,7 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
     """The fields after the claim of a minimum, or of contradicting constraints, has been decided at the point `_x`."""
     x, claim, t, data = fields["_x"], fields["status"], operands.function, operands.data
     left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
+    eps = float(jnp.finfo(x.dtype).eps)
     passing = jnp.sqrt(data.ftol)  # on the way, rows without a price may be violated more
     by_values = hasattr(data, "catol")
 
@@ -96,7 +101,7 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         own = jnp.eye(n, dtype=x.dtype)
         bent = bends(own)
         found = _judged(oracle, at.trial, at.y, answer, times(own) + bent, operands)
-        _, promise, worst, asked, resolved = at.known
+        fun, promise, worst, asked, resolved = at.known
         sound = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
         first = at.made == 0
         unproved = asked + resolved == 0
@@ -105,7 +110,9 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
             falls |= unproved & (found.promise < PATIENT * promise)
         falls |= (found.resolved & (resolved == 0)) | (found.asked & unproved)
         proved = found.asked | found.resolved | unproved  # no proof is given up for a step
-        better = sound & (first | (falls & proved))
+        rounding = data.ftol + NOISE * eps * jnp.abs(fun)
+        climbs = answer.fun > fun + PATIENT * promise + rounding  # by what (3) does not explain
+        better = sound & (first | (falls & proved & ~climbs))
         pick = lambda new, old: jnp.where(better, new, old)
         known = jnp.stack(
             [answer.fun, found.promise, found.worst, *(f.astype(x.dtype) for f in (found.asked, found.resolved))]
@@ -163,7 +170,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
         holding, above, _ = active_rows(p, x, c, A, y, g, operands.function.more)
         holding |= violated > data.ftol
     side = jnp.where(holding, jnp.where(above, upper, lower), c)
-    y = jnp.where(holding, y, 0.0)
+    y = given = jnp.where(holding, y, 0.0)
     force = g + matvec(A.T, y)
     held, to_bound = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
     stops = stops_at(x, force, data, data.ftol / x.shape[0], eps**NEAR * size)
@@ -188,6 +195,7 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     # (3)
     wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
     pull = jnp.abs(y) * lengths(A.T)
+    settled = norm((y - given) * lengths(A.T)) <= SETTLED * jnp.maximum(norm(pull), norm(g))
     largest, y = jnp.maximum(norm(jnp.where(equal, 0.0, pull)), norm(g)), jnp.where(wrong, 0.0, y)
     if stops is not None:  # the corrected multipliers may also turn the force on a variable that is held at a bound
         wrong = jnp.concatenate([wrong, held & ~met & jnp.where(down, force < 0, force > 0)])
@@ -200,16 +208,16 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     bend = dot(jnp.abs(x), matvec(jnp.abs(H), jnp.abs(x)))
     rounded = eps * (jnp.abs(at.fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(side))) + eps**2 * bend
     unseen = NOISE * eps * (jnp.abs(c) + jnp.abs(jnp.where(violated > 0, side, 0.0)) + matvec(jnp.abs(A), jnp.abs(x)))
-    step = normal + tangent.step
-    sound = ~tangent.saddle & ~astray & jnp.isfinite(bend)
+    step = jnp.where(settled, normal + tangent.step, 0.0)
+    sound = ~tangent.saddle & ~astray & settled & jnp.isfinite(bend)
     near = norm(step) <= eps**NEAR * size
     return Verdict(
         y=y,
         step=step,
-        promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
+        promise=jnp.where(jnp.isnan(promise) | ~settled, jnp.inf, promise),
         asked=sound & (promise + unpaid <= data.ftol) & jnp.all(violated <= getattr(data, "catol", data.ftol)),
         resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= unseen),
-        done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray,
+        done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray & settled,
         worst=jnp.max(violated, initial=0.0),
     )
 
