@@ -41,7 +41,6 @@ from jax import Array, lax
 from jaxopt_lite._families.constrained.qp import CHANGES, HIGHEST, INDEPENDENT, PRICE, ROUNDINGS, SLIGHT, largest, sweep
 from jaxopt_lite.core.dense import dot, lengths, matvec, norm
 
-
 DEAREST = 1e4  # most of a price: rows that meet at less than its root do not draw the step to where they meet
 
 

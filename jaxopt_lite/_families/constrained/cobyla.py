@@ -1,22 +1,18 @@
 """COBYLA: linear models of objective and rows on a simplex, minimized in a trust region, from values alone.
 
-The n + 1 vertices of a simplex carry values of the objective f and of the rows c. With lambda_i the linear function that is
-1 at vertex i and 0 at the others, the models are (Powell 1994, section 2)
+The n + 1 vertices of a simplex carry values of the objective f and of the rows c. Linear interpolation makes models of them
+(`interpolation.py`; lambda_i is 1 at vertex i and 0 at the others) about the best vertex, the *pole*, in the order of
 
-    f(x) ~ sum_i f_i lambda_i(x),     c(x) ~ sum_i c_i lambda_i(x),                                    (1)
-
-about the best vertex, the *pole*, in the order of the merit
-
-    phi = f + mu sum of violations.                                                                   (2)
+    phi = f + mu sum of violations.                                                                   (1)
 
 A *step* goes from the pole to where `ball.py` finds the least violation of the linear rows in the ball of radius delta, and
-the least f among such points. mu is raised where the models of (2) would not fall else: to twice the rate at which f rises
+the least f among such points. mu is raised where the models of (1) would not fall else: to twice the rate at which f rises
 by what the violation falls (Powell's (9), and PRIMA's factor). The new point takes the place of the vertex with the largest
 
-    |lambda_i(x)| max(1, dist_i^2 / max(rho, delta / 10)^2)                                           (3)
+    |lambda_i(x)| max(1, dist_i^2 / max(rho, delta / 10)^2)                                           (2)
 
 (PRIMA's form of Powell's (19)-(22)), of the pole only where it is better than that. delta follows the ratio of the gain of
-(2) to its promise: up to twice the length of the step where it is over 0.7, half of it where it is under 0.1.
+(1) to its promise: up to twice the length of the step where it is over 0.7, half of it where it is under 0.1.
 
 *Geometry*. A step that gains nothing blames the models first: where a vertex is farther from the pole than 2 delta, the
 farthest one moves to a distance of delta / 2 across the face of the others, on the side that the models prefer (Powell's
@@ -25,12 +21,7 @@ ends. rho never grows, each value of it ends where the merit no longer falls by 
 
 *Changed for batches*. A turn is one point: a vertex to be filled in, a step or a move for geometry, and the subproblem is
 solved once in it. Where Powell's code solves it again before it evaluates, this one moves on: a step that is too short ends
-its radius at once, and if the next radius finds it too short too, the farthest vertex moves. The gradients G_i of lambda_i
-(they sum to zero) replace the inverse of the simplex: a vertex j that moves to x changes all by one product,
-
-    G_i <- G_i - lambda_i(x) G_j / lambda_j(x),    G_j <- G_j / lambda_j(x),                          (4)
-
-whichever vertex is the pole, and one Newton step for an inverse a turn keeps rounding from piling up.
+its radius at once, and if the next radius finds it too short too, the farthest vertex moves.
 
 *The merit* sums the violations, as SLSQP's does, where Powell's takes the largest. *Points that are not finite* are refused
 steps. At a vertex such a point stands for a value a little above all others, and is moved nearer when its turn comes.
@@ -43,7 +34,7 @@ within `catol`, and gives up elsewhere. The exact conditions of Karush, Kuhn and
 
 Source: M. J. D. Powell, A direct search optimization method that models the objective and constraint functions by linear
 interpolation, in Advances in Optimization and Numerical Analysis (1994) 51-67; Z. Zhang, PRIMA (2023), libprima.net, for
-what that changes of Powell's code: (3), the radius apart from rho, what geometry is adequate, when mu falls.
+what that changes of Powell's code: (2), the radius apart from rho, what geometry is adequate, when mu falls.
 """
 
 from typing import Any, NamedTuple
@@ -85,8 +76,8 @@ class CobylaState(NamedTuple):
     phase: Array  # () int32: the vertex to be filled in; n + 1 and the vertex to be moved; or one of the next
     rho: Array  # ()
     delta: Array  # () the radius, at least rho
-    mu: Array  # () weight of (2)
-    promise: Array  # () of (2) for the trial
+    mu: Array  # () weight of (1)
+    promise: Array  # () of (1) for the trial
     y: Array  # (m,) multipliers of the last models
 
 
@@ -127,7 +118,7 @@ def prepare(options: dict[str, Any], x0: Array) -> CobylaData:
     equal, low, high = (number(side) for side in options["constraints"])
     low, high = jnp.concatenate([equal, low]), jnp.concatenate([equal, high])
     unit = None
-    if lower is not None:
+    if lower is not None and upper is not None:
         width = upper - lower
         moves = width > RESOLVED * eps * jnp.minimum(jnp.abs(lower), jnp.abs(upper))
         unit = jnp.where(moves, jnp.minimum(width / (2 * rhobeg), 1.0), 1.0)
@@ -154,7 +145,7 @@ class Outcome(NamedTuple):
     slot: Array  # (n + 1,) bool, one or none: the vertex that the trial replaces
     weights: Array  # (n + 1,) lambda_i there
     length: Array  # () of the step
-    gain: Array  # () of (2)
+    gain: Array  # () of (1)
     stepped: Array  # () bool: it was a step
 
 
@@ -168,7 +159,7 @@ def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: CobylaData
     gain = jnp.where(answer.finite, (fun - answer.fun) + s.mu * (before - violated), -jnp.inf)
     improved = gain > 0
     E = old.V - jnp.where(improved, s.trial, old.u)[None]
-    score = jnp.maximum(1.0, jnp.sum(E * E, axis=1) / jnp.maximum(s.rho, s.delta / 10) ** 2) * jnp.abs(weights)  # (3)
+    score = jnp.maximum(1.0, jnp.sum(E * E, axis=1) / jnp.maximum(s.rho, s.delta / 10) ** 2) * jnp.abs(weights)  # (2)
     score = jnp.where(old.pole & ~improved, 0.0, score)
     stepped = s.phase >= _firm(n)
     dropped = largest(score) & (score > 0) & answer.finite
@@ -182,73 +173,105 @@ def _reduced(rho: Array, last: Array) -> Array:
     return jnp.where(far > 250, 0.1 * rho, jnp.where(far <= 16, last, jnp.sqrt(rho) * jnp.sqrt(last)))
 
 
-def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -> Told:
-    n, eps = s.trial.shape[0], float(jnp.finfo(s.trial.dtype).eps)
-    firm, loose = _firm(n), _firm(n) + 1
-    filling = s.phase < n
-    old = interpolation.about(s.V, s.G, s.F, s.mu, data)
-    out = _outcome(s, old, answer, data)
-    row = jnp.concatenate([answer.fun[None], answer.constraints])
-    new = interpolation.replaced(old, out.slot, s.trial, row, out.weights, s.mu, data)
-    mu = jnp.where(s.phase == n, jnp.minimum(interpolation.spread(new.F, data), STIFFEST), s.mu)
+class Radius(NamedTuple):
+    """The radius after a turn."""
 
-    # the radius
-    last = jnp.maximum(jnp.maximum(data.tol, RESOLVED * eps * norm(new.u)), float(jnp.finfo(mu.dtype).tiny) ** 0.25)
+    rho: Array  # ()
+    delta: Array  # ()
+    last: Array  # () the rho at which the run ends: tol, or what x resolves
+    improves: Array  # () bool: the step gained nothing, and the models are doubtful
+    reduced: Array  # () bool: it gained nothing from models that are not: rho is reduced
+    done: Array  # () bool: it was the last one
+
+
+def _radius(s: CobylaState, out: Outcome, new: Simplex, data: CobylaData) -> Radius:
+    """What the ratio of gain and promise, and a step that gained nothing, make of the radius."""
+    eps, tiny = float(jnp.finfo(s.trial.dtype).eps), float(jnp.finfo(s.trial.dtype).tiny)
+    last = jnp.maximum(jnp.maximum(data.tol, RESOLVED * eps * norm(new.u)), tiny**0.25)
     ratio = out.gain / jnp.where(s.promise > 0, s.promise, 1.0)
     longer = jnp.where(ratio > GOOD, GROW * out.length, out.length)
     delta = jnp.where(ratio <= POOR, SHRINK * out.length, jnp.maximum(SHRINK * s.delta, longer))
     delta = jnp.where(out.stepped, delta, s.delta)
     delta = jnp.where(delta <= NEAR_RHO * s.rho, s.rho, delta)
     bad = out.stepped & (~(out.gain > 0) | ~jnp.any(out.slot))
-    near = lambda radius: jnp.all(new.away <= (interpolation.FAR * radius) ** 2)
-    improves = bad & (s.phase == loose) & ~near(delta)
-    reduces = bad & (s.phase == firm) & (jnp.maximum(delta, jnp.minimum(out.length, s.delta)) <= s.rho)
-    done = reduces & (s.rho <= last)
-    rho = jnp.where(reduces, _reduced(s.rho, last), s.rho)
-    delta = jnp.where(reduces, jnp.maximum(0.5 * s.rho, rho), delta)
-    mu = jnp.where(reduces, jnp.minimum(mu, interpolation.spread(new.F, data)), mu)
+    firm = s.phase == _firm(s.trial.shape[0])
+    reduced = bad & firm & (jnp.maximum(delta, jnp.minimum(out.length, s.delta)) <= s.rho)
+    rho = jnp.where(reduced, _reduced(s.rho, last), s.rho)
+    delta = jnp.where(reduced, jnp.maximum(0.5 * s.rho, rho), delta)
+    improves = bad & ~firm & ~interpolation.near(new, delta)
+    return Radius(rho, delta, last, improves, reduced, reduced & (s.rho <= last))
 
-    # the step
-    q = interpolation.model(new, delta, data)
+
+class Planned(NamedTuple):
+    """The step from the pole, and what the models promise of it."""
+
+    step: ball.Step
+    length: Array  # ()
+    mu: Array  # () such that the models of (1) fall, where they can
+    promise: Array  # () of (1)
+    steep: Array  # () bool: mu has been raised, or would have been
+
+    def weak(self, rho: Array) -> Array:
+        """() bool: does the step say nothing at this rho?"""
+        return (self.length <= SHORT * rho) | ~(self.promise > PROMISE * jnp.minimum(self.mu, 1.0) * rho)
+
+
+def _planned(new: Simplex, q: ball.Model, mu: Array) -> Planned:
     step = ball.solve(q)
     rises = dot(q.grad, step.d)
     before = interpolation.pick(new.pole, new.violated)
     falls = before - jnp.sum(violations(matvec(q.A, step.d), q.lower, q.upper))
-    worth = (falls > 0) & (rises > 0)
-    mu = jnp.where(worth, jnp.maximum(mu, 2.0 * rises / jnp.where(worth, falls, 1.0)), mu)
+    steep = (falls > 0) & (rises > 0)
+    mu = jnp.where(steep, jnp.maximum(mu, 2.0 * rises / jnp.where(steep, falls, 1.0)), mu)
     mu = jnp.minimum(mu, float(jnp.finfo(mu.dtype).max) ** 0.5)
-    promise, length = mu * falls - rises, norm(step.d, 2)
-    floor = PROMISE * jnp.minimum(mu, 1.0)
-    weak = lambda rho: (length <= SHORT * rho) | ~(promise > floor * rho)
+    return Planned(step, norm(step.d, 2), mu, mu * falls - rises, steep)
 
-    # what comes next
-    ends = weak(rho) & ~filling & ~improves
-    delta = jnp.where(ends, rho, delta)
-    spent = ends & near(delta)
-    done |= spent & (rho <= last)
-    after = jnp.where(spent, _reduced(rho, last), rho)
-    delta = jnp.where(spent, jnp.maximum(0.5 * rho, after), delta)
-    moves = improves | (ends & (~spent | weak(after)))
-    delta = jnp.where(spent & moves, after, delta)
-    mu = jnp.where(spent, jnp.minimum(mu, jnp.where(worth, mu, interpolation.spread(new.F, data))), mu)
+
+def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -> Told:
+    n = s.trial.shape[0]
+    filling = s.phase < n
+    old = interpolation.about(s.V, s.G, s.F, s.mu, data)
+    out = _outcome(s, old, answer, data)
+    row = jnp.concatenate([answer.fun[None], answer.constraints])
+    new = interpolation.replaced(old, out.slot, s.trial, row, out.weights, s.mu, data)
+    spread = interpolation.spread(new.F, data)
+    mu = jnp.where(s.phase == n, jnp.minimum(spread, STIFFEST), s.mu)
+    radius = _radius(s, out, new, data)
+    q = interpolation.model(new, radius.delta, data)
+    plan = _planned(new, q, jnp.where(radius.reduced, jnp.minimum(mu, spread), mu))
+
+    # a step that says nothing ends its radius: the simplex follows to rho, or rho is reduced
+    rho = radius.rho
+    ends = plan.weak(rho) & ~filling & ~radius.improves
+    delta = jnp.where(ends, rho, radius.delta)
+    spent = ends & interpolation.near(new, delta)
+    done = radius.done | (spent & (rho <= radius.last))
+    after = jnp.where(spent, _reduced(rho, radius.last), rho)
+    moves = radius.improves | (ends & (~spent | plan.weak(after)))
+    delta = jnp.where(spent, jnp.where(moves, after, jnp.maximum(0.5 * rho, after)), delta)
+    mu = jnp.where(spent & ~plan.steep, jnp.minimum(plan.mu, spread), plan.mu)
+
+    # the next point
     moved, across = interpolation.across(new, q, mu, delta, data)
-    shorter = jnp.minimum(1.0, delta / jnp.where(length > 0, length, 1.0))
-    trial = interpolation.inside(new.u + shorter * step.d, data)
+    shorter = jnp.minimum(1.0, delta / jnp.where(plan.length > 0, plan.length, 1.0))
     index = jnp.arange(n + 1, dtype=jnp.int32)
-    trial = jnp.where(moves, across, trial)
+    trial = jnp.where(moves, across, interpolation.inside(new.u + shorter * plan.step.d, data))
     trial = jnp.where(filling, interpolation.pick(index == s.phase + 1, s.V), trial)
     same = jnp.all(interpolation.pole_of(new.F, new.violated, mu) == new.pole)
-    stepping = jnp.where(near(delta) & same, firm, loose)
-    phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0), dtype=jnp.int32), stepping)
+    phase = jnp.where(interpolation.near(new, delta) & same, _firm(n), _firm(n) + 1)
+    phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0), dtype=jnp.int32), phase)
     phase = jnp.where(filling, s.phase + 1, phase).astype(jnp.int32)
-    state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, shorter * promise, step.y)
+    state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, shorter * plan.promise, plan.step.y)
+    return Told(state, _status(new, rho, done, filling, data), jnp.ones((), bool))
 
+
+def _status(new: Simplex, rho: Array, done: Array, filling: Array, data: CobylaData) -> Array:
+    """How the lane stands; where the rows hold at the pole the method believes in it."""
     worst = jnp.max(violations(interpolation.pick(new.pole, new.F)[1:], data.row_lower, data.row_upper), initial=0.0)
     success = BELIEVED + jnp.where(rho <= data.tol, CONVERGED, PRECISION)
     status = jnp.where(done, jnp.where(worst <= data.catol, success, CLAIM + INFEASIBLE), RUNNING)
     status = jnp.where(filling, RUNNING, jnp.where(jnp.min(new.F[:, 0]) < jnp.inf, status, NUMERICAL))
-    status = jnp.where(data.flawed, BAD_INPUT, status).astype(jnp.int32)
-    return Told(state, status, jnp.ones((), bool))
+    return jnp.where(data.flawed, BAD_INPUT, status).astype(jnp.int32)
 
 
 def _report(s: CobylaState, data: CobylaData) -> dict[str, Array]:

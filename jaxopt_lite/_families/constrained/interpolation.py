@@ -57,11 +57,14 @@ class CobylaData(NamedTuple):
 
 def at(u: Array, data: CobylaData) -> Array:
     """x (n,) at a point in units: in the bounds."""
-    return u if data.lower is None else box.project(u * data.unit, data)
+    return u if data.unit is None else box.project(u * data.unit, data)
 
 
 def sides(data: CobylaData) -> tuple[Array, Array]:
     """Bounds in units; variables that do not move have none."""
+    assert data.lower is not None
+    assert data.upper is not None
+    assert data.unit is not None
     fixed = data.upper - data.lower < data.unit * data.rhobeg
     return jnp.where(fixed, -jnp.inf, data.lower / data.unit), jnp.where(fixed, jnp.inf, data.upper / data.unit)
 
@@ -74,7 +77,7 @@ def first(x0: Array, data: CobylaData) -> tuple[Array, Array, Array]:
     """V, G and F of the simplex about x0: an edge of rhobeg along each axis, downward where it would leave the box."""
     (n,), m = x0.shape, data.row_lower.shape[0]
     u, side = x0, jnp.ones_like(x0)
-    if data.lower is not None:
+    if data.unit is not None:
         u = inside(box.project(x0, data) / data.unit, data)
         side = jnp.where(u + data.rhobeg > sides(data)[1], -1.0, 1.0).astype(x0.dtype)
     along = jnp.diag(side / data.rhobeg)
@@ -120,6 +123,11 @@ def about(V: Array, G: Array, F: Array, mu: Array, data: CobylaData) -> Simplex:
     E = V - u[None]
     away = jnp.sum(E * E, axis=1) * jnp.where(F[:, 0] < jnp.inf, 1.0, (FAR / REFUSED) ** 2)
     return Simplex(V, G, F, violated, pole, u, away)
+
+
+def near(new: Simplex, radius: Array) -> Array:
+    """() bool: is no vertex too far from the pole for this radius?"""
+    return jnp.all(new.away <= (FAR * radius) ** 2)
 
 
 def replaced(old: Simplex, slot: Array, u: Array, row: Array, weights: Array, mu: Array, data: CobylaData) -> Simplex:
