@@ -51,10 +51,20 @@ from jaxopt_lite._needs.kkt import kkt
 from jaxopt_lite._needs.kkt_certificate import optimum
 from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import dot, matvec, norm
-from jaxopt_lite.core.options import POSITIVE_OR_ZERO, Check, Option
+from jaxopt_lite.core.options import POSITIVE, POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Method, Query, Told
 from jaxopt_lite.core.rank import FEASIBLE
-from jaxopt_lite.core.status import BAD_INPUT, BELIEVED, CLAIM, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, RUNNING
+from jaxopt_lite.core.status import (
+    BAD_INPUT,
+    BELIEVED,
+    CLAIM,
+    CONVERGED,
+    INFEASIBLE,
+    NOT_FINITE,
+    NUMERICAL,
+    PRECISION,
+    RUNNING,
+)
 from jaxopt_lite.core.stopping import objective_tolerance
 
 POOR, GOOD = 0.1, 0.7  # ratios of gain to promise: PRIMA's, as all numbers to PROMISE
@@ -86,15 +96,8 @@ def _firm(n: int) -> int:
     return 2 * n + 2
 
 
-def _positive(value: Any, name: str, wanted: str, n: int) -> Any:
-    value = POSITIVE_OR_ZERO.read(value, name, wanted, n)
-    if isinstance(value, float) and value == 0:
-        raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
-    return value
-
-
 OPTIONS = {
-    "rhobeg": Option(1.0, Check("a number > 0", _positive), "Size of the first simplex: a reasonable first change of x."),
+    "rhobeg": Option(1.0, POSITIVE, "Size of the first simplex: a reasonable first change of x."),
     "tol": Option(1e-4, POSITIVE_OR_ZERO, "Size of the last one: about the accuracy of x. At most rhobeg."),
     "catol": Option(None, POSITIVE_OR_ZERO, "Largest violation of a row that counts as none. Default: the root of eps."),
 }
@@ -270,7 +273,9 @@ def _status(new: Simplex, rho: Array, done: Array, filling: Array, data: CobylaD
     worst = jnp.max(violations(interpolation.pick(new.pole, new.F)[1:], data.row_lower, data.row_upper), initial=0.0)
     success = BELIEVED + jnp.where(rho <= data.tol, CONVERGED, PRECISION)
     status = jnp.where(done, jnp.where(worst <= data.catol, success, CLAIM + INFEASIBLE), RUNNING)
-    status = jnp.where(filling, RUNNING, jnp.where(jnp.min(new.F[:, 0]) < jnp.inf, status, NUMERICAL))
+    least = jnp.min(new.F[:, 0])
+    status = jnp.where(filling, RUNNING, jnp.where(least < jnp.inf, status, NUMERICAL))
+    status = jnp.where(least < -interpolation.largest_value(least.dtype), NOT_FINITE, status)
     return jnp.where(data.flawed, BAD_INPUT, status).astype(jnp.int32)
 
 

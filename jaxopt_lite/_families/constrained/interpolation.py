@@ -22,7 +22,7 @@ its edges there too, but every point is evaluated at the bound, and so the model
 above the lowest.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +38,11 @@ FAR = 2.0  # of the radius: a vertex farther away makes the models doubtful (PRI
 ACROSS = 0.5  # of the radius: how far a vertex is moved for geometry (PRIMA's)
 REFUSED = 0.6  # of the radius: a vertex without a value is moved where it is farther away
 HIGHEST = lax.Precision.HIGHEST
+
+
+def largest_value(dtype: Any) -> float:
+    """Beyond this size values have no models."""
+    return float(jnp.finfo(dtype).max) ** 0.9
 
 
 class CobylaData(NamedTuple):
@@ -153,7 +158,7 @@ def model(new: Simplex, radius: Array, data: CobylaData) -> Model:
     high = jnp.where(bottom < jnp.inf, top + (top - bottom), 0.0)
     stand_in = jnp.concatenate([high[None], rows[1:]])
     D = jnp.where(known[:, None], new.F, stand_in[None]) - jnp.where(rows < jnp.inf, rows, 0.0)[None]
-    most = float(jnp.finfo(D.dtype).max) ** 0.9
+    most = largest_value(D.dtype)
     slopes = jnp.nan_to_num(jnp.clip(jnp.dot(new.G.T, D, precision=HIGHEST), -most, most))
     around = None
     if data.lower is not None:
