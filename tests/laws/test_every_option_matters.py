@@ -31,6 +31,9 @@ def residual(p):
     return p[0] * jnp.exp(-p[1] * T) + 0.1 * jnp.sin(5.0 * T) - 2.0 * np.exp(-0.7 * T)
 
 
+# without a feasible point: what counts as feasible decides which point is returned
+APART = {"COBYLA": {"constraints": {"type": "ineq", "fun": lambda x: jnp.stack([x[0] - 1.0, 0.9 - x[0]])}}}
+
 # What is given instead of the default; BESIDE: options that both calls have, so that there is something to see.
 GIVEN = {
     "maxiter": 1,
@@ -61,6 +64,7 @@ GIVEN = {
     "k": 2,
     "tol": 0.3,
     "vertex": True,
+    "rhobeg": 0.3,
     "initial_trust_radius": 0.1,
     "max_trust_radius": 0.2,
     "subproblem_maxiter": 1,
@@ -88,7 +92,10 @@ BESIDE |= {
     ("Newton-CG", "xtol"): {"gtol": 0.5},
 }
 DOORS = {
-    "minimize": (methods.MINIMIZE, lambda row, **how: minimize(valley, START.get(row, START[""]), method=row, **how)),
+    "minimize": (
+        methods.MINIMIZE,
+        lambda row, **how: minimize(valley, START.get(row, START[""]), method=row, **APART.get(row, {}), **how),
+    ),
     "minimize_scalar": (
         methods.MINIMIZE_SCALAR,
         lambda row, **how: minimize_scalar(

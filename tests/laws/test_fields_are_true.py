@@ -185,7 +185,7 @@ def x_of_quadratic(seen: Seen, x: Any) -> None:
         )
         wanted = box.x if seen.asked["boxed"] else ON_THE_ROW if seen.asked["under"] else FREE
         by_gain = (
-            tolerances.eps(seen.dtype) ** 0.5 if seen.asked["method"] == "SLSQP" else 0.0
+            tolerances.eps(seen.dtype) ** 0.5 if seen.asked["method"] in ("SLSQP", "COBYLA") else 0.0
         )  # of values: half of x's digits
         np.testing.assert_allclose(x, wanted, atol=4 * tolerances.gradient_asked(seen.dtype) + by_gain)
         assert held(seen).sum() == seen.asked["boxed"]
@@ -278,9 +278,10 @@ BY_HESSIAN = ("dogleg", "trust-exact")
 BY_PRODUCTS = ("Newton-CG", "TNC", "trust-ncg", "trust-krylov")
 MINIMIZERS = {row.name: {"method": row.name} for row in methods.MINIMIZE}
 MANY = 4000  # evaluations of a search by values
-BOXED = ("L-BFGS-B", "TNC", "SLSQP", "Nelder-Mead", "Powell")
+BOXED = ("L-BFGS-B", "TNC", "SLSQP", "COBYLA", "Nelder-Mead", "Powell")
+TIGHT = {"Nelder-Mead": ("xatol", "fatol"), "Powell": ("xtol", "ftol"), "COBYLA": ("tol",)}  # of methods from values
 MINIMIZERS |= {f"{name} in a box": {"method": name, "boxed": True} for name in BOXED}
-MINIMIZERS |= {"SLSQP under a row": {"method": "SLSQP", "under": True}}
+MINIMIZERS |= {f"{name} under a row": {"method": name, "under": True} for name in ("SLSQP", "COBYLA")}
 MINIMIZERS |= {"L-BFGS-B by pairs": {"method": "L-BFGS-B", "maxcor": 2, "known": 32.0}}
 
 
@@ -291,7 +292,7 @@ def test_fields_of_minimize(row, dtype):
     counter = Counter()
     fun, jac, hessp = counter("fun", quadratic), counter("jac", slope), counter("hessp", product)
     hess = counter("hess", lambda x, A, b: A)
-    by_values = asked["method"] in ("Nelder-Mead", "Powell")
+    by_values = asked["method"] in TIGHT
     keywords = ({} if by_values else {"jac": jac}) | ({"hessp": hessp} if asked["method"] in BY_PRODUCTS else {})
     keywords |= {"hess": hess} if asked["method"] in BY_HESSIAN else {}
     if asked["boxed"]:
@@ -306,10 +307,7 @@ def test_fields_of_minimize(row, dtype):
         stops = {"ftol": 0.1 * asked_tol**2} if asked["method"] == "SLSQP" else {"gtol": asked_tol}
         given = options | ({} if by_values else stops) | {"maxfev": maxfev or (MANY if by_values else ENOUGH)}
         if by_values:
-            tight = dict.fromkeys(
-                ("xatol", "fatol") if asked["method"] == "Nelder-Mead" else ("xtol", "ftol"), 0.1 * asked_tol
-            )
-            given |= tight
+            given |= dict.fromkeys(TIGHT[asked["method"]], 0.1 * asked_tol)
         res = minimize(fun, np.zeros(N, dtype), args, method=asked["method"], options=given, **keywords)
         judge(OF_MINIMIZE, Seen(res, counter.read(), None, asked | limit, dtype))
 

@@ -260,12 +260,12 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -
     index = jnp.arange(n + 1, dtype=jnp.int32)
     trial = jnp.where(moves, across, interpolation.inside(new.u + shorter * plan.step.d, data))
     trial = jnp.where(filling, interpolation.pick(index == s.phase + 1, s.V), trial)
-    same = jnp.all(interpolation.pole_of(new.F, new.violated, mu) == new.pole)
-    phase = jnp.where(interpolation.near(new, delta) & same, _firm(n), _firm(n) + 1)
+    pole = interpolation.pole_of(new.F, new.violated, mu)  # with mu the pole may change
+    phase = jnp.where(interpolation.near(new, delta) & jnp.all(pole == new.pole), _firm(n), _firm(n) + 1)
     phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0), dtype=jnp.int32), phase)
     phase = jnp.where(filling, s.phase + 1, phase).astype(jnp.int32)
     state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, shorter * plan.promise, plan.step.y)
-    return Told(state, _status(new, rho, done, filling, data), jnp.ones((), bool))
+    return Told(state, _status(new._replace(pole=pole), rho, done, filling, data), jnp.ones((), bool))
 
 
 def _status(new: Simplex, rho: Array, done: Array, filling: Array, data: CobylaData) -> Array:
@@ -281,8 +281,7 @@ def _status(new: Simplex, rho: Array, done: Array, filling: Array, data: CobylaD
 
 def _report(s: CobylaState, data: CobylaData) -> dict[str, Array]:
     pole = interpolation.pole_of(s.F, interpolation.total_violation(s.F, data), s.mu)
-    rows = jnp.sum(jnp.where(pole[:, None], s.F, 0.0), axis=0)
-    x = interpolation.at(interpolation.pick(pole, s.V), data)
+    x, rows = interpolation.at(interpolation.pick(pole, s.V), data), interpolation.pick(pole, s.F)
     worst = jnp.max(violations(rows[1:], data.row_lower, data.row_upper), initial=0.0)
     return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": s.y, "_x": x}
 

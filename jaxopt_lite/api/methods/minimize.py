@@ -76,7 +76,7 @@ MINIMIZE = (
         tol=("tol",),
         takes=frozenset({"bounds", "constraints", "equalities"}),
         maxiter=lambda n: 1000,
-        schedule=Schedule(turns_per_refill=4, most=64),
+        schedule=Schedule(turns_per_refill=4, most=32),  # a turn takes as long as the lane with most events of its step
     ),
     _TRUST(name="dogleg", build=dogleg.build, options=dogleg.OPTIONS, takes=frozenset({"jac", "hess"})),
     _TRUST(name="trust-ncg", build=ncg.build, options=ncg.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
