@@ -107,7 +107,7 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
         unproved = asked + resolved == 0
         falls = (found.promise < FALLS * promise) & (found.worst <= jnp.maximum(worst, passing))
         if by_values:
-            falls |= unproved & (found.promise < PATIENT * promise)
+            falls |= found.promise < jnp.where(unproved, PATIENT, 1.0) * promise
         falls |= (found.resolved & (resolved == 0)) | (found.asked & unproved)
         proved = found.asked | found.resolved | unproved  # no proof is given up for a step
         rounding = data.ftol + NOISE * eps * jnp.abs(fun)

@@ -134,8 +134,7 @@ def prepare(options: dict[str, Any], x0: Array) -> CobylaData:
 def _init(x0: Array, data: CobylaData) -> CobylaState:
     V, G, F = interpolation.first(x0, data)
     zero = jnp.zeros((), x0.dtype)
-    none = jnp.zeros_like(data.row_lower)
-    return CobylaState(V, G, F, V[0], jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, none)
+    return CobylaState(V, G, F, V[0], jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, F[0, 1:])
 
 
 def _ask(s: CobylaState, data: CobylaData) -> Query:
@@ -253,6 +252,7 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -
     moves = radius.improves | (ends & (~spent | plan.weak(after)))
     delta = jnp.where(spent, jnp.where(moves, after, jnp.maximum(0.5 * rho, after)), delta)
     mu = jnp.where(spent & ~plan.steep, jnp.minimum(plan.mu, spread), plan.mu)
+    mu = jnp.where(done, jnp.maximum(plan.mu, 2.0 * norm(plan.step.y)), mu)  # of the vertices one on the rows is claimed
 
     # the next point
     moved, across = interpolation.across(new, q, mu, delta, data)
