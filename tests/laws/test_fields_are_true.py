@@ -253,7 +253,8 @@ def multipliers_balance(seen: Seen, multipliers: Any) -> None:
     if seen.asked["under"] and seen.res.success:
         assert multipliers[0] > 0
         force = CURVATURE @ seen.x - PULL + float(multipliers[0])
-        np.testing.assert_allclose(force, 0.0, atol=16 * tolerances.gradient_asked(seen.dtype))
+        by_values = 4 * tolerances.eps(seen.dtype) ** 0.5 if seen.asked["method"] == "COBYLA" else 0.0  # what f resolves
+        np.testing.assert_allclose(force, 0.0, atol=16 * tolerances.gradient_asked(seen.dtype) + by_values)
 
 
 def violation_is_that_of_x(seen: Seen, maxcv: Any) -> None:
