@@ -118,7 +118,8 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
             [answer.fun, found.promise, found.worst, *(f.astype(x.dtype) for f in (found.asked, found.resolved))]
         )
         trial = inside(at.trial + found.step, data)
-        goes_on = better & ~found.done & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
+        ended = found.done & (found.asked | found.resolved) if by_values else found.done
+        goes_on = better & ~ended & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
         where = pick(at.trial, at.x), pick(found.y, at.y), pick(answer.grad, at.grad), pick(known, at.known)
         rows = jnp.concatenate([answer.grad, answer.constraints, answer.jacobian.reshape(-1), bent.reshape(-1)])
         return Look(*where, trial, goes_on, at.made + 1, jnp.where(first & sound, rows, at.rows))
