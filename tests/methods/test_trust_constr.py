@@ -117,9 +117,7 @@ def test_a_step_without_limits_is_newtons_step():
 def test_parts_stay_inside_of_the_radius_and_of_the_sides():
     at = barrier.place(V, A, SIDES)
     for radius in (1e-3, 0.3, 5.0):
-        found = composite(
-            at, jnp.array([4.0]), jnp.array([9.0, -7.0, 5.0]), lambda p: -p, jnp.asarray(radius), jnp.ones(()), 20
-        )
+        found = composite(at, jnp.array([4.0]), jnp.array([9.0, -7.0, 5.0]), lambda p: -p, jnp.asarray(radius), 20)
         assert found.length <= radius * (1 + 1e-12)
         assert found.normal <= 0.8 * radius * (1 + 1e-12)
         d = np.asarray(at.D * found.p)
