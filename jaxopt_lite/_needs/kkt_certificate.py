@@ -41,10 +41,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite._needs.constrained import Constrained, second_order
-from jaxopt_lite._needs.contradiction import LEAST, Rows, contradicts
-from jaxopt_lite._needs.kkt import active_rows
-from jaxopt_lite.core.certificate import FALLS, NEAR, NOISE, inside, stops_at, walked
-from jaxopt_lite.core.constraints import violations
+from jaxopt_lite._needs.contradiction import Rows, contradicts
+from jaxopt_lite._needs.kkt_verdict import Newton, Verdict, far_of, sides_of, verdict_of, what_holds
+from jaxopt_lite.core.certificate import FALLS, inside, walked
 from jaxopt_lite.core.dense import dot, lengths, matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
@@ -53,21 +52,8 @@ from jaxopt_lite.core.status import BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PR
 HIGHEST = lax.Precision.HIGHEST
 MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
 DEPENDENT = 0.5  # a singular value of the rows below this power of eps of the largest one is none
-SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
 ROUNDINGS = 8.0  # times eps: a slope below this part of its terms is none
 FLAT = 64.0  # times n eps: a negative curvature below this is rounding, of curvatures of 1
-
-
-class Verdict(NamedTuple):
-    """What is known of a point."""
-
-    y: Array  # (m,) corrected multipliers
-    step: Array  # (n,) Newton's step
-    promise: Array  # () of (3)
-    asked: Array  # () bool: it holds as was asked
-    resolved: Array  # () bool: to rounding
-    done: Array  # () bool: nothing is left to gain
-    worst: Array  # () the largest violation
 
 
 class Look(NamedTuple):
@@ -181,44 +167,17 @@ def _reported(x: Array, force: Array, data: Any) -> dict[str, Array]:
     return {"lagrangian_grad": left, "optimality": norm(left), "bound_multipliers": pushed}
 
 
-def sides_of(oracle: Oracle, x: Array, operands: Operands) -> tuple[Array, Array, int]:
-    """Both sides of the rows (m,), and the number of equalities."""
-    if oracle.more is None:
-        none = jnp.zeros(0, x.dtype)
-        return none, none, 0
-    rows = operands.function.more
-    return jnp.asarray(rows.lower).astype(x.dtype), jnp.asarray(rows.upper).astype(x.dtype), oracle.more.p
-
-
 def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, operands: Operands) -> Verdict:
-    data, eps = operands.data, float(jnp.finfo(x.dtype).eps)
-    c, A, g = at.constraints, at.jacobian, at.grad
-    lower, upper, p = sides_of(oracle, x, operands)
-    size = jnp.maximum(norm(x), norm(x - operands.x0))
-    violated = violations(c, lower, upper)
-
-    # what holds
-    equal = (jnp.arange(c.shape[0]) < p) | (lower == upper)
-    holding, above = equal, equal
-    if c.shape[0] > 0:
-        holding, above, _ = active_rows(p, x, c, A, y, g, operands.function.more)
-        holding |= violated > data.ftol
-    side = jnp.where(holding, jnp.where(above, upper, lower), c)
-    y = jnp.where(holding, y, 0.0)
-    force = g + matvec(A.T, y)
-    held, to_bound = jnp.zeros(x.shape, bool), jnp.zeros_like(x)
-    stops = stops_at(x, force, data, data.ftol / x.shape[0], eps**NEAR * size)
-    if stops is not None:
-        met = data.lower == data.upper
-        down, up = stops.down & ((force > 0) | met), stops.up & (force < 0)
-        held = down | up
-        to_bound = jnp.where(held, jnp.where(down, data.lower, data.upper) - x, 0.0)
+    eps, c, A, g = float(jnp.finfo(x.dtype).eps), at.constraints, at.jacobian, at.grad
+    steep = lengths(A.T)
+    held = what_holds(oracle, x, y, c, g, steep, lambda w: matvec(A.T, w), operands)
 
     # (1)
-    loose = ~held
-    Q, W = _orthonormal(jnp.where(holding[:, None] & loose[None, :], A, 0.0))
-    y = y - matvec(W, matvec(Q, jnp.where(loose, force, 0.0)))
-    normal = to_bound + matvec(Q.T, matvec(W.T, jnp.where(holding, side - c, 0.0) - matvec(A, to_bound)))
+    loose = ~held.bounds
+    Q, W = _orthonormal(jnp.where(held.holding[:, None] & loose[None, :], A, 0.0))
+    y = held.y - matvec(W, matvec(Q, jnp.where(loose, held.force, 0.0)))
+    missing = jnp.where(held.holding, held.side - c, 0.0) - matvec(A, held.to_bound)
+    normal = held.to_bound + matvec(Q.T, matvec(W.T, missing))
     P = jnp.diag(loose.astype(x.dtype)) - jnp.dot(Q.T, Q, precision=HIGHEST)
     terms = jnp.abs(g) + matvec(jnp.abs(A).T, jnp.abs(y))
     force = slope = g + matvec(A.T, y)
@@ -226,33 +185,10 @@ def _judged(oracle: Oracle, x: Array, y: Array, at: Constrained, H: Array, opera
     slope = jnp.where(jnp.abs(slope) <= ROUNDINGS * eps * (norm(terms) + norm(matvec(H, normal))), 0.0, slope)
     tangent = _minimized(H, P, slope)
 
-    # (3)
-    wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
-    pull = jnp.abs(y) * lengths(A.T)
-    largest, y = jnp.maximum(norm(jnp.where(equal, 0.0, pull)), norm(g)), jnp.where(wrong, 0.0, y)
-    if stops is not None:  # the corrected multipliers may also turn the force on a variable that is held at a bound
-        wrong = jnp.concatenate([wrong, held & ~met & jnp.where(down, force < 0, force > 0)])
-        pull = jnp.concatenate([pull, jnp.abs(force)])
-    pull = jnp.where(wrong, pull, 0.0)
-    astray, far = norm(pull) > eps**SIGNED * largest, jnp.maximum(size, LEAST)
-    unpaid = norm(pull, 1) * far  # what a long move away from these rows and bounds would gain
-    gain = jnp.where(tangent.flat, norm(slope, 1) * far, tangent.decrement)
-    promise = gain + dot(jnp.abs(y), jnp.abs(c - side)) + dot(jnp.abs(force), jnp.abs(to_bound))
-    bend = dot(jnp.abs(x), matvec(jnp.abs(H), jnp.abs(x)))
-    rounded = eps * (jnp.abs(at.fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(side))) + eps**2 * bend
-    unseen = NOISE * eps * (jnp.abs(c) + jnp.abs(jnp.where(violated > 0, side, 0.0)) + matvec(jnp.abs(A), jnp.abs(x)))
-    step = normal + tangent.step
-    sound = ~tangent.saddle & ~astray & jnp.isfinite(bend)
-    near = norm(step) <= eps**NEAR * size
-    return Verdict(
-        y=y,
-        step=step,
-        promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
-        asked=sound & (promise + unpaid <= data.ftol) & jnp.all(violated <= data.ftol),
-        resolved=sound & (promise <= NOISE * rounded) & near & jnp.all(violated <= unseen),
-        done=(promise <= NOISE * rounded) & jnp.all(violated <= unseen) & ~astray,
-        worst=jnp.max(violated, initial=0.0),
-    )
+    gain = jnp.where(tangent.flat, norm(slope, 1) * far_of(x, operands), tangent.decrement)
+    bend, of_x = dot(jnp.abs(x), matvec(jnp.abs(H), jnp.abs(x))), matvec(jnp.abs(A), jnp.abs(x))
+    newton = Newton(y, force, normal + tangent.step, gain, bend, ~tangent.saddle, steep, of_x)
+    return verdict_of(held, newton, x, at.fun, g, c, operands)
 
 
 class Tangent(NamedTuple):

@@ -30,13 +30,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._needs.contradiction import LEAST
-from jaxopt_lite._needs.kkt import active_by_slopes
-from jaxopt_lite._needs.kkt_certificate import ROUNDINGS, SIGNED, Judged, Verdict, decided_by, sides_of
+from jaxopt_lite._needs.kkt_certificate import ROUNDINGS, Judged, decided_by
+from jaxopt_lite._needs.kkt_verdict import Newton, far_of, verdict_of, what_holds
 from jaxopt_lite._needs.products import rows
-from jaxopt_lite.core.certificate import NEAR, NOISE, stops_at
 from jaxopt_lite.core.conjugate import Product, minimizer, nearest
-from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import dot, norm, signs, somewhere
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
@@ -52,44 +49,27 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
 
 
 def _looked(oracle: Oracle, x: Array, y: Array, operands: Operands) -> Judged:
-    t, data, eps = operands.function, operands.data, float(jnp.finfo(x.dtype).eps)
+    t, eps = operands.function, float(jnp.finfo(x.dtype).eps)
     fun, g, columns = oracle.second_order(x, t)
     at = rows(oracle, x, y, t)
     c, times = at.c, lambda v: columns(v[:, None])[:, 0] + at.bend(v)
-    lower, upper, p = sides_of(oracle, x, operands)
-    size = jnp.maximum(norm(x), norm(x - operands.x0))
-    violated, steep, terms = violations(c, lower, upper), _sizes(at.along, jnp.ones_like(x)), _sizes(at.along, x)
-
-    # what holds
-    equal = (jnp.arange(c.shape[0]) < p) | (lower == upper)
-    holding, above = equal, equal
-    if c.shape[0] > 0:
-        holding, above, _ = active_by_slopes(p, x, c, steep, y, g, t.more)
-        holding |= violated > data.ftol
-    side = jnp.where(holding, jnp.where(above, upper, lower), c)
-    y = jnp.where(holding, y, 0.0)
-    force = g + at.across(y)
-    held, met, down, to_bound = jnp.zeros(x.shape, bool), jnp.zeros(x.shape, bool), None, jnp.zeros_like(x)
-    stops = stops_at(x, force, data, data.ftol / x.shape[0], eps**NEAR * size)
-    if stops is not None:
-        met = data.lower == data.upper
-        down, up = stops.down & ((force > 0) | met), stops.up & (force < 0)
-        held = down | up
-        to_bound = jnp.where(held, jnp.where(down, data.lower, data.upper) - x, 0.0)
+    steep, terms = _sizes(at.along, jnp.ones_like(x)), _sizes(at.along, x)
+    held = what_holds(oracle, x, y, c, g, steep, at.across, operands)
 
     # (1)
-    free, there = (lambda v: jnp.where(held, 0.0, v)), (lambda w: jnp.where(holding, w, 0.0))
+    free, there = (lambda v: jnp.where(held.bounds, 0.0, v)), (lambda w: jnp.where(held.holding, w, 0.0))
     along, across = (lambda v: there(at.along(free(v)))), (lambda w: free(at.across(there(w))))
-    project = lambda v: nearest(free(v), jnp.zeros_like(c), along, across).x
-    priced = nearest(free(force), jnp.zeros_like(c), along, across)
-    y = y + there(priced.y)
+    none = jnp.zeros_like(c)
+    project = lambda v: nearest(free(v), none, along, across).x
+    priced = nearest(free(held.force), none, along, across)
+    y = held.y + there(priced.y)
     pull = at.across(y)
-    restored = nearest(jnp.zeros_like(x), there(at.along(to_bound) + c - side), along, across)
-    normal = to_bound + restored.x
+    restored = nearest(jnp.zeros_like(x), there(at.along(held.to_bound) + c - held.side), along, across)
+    normal = held.to_bound + restored.x
     bent, force = times(normal), g + pull
     slope = free(jnp.where(jnp.abs(force) <= ROUNDINGS * eps * (jnp.abs(g) + jnp.abs(pull)), 0.0, force) + bent)
     level = ROUNDINGS * eps * (jnp.maximum(norm(g), norm(y * steep)) + norm(bent))
-    first = nearest(slope, jnp.zeros_like(c), along, across)
+    first = nearest(slope, none, along, across)
     slope = project(first.x)
     slope = jnp.where(jnp.abs(slope) <= level, 0.0, slope)
     product = lambda v: free(times(v))
@@ -98,35 +78,12 @@ def _looked(oracle: Oracle, x: Array, y: Array, operands: Operands) -> Judged:
     probe = jnp.where(norm(probe, 2) > eps**NO_WAY, probe, 0.0)
     saddle = tangent.saddle | minimizer(probe, product, project, PROBES).saddle
 
-    # the promise, (3) of `kkt_certificate.py`
-    wrong = holding & ~equal & jnp.where(above, y < 0, y > 0)
-    priced_by = jnp.abs(y) * steep
-    largest, y = jnp.maximum(norm(jnp.where(equal, 0.0, priced_by)), norm(g)), jnp.where(wrong, 0.0, y)
-    if down is not None:
-        wrong = jnp.concatenate([wrong, held & ~met & jnp.where(down, force < 0, force > 0)])
-        priced_by = jnp.concatenate([priced_by, jnp.abs(force)])
-    priced_by = jnp.where(wrong, priced_by, 0.0)
-    astray, far = norm(priced_by) > eps**SIGNED * largest, jnp.maximum(size, LEAST)
-    unpaid = norm(priced_by, 1) * far
-    gain = jnp.where(tangent.solved, tangent.gain, jnp.where(tangent.flat, norm(slope, 1) * far, jnp.inf))
-    promise = gain + dot(jnp.abs(y), jnp.abs(c - side)) + dot(jnp.abs(force), jnp.abs(to_bound))
-    bend = dot(jnp.abs(x), jnp.abs(times(x)))
-    rounded = eps * (jnp.abs(fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(side))) + eps**2 * bend
-    unseen = NOISE * eps * (jnp.abs(c) + jnp.abs(jnp.where(violated > 0, side, 0.0)) + terms)
-    step = normal + tangent.p
-    searched = priced.held & restored.held & first.held
-    sound = ~saddle & ~astray & searched & jnp.isfinite(bend)
-    visible = promise > NOISE * rounded
-    verdict = Verdict(
-        y=y,
-        step=step,
-        promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
-        asked=sound & (promise + unpaid <= data.ftol) & jnp.all(violated <= data.ftol),
-        resolved=sound & ~visible & (norm(step) <= eps**NEAR * size) & jnp.all(violated <= unseen),
-        done=~visible & jnp.all(violated <= unseen) & ~astray,
-        worst=jnp.max(violated, initial=0.0),
-    )
-    return Judged(fun, g, verdict, at.across(y), None)
+    gain = jnp.where(tangent.flat, norm(slope, 1) * far_of(x, operands), jnp.inf)
+    gain = jnp.where(tangent.solved, tangent.gain, gain)
+    sound = ~saddle & priced.held & restored.held & first.held
+    newton = Newton(y, force, normal + tangent.p, gain, dot(jnp.abs(x), jnp.abs(times(x))), sound, steep, terms)
+    verdict = verdict_of(held, newton, x, fun, g, c, operands)
+    return Judged(fun, g, verdict, at.across(verdict.y), None)
 
 
 def _sizes(along: Product, x: Array) -> Array:

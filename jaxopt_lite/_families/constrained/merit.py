@@ -57,7 +57,6 @@ class Trial(NamedTuple):
 
     v: Array  # (N,)
     near: Array  # (2, N) of the point before
-    near_now: Array  # (2, N) of the trial
     ratio: Array  # () of the fall of phi to its promise
     noise: Array  # () of phi
     strays: Array  # () bool: does it violate a row that has to be kept?
@@ -69,8 +68,8 @@ def tried(s: Tried, x: Array, answer: Any, data: BarrierData) -> Trial:
     n, c, fresh = x.shape[0], answer.constraints, jnp.isinf(s.fun)
     within = sides_of(data, n)
     v = jnp.concatenate([x, barrier.slacks((s.v + s.d)[n:], c, fresh, data.row_lower, data.row_upper)])
-    near, near_now = barrier.nearness(s.v, within), barrier.nearness(v, within)
-    log, log_now = barrier.logs(near), barrier.logs(near_now)
+    near = barrier.nearness(s.v, within)
+    log, log_now = barrier.logs(near), barrier.logs(barrier.nearness(v, within))
     left, left_now = norm(s.c - s.v[n:], 2), norm(c - v[n:], 2)
     fall = (s.fun - answer.fun) + s.mu * jnp.sum(log - log_now) + s.nu * (left - left_now)
     eps = float(jnp.finfo(s.v.dtype).eps)
@@ -80,7 +79,7 @@ def tried(s: Tried, x: Array, answer: Any, data: BarrierData) -> Trial:
     ratio = fall / jnp.where(s.gain > 0, s.gain, 1.0)
     falls = ((s.gain > 0) & (ratio >= ETA)) | ((s.gain <= noise) & (fall >= -noise))
     accepted = answer.finite & (fresh | (falls & ~strays))
-    return Trial(v, near, near_now, ratio, noise, strays, accepted)
+    return Trial(v, near, ratio, noise, strays, accepted)
 
 
 def next_radius(s: Tried, trial: Trial, finite: Array, stays: Array) -> Array:
