@@ -27,22 +27,38 @@ TOL = {"SLSQP": {"float64": 1e-6, "float32": 6.4e-6}, "trust-constr": {"float64"
 VIOLATED = {"float64": 1e-6, "float32": 1e-3}
 STATIONARY = {"float64": 1e-4, "float32": 1e-2}  # residual of the multipliers, of the gradient: for an excuse
 CONTRADICTING = {"SLSQP": 4}  # SciPy's status for it; ours: 2
-Ended = tuple[np.ndarray, bool, bool]  # x, success, infeasible
+Ended = tuple[np.ndarray, bool, bool, int]  # x, success, infeasible, evaluations
 
 
 def solved(method: str, dtype: str) -> Iterator[Line]:
     """The problems with an answer."""
-    from tests.problems.constrained import evaluate, kkt_residual
+    from tests.problems.constrained import kkt_residual
     from tests.problems.hock_schittkowski import PROBLEMS
 
     for problem in PROBLEMS:
-        x, success, infeasible = _run(problem, method, dtype)
-        finite = bool(np.all(np.isfinite(x)))
-        feasible = finite and _violated(problem, x, dtype) <= VIOLATED[dtype]
-        value = float(evaluate(problem, x)[0]) if finite else np.nan
-        right = feasible and near(value, problem.fun_star, dtype)
+        x, success, infeasible, _ = _run(problem, method, dtype)
+        feasible, right = _right(problem, x, dtype)
         excused = success and not right and feasible and kkt_residual(problem, x, 1e-4) <= STATIONARY[dtype]
         yield Line(problem.name, right, success or infeasible, excused)
+
+
+def evaluations(method: str) -> Iterator[tuple[int, int]]:
+    """Ours and SciPy's, in float64, of the problems that both solve."""
+    from tests.problems.hock_schittkowski import PROBLEMS
+
+    for problem in PROBLEMS:
+        ended = [_run(problem, name, "float64") for name in (method, f"SciPy {method}")]
+        if all(_right(problem, x, "float64")[1] for x, *_ in ended):
+            yield ended[0][3], ended[1][3]
+
+
+def _right(problem: Any, x: np.ndarray, dtype: str) -> tuple[bool, bool]:
+    """Is x feasible, and is its value the book's too?"""
+    from tests.problems.constrained import evaluate
+
+    finite = bool(np.all(np.isfinite(x)))
+    feasible = finite and _violated(problem, x, dtype) <= VIOLATED[dtype]
+    return feasible, feasible and near(float(evaluate(problem, x)[0]), problem.fun_star, dtype)
 
 
 def _violated(problem: Any, x: np.ndarray, dtype: str) -> float:
@@ -63,7 +79,7 @@ def infeasible(method: str, dtype: str) -> Iterator[Line]:
     from tests.problems.infeasible import INFEASIBLE
 
     for problem in INFEASIBLE:
-        x, success, contradicts = _run(problem, method, dtype)
+        x, success, contradicts, _ = _run(problem, method, dtype)
         right = contradicts and bool(np.all(np.isfinite(x)))
         yield Line(problem.name, right, success or contradicts, False)
 
@@ -101,7 +117,8 @@ def _ours(problem: Any, method: str, dtype: str) -> Ended:
     constraints = [rows | {"args": (which,)} for rows in held]
     x0, given = jnp.asarray(problem.x0, dtype), {"bounds": Bounds(low, high), "constraints": constraints}
     res = minimize(fun, x0, (which,), method, tol=TOL[method][dtype], options={"maxiter": MAXITER[method]}, **given)
-    return np.asarray(res.x, np.float64), bool(res.success), int(res.status) == Status.INFEASIBLE
+    contradicts = int(res.status) == Status.INFEASIBLE
+    return np.asarray(res.x, np.float64), bool(res.success), contradicts, int(res.nfev)
 
 
 def _scipy(problem: Any, method: str) -> Ended:
@@ -119,4 +136,4 @@ def _scipy(problem: Any, method: str) -> Ended:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         res = minimize(fun, problem.x0, jac=True, method=method, bounds=bounds, constraints=held, options=options)
-    return res.x, bool(res.success), res.status == CONTRADICTING.get(method)
+    return res.x, bool(res.success), res.status == CONTRADICTING.get(method), int(res.nfev)

@@ -149,7 +149,7 @@ _BY_GAIN = {
 SLSQP = _like_bfgs("SLSQP", with_rows=True, looks_after=True, forks=(0.001, 0.03), **_BY_GAIN)
 _BY_GAIN_OF_GTOL = _BY_GAIN | {"tol_name": "gtol", "asked": tolerances.gain_asked_tightly}
 TRUST_CONSTR = _like_bfgs(
-    "trust-constr", with_rows=True, with_hessian=True, looks_after=True, forks=(0.05, 0.15), **_BY_GAIN_OF_GTOL
+    "trust-constr", with_rows=True, with_hessian=True, looks_after=True, forks=(0.0, 0.02), **_BY_GAIN_OF_GTOL
 )
 
 SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there
