@@ -135,5 +135,8 @@ def _scipy(problem: Any, method: str) -> Ended:
     fun = lambda x: (float(at(tuple(x))[0]), at(tuple(x))[1])
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        res = minimize(fun, problem.x0, jac=True, method=method, bounds=bounds, constraints=held, options=options)
+        try:
+            res = minimize(fun, problem.x0, jac=True, method=method, bounds=bounds, constraints=held, options=options)
+        except (ValueError, np.linalg.LinAlgError):  # trust-constr, of steps that are not finite
+            return np.full(problem.n, np.nan), False, False, 0
     return res.x, bool(res.success), res.status == CONTRADICTING.get(method), int(res.nfev)

@@ -10,6 +10,7 @@ from jaxopt_lite import BFGS, SR1, Bounds, NonlinearConstraint, Status, minimize
 from jaxopt_lite._families.constrained import barrier
 from jaxopt_lite._families.constrained.barrier_parameter import row_units
 from jaxopt_lite._families.constrained.composite import composite, restored
+from jaxopt_lite._families.constrained.trust_constr_options import BarrierData
 from tests.methods.test_slsqp import THREE, near, nearest, stationarity
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=lambda d: d.__name__)
@@ -126,14 +127,30 @@ def test_parts_stay_inside_of_the_radius_and_of_the_sides():
         assert np.all((V + at.D * more)[1:] > SIDES.low[1:])
 
 
+def rows_between(low, high, radius=1.0):
+    """A data record that knows no more than this."""
+    empty = BarrierData(*[None] * len(BarrierData._fields))
+    return empty._replace(radius=jnp.asarray(radius, low.dtype), row_lower=low, row_upper=high)
+
+
 @DTYPES
 def test_units_of_rows_round_nothing(dtype):
     """`jnp.exp2` of an integer may be no power of two."""
     A = jnp.asarray(np.outer(10.0 ** np.arange(-12, 13), [0.6, -0.8]), dtype)
-    w = np.asarray(jax.jit(row_units)(A))
+    zero = jnp.zeros(25, dtype)
+    w = np.asarray(jax.jit(row_units)(A, zero, rows_between(zero, zero)))
     np.testing.assert_array_equal(np.frexp(w)[0], 0.5)
     assert np.all((w * 10.0 ** np.arange(-12, 13) >= 0.7) & (w * 10.0 ** np.arange(-12, 13) <= 1.42))
-    np.testing.assert_array_equal(row_units(jnp.asarray([[0.0, 0.0], [np.inf, 1.0]], dtype)), 1.0)
+    flawed = jnp.asarray([[0.0, 0.0], [np.inf, 1.0]], dtype)
+    np.testing.assert_array_equal(row_units(flawed, zero[:2], rows_between(zero[:2], zero[:2])), 1.0)
+
+
+@DTYPES
+def test_a_slight_slope_far_inside_of_its_sides_is_no_unit(dtype):
+    """Of four rows with the same slope of 1e-3 one is at 1, with sides at 0 and 9; the others have no room, or no side."""
+    low, high = jnp.array([0.0, 2.0, 1.0, -jnp.inf], dtype), jnp.array([9.0, 9.0, 1.0, jnp.inf], dtype)
+    w = np.asarray(row_units(jnp.full((4, 1), 1e-3, dtype), jnp.ones(4, dtype), rows_between(low, high, 0.5)))
+    np.testing.assert_array_equal(w, [0.5, 1024.0, 1024.0, 1024.0])
 
 
 def test_f_and_rows_in_other_units_are_the_same_run():

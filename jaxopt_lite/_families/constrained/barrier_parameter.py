@@ -4,7 +4,8 @@ A barrier parameter, a penalty and multipliers are numbers in the unit of f, and
 evaluation gives a size for that unit, what f changes by over the first radius, and the defaults are multiples of it.
 
 Each row is measured in a unit in which its gradient at the first point has about length 1: a penalty that is enough for one
-row does not drown the others then. The unit is a power of two, so that no digit is lost.
+row does not drown the others then. A row that is far inside of its sides, as its gradient goes, is measured by that room
+instead: its gradient says little about the places where it will bind. The unit is a power of two, so that no digit is lost.
 
 mu falls where its barrier problem is solved: where the error of the conditions of optimality is at most SOLVED times mu
 (Waechter & Biegler 2006, (5) to (7)), or where the last step promised but a small part of that. The next one is
@@ -56,9 +57,11 @@ def scale_of(unit: Array, data: BarrierData) -> Scale:
     return Scale(mu, of(data.mu_last, last), of(data.inner, mu), of(data.nu, NU * unit))
 
 
-def row_units(A: Array) -> Array:
-    """(m,) powers of two, times which the rows A (m, n) have lengths between 0.7 and 1.4; 1 of a row without a length."""
-    size = lengths(A.T)
+def row_units(A: Array, c: Array, data: BarrierData) -> Array:
+    """(m,) powers of two, times which the rows A (m, n) have lengths between 0.7 and 1.4, or their room a radius; 1 of no size."""
+    room = jnp.minimum(c - data.row_lower, data.row_upper - c)
+    room = jnp.where((room > 0) & jnp.isfinite(room), room, 0.0)
+    size = jnp.maximum(lengths(A.T), room / data.radius)
     _, power = jnp.frexp(2.0**0.5 * size)
     most = -int(jnp.finfo(A.dtype).minexp)  # 2^most and its inverse are normal numbers
     unit = jnp.ldexp(jnp.ones_like(size), jnp.clip(1 - power, -most, most))

@@ -133,7 +133,7 @@ def _ask(s: BarrierState, data: BarrierData) -> Query:
 
 def _tell(s: BarrierState, query: Query, answer: Constrained, data: BarrierData) -> Told:
     n, m, fresh = s.A.shape[1], s.A.shape[0], jnp.isinf(s.fun)
-    w = jnp.where(fresh, row_units(answer.jacobian), s.w)
+    w = jnp.where(fresh, row_units(answer.jacobian, answer.constraints, data), s.w)
     answer = answer._replace(constraints=w * answer.constraints, jacobian=w[:, None] * answer.jacobian)
     data = in_units(data, w)
     unit = jnp.where(fresh, unit_of(norm(answer.grad), norm(jnp.diagonal(answer.hess)), data), s.unit)
