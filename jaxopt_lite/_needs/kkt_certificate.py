@@ -20,16 +20,20 @@ it promises, in units of f, is
 
     promise = p'M p / 2 + sum_i |y_i| |c_i - side_i| + sum_j |z_j| |x_j - bound_j|.                  (3)
 
-The claim holds where (3) is at most ftol and no row is violated by more than ftol, or where both are within the rounding of
-f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative curvature. A multiplier whose sign is
-wrong by rounding counts as none, and what it would gain on a move as long as x, or as the way from x0, as promised: beside
-equations that nearly depend on one another, with multipliers of 4e6, all others are rounding. Forces at bounds are judged
-alike, by the corrected multipliers: those that the method gave may push a variable to a bound that it should leave. Where
-Z'H Z is singular (a linear program whose solution is not unique) the slope along Z times that length stands for the first
-term.
+The claim holds where (3) is at most ftol and no row is violated by more than ftol (or catol, if there is one), or where
+both are within the rounding of f, x and c; and no multiplier of an inequality has the wrong sign, and (2) no negative
+curvature. A multiplier whose sign is wrong by rounding counts as none, and what it would gain on a move as long as x, or as
+the way from x0, as promised: beside equations that nearly depend on one another, with multipliers of 4e6, all others are
+rounding. Forces at bounds are judged alike, by the corrected multipliers: those that the method gave may push a variable to
+a bound that it should leave. Where Z'H Z is singular (a linear program whose solution is not unique) the slope along Z
+times that length stands for the first term.
+
+Where the correction is larger than the forces, the curvature of the given multipliers says nothing: the point is judged once
+more, with the corrected ones. So it is with those that were learnt from values of 1e30.
 
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
-a loose ftol still has a solution that is known to working precision, and its derivatives with it.
+a loose ftol still has a solution that is known to working precision, and its derivatives with it. From points that values
+alone have found the steps are longer, and (3) may rise at first: there the walk goes on while it rises no more than PATIENT.
 
 A claim that the constraints contradict one another is judged in `contradiction.py`.
 """
@@ -43,13 +47,14 @@ from jax import Array, lax
 from jaxopt_lite._needs.constrained import Constrained, second_order
 from jaxopt_lite._needs.contradiction import Rows, contradicts
 from jaxopt_lite._needs.kkt_verdict import Newton, Verdict, far_of, sides_of, verdict_of, what_holds
-from jaxopt_lite.core.certificate import FALLS, inside, walked
+from jaxopt_lite.core.certificate import FALLS, NOISE, inside, walked
 from jaxopt_lite.core.dense import dot, lengths, matvec, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 from jaxopt_lite.core.status import BUDGET, CONVERGED, INFEASIBLE, NUMERICAL, PRECISION, decided
 
 HIGHEST = lax.Precision.HIGHEST
+PATIENT = 10.0  # in place of FALLS until there is a proof, from points of values alone: along curved rows (3) rises at first
 MOST_STEPS = 12  # most evaluations for a claim: near a solution the steps converge quadratically
 DEPENDENT = 0.5  # a singular value of the rows below this power of eps of the largest one is none
 ROUNDINGS = 8.0  # times eps: a slope below this part of its terms is none
@@ -88,6 +93,11 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
     return decided_by(_looked, oracle, fields, operands)
 
 
+def optimum_by_values(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
+    """The same from a point, and multipliers, that values alone have found."""
+    return decided_by(_looked, oracle, fields, operands, by_values=True)
+
+
 def _looked(oracle: Oracle, x: Array, y: Array, operands: Operands) -> Judged:
     answer, times, bends = second_order(oracle, x, y, operands.function)
     own = jnp.eye(x.shape[0], dtype=x.dtype)
@@ -97,28 +107,35 @@ def _looked(oracle: Oracle, x: Array, y: Array, operands: Operands) -> Judged:
     return Judged(answer.fun, answer.grad, found, matvec(answer.jacobian.T, found.y), rows)
 
 
-def decided_by(judge: Judge, oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
+def decided_by(
+    judge: Judge, oracle: Oracle, fields: dict[str, Any], operands: Operands, by_values: bool = False
+) -> dict[str, Any]:
     """The same by this judge; where it knows no `rows`, no contradiction is ever proved."""
     x, claim, data = fields["_x"], fields["status"], operands.data
     left = jnp.minimum(operands.budget.maxturns - fields["turns"], MOST_STEPS)
+    eps = float(jnp.finfo(x.dtype).eps)
     passing = jnp.sqrt(data.ftol)  # on the way, rows without a price may be violated more
 
     def one(at: Look) -> Look:
         answer = judge(oracle, at.trial, at.y, operands)
         found = answer.verdict
-        _, promise, worst, asked, resolved = at.known
+        fun, promise, worst, asked, resolved = at.known
         sound = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
-        first = at.made == 0
+        first, unproved = at.made == 0, asked + resolved == 0
         falls = (found.promise < FALLS * promise) & (found.worst <= jnp.maximum(worst, passing))
-        falls |= found.resolved & (resolved == 0)
-        proved = found.asked | found.resolved | (asked + resolved == 0)  # no proof is given up for a step
-        better = sound & (first | (falls & proved))
+        if by_values:
+            falls |= found.promise < jnp.where(unproved, PATIENT, 1.0) * promise
+        falls |= (found.resolved & (resolved == 0)) | (found.asked & unproved)
+        proved = found.asked | found.resolved | unproved  # no proof is given up for a step
+        climbs = answer.fun > fun + PATIENT * promise + data.ftol + NOISE * eps * jnp.abs(fun)  # what (3) does not explain
+        better = sound & (first | (falls & proved & ~climbs))
         pick = lambda new, old: jnp.where(better, new, old)
         known = jnp.stack(
             [answer.fun, found.promise, found.worst, *(f.astype(x.dtype) for f in (found.asked, found.resolved))]
         )
         trial = inside(at.trial + found.step, data)
-        goes_on = better & ~found.done & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
+        ended = found.done & (found.asked | found.resolved) if by_values else found.done
+        goes_on = better & ~ended & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
         where = pick(at.trial, at.x), pick(found.y, at.y), pick(answer.grad, at.grad), pick(known, at.known)
         force = None if at.force is None else pick(answer.grad + answer.pull, at.force)
         rows = None if answer.rows is None or at.rows is None else jnp.where(first & sound, answer.rows, at.rows)
@@ -145,13 +162,9 @@ def decided_by(judge: Judge, oracle: Oracle, fields: dict[str, Any], operands: O
     unseen = cut | (end.made == 0)  # nobody has looked, or not to the end: what the method believes proves nothing
     refused = jnp.where(unseen, BUDGET, jnp.where(infeasible, INFEASIBLE, NUMERICAL))
     pick = lambda new, old: jnp.where(proved, new, old)
-    reported = {} if end.force is None else _reported(end.x, end.force, data)
-    return {name: pick(reported[name], fields[name]) for name in reported if name in fields} | {
-        "x": pick(end.x, fields["x"]),
-        "fun": pick(fun, fields["fun"]),
-        "jac": pick(end.grad, fields["jac"]),
-        "maxcv": pick(worst, fields["maxcv"]),
-        "multipliers": pick(end.y, fields["multipliers"]),
+    known = {"x": end.x, "fun": fun, "jac": end.grad, "maxcv": worst, "multipliers": end.y}
+    known |= {} if end.force is None else _reported(end.x, end.force, data)
+    return {name: pick(new, fields[name]) for name, new in known.items() if name in fields} | {
         "turns": fields["turns"] + end.made,
         "status": jnp.where(proved, held, refused).astype(jnp.int32),
     }

@@ -18,6 +18,7 @@ from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 
+SETTLED = 2.0  # times the largest force: multipliers that are corrected by more were not those that H is made of
 SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
 
 
@@ -113,6 +114,7 @@ def verdict_of(held: Held, newton: Newton, x: Array, fun: Array, g: Array, c: Ar
     data, eps, y, force = operands.data, float(jnp.finfo(x.dtype).eps), newton.y, newton.force
     wrong = held.holding & ~held.equal & jnp.where(held.above, y < 0, y > 0)
     pull = jnp.abs(y) * newton.steep
+    settled = norm((y - held.y) * newton.steep) <= SETTLED * jnp.maximum(norm(pull), norm(g))
     largest, y = jnp.maximum(norm(jnp.where(held.equal, 0.0, pull)), norm(g)), jnp.where(wrong, 0.0, y)
     # the corrected multipliers may also turn the force on a variable that is held at a bound
     if held.down is not None and held.met is not None:
@@ -125,14 +127,15 @@ def verdict_of(held: Held, newton: Newton, x: Array, fun: Array, g: Array, c: Ar
     rounded = eps * (jnp.abs(fun) + dot(jnp.abs(y), jnp.abs(c) + jnp.abs(held.side))) + eps**2 * newton.bend
     missed = jnp.abs(jnp.where(held.violated > 0, held.side, 0.0))
     within = jnp.all(held.violated <= NOISE * eps * (jnp.abs(c) + missed + newton.terms))
-    sound = newton.sound & ~astray & jnp.isfinite(newton.bend)
-    near = norm(newton.step) <= eps**NEAR * _size(x, operands)
+    sound = newton.sound & ~astray & settled & jnp.isfinite(newton.bend)
+    step = jnp.where(settled, newton.step, 0.0)
+    near = norm(step) <= eps**NEAR * _size(x, operands)
     return Verdict(
         y=y,
-        step=newton.step,
-        promise=jnp.where(jnp.isnan(promise), jnp.inf, promise),
-        asked=sound & (promise + unpaid <= data.ftol) & jnp.all(held.violated <= data.ftol),
+        step=step,
+        promise=jnp.where(jnp.isnan(promise) | ~settled, jnp.inf, promise),
+        asked=sound & (promise + unpaid <= data.ftol) & jnp.all(held.violated <= getattr(data, "catol", data.ftol)),
         resolved=sound & (promise <= NOISE * rounded) & near & within,
-        done=(promise <= NOISE * rounded) & within & ~astray,
+        done=(promise <= NOISE * rounded) & within & ~astray & settled,
         worst=jnp.max(held.violated, initial=0.0),
     )

@@ -35,10 +35,11 @@ _AT_A_DOOR = {
     "LbfgsInvHessProduct": "the field hess_inv of minimize(fun, x0, method='L-BFGS-B'), which has @ and todense()",
     "approx_fprime": "jax.grad, or minimize(fun, x0, jac='3-point')",
     "check_grad": "jax.test_util.check_grads",
+    "fmin_cobyla": "minimize(fun, x0, method='COBYLA', constraints=constraints)",
+    "fmin_slsqp": "minimize(fun, x0, method='SLSQP', constraints=constraints)",
     "brute": "jax.vmap(fun) over the points of a grid, and jnp.argmin",
 }
 _NOT_YET = {
-    "fmin_cobyla": "COBYLA is not here yet. The nearest is minimize(fun, x0, constraints=constraints), by derivatives",
     "HessianUpdateStrategy": "strategies of your own cannot be handed over. The nearest are BFGS and SR1, as in "
     "minimize(fun, x0, method='trust-exact', hess=BFGS())",
     **dict.fromkeys(

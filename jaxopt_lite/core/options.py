@@ -66,6 +66,13 @@ def _number(highest: float) -> Callable[[Any, str, str, int], Any]:
     return read
 
 
+def _positive(value: Any, name: str, wanted: str, n: int) -> Any:
+    number = _scalar(value, name, wanted)
+    if number is not None and not number > 0:
+        raise ValueError(f"option {name!r} is {value!r}; give {wanted}.")
+    return value if number is None else number
+
+
 def _count(value: Any, name: str, wanted: str, n: int) -> Any:
     number = _scalar(value, name, wanted)
     if number is None:
@@ -119,6 +126,7 @@ def _as_given(value: Any, name: str, wanted: str, n: int) -> Any:
 
 
 POSITIVE_OR_ZERO = Check("a number >= 0", _number(np.inf))
+POSITIVE = Check("a number > 0", _positive)
 FRACTION = Check("a number between 0 and 1", _number(1.0))
 COUNT = Check("an integer >= 0", _count)
 MATRIX = Check("a symmetric positive definite matrix (n, n)", _matrix)

@@ -226,6 +226,29 @@ NELDER_MEAD = _like_bfgs("Nelder-Mead", tol_name="xatol", forks=(0.01, 0.3), **_
 POWELL = _like_bfgs("Powell", tol_name="xtol", forks=(0.05, 0.7), **_BY_VALUES)
 BY_VALUES = (NELDER_MEAD, POWELL)
 
+
+def bend(x: Array, theta: Array) -> Array:
+    """The valley, less steep: linear models take 99 evaluations there, and 490 along the valley itself."""
+    return 0.25 * (x[1] - x[0] ** 2 - theta[1]) ** 2 + (x[0] - theta[0]) ** 2
+
+
+# tol is the last radius; what is promised of fun is ftol, as of SLSQP
+COBYLA = _like_bfgs(
+    "COBYLA",
+    model=bend,
+    with_rows=True,
+    looks_after=True,
+    with_gradient=False,
+    sloped=False,
+    tol_name="tol",
+    untrue=_gain_untrue,
+    poison=_BY_GAIN["poison"],
+    asked=lambda dtype: tolerances.simplex_asked(),
+    scales_tol=False,
+    forks=(0.01, 0.1),
+    forks_at_the_budget=True,
+)
+
 OF_ONE_START = (
     BFGS,
     CG,
@@ -240,6 +263,7 @@ OF_ONE_START = (
     GOLDEN,
     *ROOT_ROWS,
     *BY_VALUES,
+    COBYLA,
 )  # called with a start alone
 ROWS = (
     *OF_ONE_START,
@@ -249,6 +273,8 @@ ROWS = (
     _under_a_row(SLSQP),
     _boxed(TRUST_CONSTR),
     _under_a_row(TRUST_CONSTR),
+    _boxed(COBYLA),
+    _under_a_row(COBYLA),
     *IN_BRACKET,
     *FIT_ROWS,
     *PROGRAM_ROWS,

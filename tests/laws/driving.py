@@ -31,6 +31,8 @@ def _evaluator(case: Case):
         return jax.jit(lambda at, theta: (*with_slope(at[0], theta), *_no_rows(at[0]), bend(at[0], theta)))
     if case.with_hessian:
         return jax.jit(lambda x, theta: (*jax.value_and_grad(case.model)(x, theta), jax.hessian(case.model)(x, theta)))
+    if case.with_rows and not case.with_gradient:
+        return jax.jit(lambda x, theta: (case.model(x, theta), *_no_rows(x)[::2]))
     if case.with_rows:
         return jax.jit(lambda x, theta: (*jax.value_and_grad(case.model)(x, theta), *_no_rows(x)))
     return jax.jit(jax.value_and_grad(case.model) if case.with_gradient else case.model)
@@ -53,7 +55,7 @@ def drive(case: Case, start: np.ndarray, theta: np.ndarray, dtype: Any, **option
     while not machine.done(state):
         x = machine.ask(state)
         out = _evaluator(case)(x, theta.astype(dtype))
-        value, *rest = out if case.with_gradient else (out,)
+        value, *rest = out if case.with_gradient or case.with_rows else (out,)
         points.append(np.asarray(x[0] if case.with_product or (case.with_rows and case.with_hessian) else x))
         values.append(float(value))
         state = machine.tell(state, value, *rest)

@@ -61,6 +61,7 @@ GIVEN = {
     "k": 2,
     "tol": 0.3,
     "vertex": True,
+    "rhobeg": 0.3,
     "initial_trust_radius": 0.1,
     "max_trust_radius": 0.2,
     "subproblem_maxiter": 1,
@@ -96,9 +97,10 @@ BESIDE |= {
     ("Newton-CG", "xtol"): {"gtol": 0.5},
 }
 LOOP = {"type": "ineq", "fun": lambda x: 2.0 - jnp.sum(x * x)}
-UNDER = {
-    "trust-constr": {"bounds": [(-2.0, 0.9), (-2.0, 2.0)], "constraints": LOOP}
-}  # what else a row needs, to have an effect
+UNDER = {  # what else a row needs, to have an effect; of COBYLA what counts as feasible decides which point is returned
+    "trust-constr": {"bounds": [(-2.0, 0.9), (-2.0, 2.0)], "constraints": LOOP},
+    "COBYLA": {"constraints": {"type": "ineq", "fun": lambda x: jnp.stack([x[0] - 1.0, 0.9 - x[0]])}},
+}
 DOORS = {
     "minimize": (
         methods.MINIMIZE,

@@ -132,7 +132,7 @@ def _change(t: _Tableau, data: _Scaled) -> _Tableau:
     wish = jnp.where(t.y > 0, jnp.minimum(over, 0.0), jnp.where(t.y < 0, jnp.maximum(under, 0.0), wish))
     minded = ~t.basic & (jnp.abs(wish) > jnp.where(independent, data.least, data.slight))
     gain = jnp.where(minded, wish * wish / jnp.where(independent, pivots, eps**INDEPENDENT), 0.0)
-    picked = _largest(gain) & minded
+    picked = largest(gain) & minded
     on_the_way = jnp.any(t.going)
     own = jnp.where(on_the_way, t.going, picked)
     sought = jnp.where(t.y == 0, wish > 0, t.y > 0)
@@ -154,24 +154,24 @@ def _change(t: _Tableau, data: _Scaled) -> _Tableau:
     holds = full <= nearest
     length = jnp.minimum(full, nearest)
     length = jnp.where(jnp.any(own) & (length < jnp.inf), length, 0.0)
-    leaves = _largest(-room) & ~holds & jnp.any(own)
+    leaves = largest(-room) & ~holds & jnp.any(own)
     y = jnp.where(leaves, end, t.y + length * rate)
     e = t.e - (sign * length) * jnp.where(t.basic, 0.0, column)
     given_up = jnp.any(leaves & own)
 
     swept = jnp.where(holds, own, leaves & ~own)
-    T = _sweep(t.T, swept, holds)
+    T = sweep(t.T, swept, holds)
     basic = jnp.where(holds, t.basic | own, t.basic & ~leaves)
     left = jnp.where(jnp.any(own), t.left - 1, 0)
     return _Tableau(T, y, e, basic, above, own & ~holds & ~given_up, left)
 
 
-def _largest(a: Array) -> Array:
+def largest(a: Array) -> Array:
     """(N,) bool: the first of the largest entries."""
     return jnp.arange(a.shape[0], dtype=jnp.int32) == jnp.argmax(a).astype(jnp.int32)
 
 
-def _sweep(T: Array, swept: Array, enters: Array) -> Array:
+def sweep(T: Array, swept: Array, enters: Array) -> Array:
     """The tableau after the one row that is `swept`, into the basis or out of it; the same where there is none."""
     here = swept.astype(T.dtype)
     column = jnp.sum(T * here[None, :], 1)
