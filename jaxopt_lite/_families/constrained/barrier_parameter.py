@@ -58,7 +58,7 @@ def scale_of(unit: Array, data: BarrierData) -> Scale:
 
 
 def row_units(A: Array, c: Array, data: BarrierData) -> Array:
-    """(m,) powers of two: times these rows A (m, n) have lengths, or rooms in radii, of 0.7 to 1.4; 1 of a row of neither."""
+    """(m,) powers of two: times these rows A (m, n) have lengths, or rooms in radii, of 0.7 to 1.4; 1 where both are 0."""
     room = jnp.minimum(c - data.row_lower, data.row_upper - c)
     room = jnp.where((room > 0) & jnp.isfinite(room), room, 0.0)
     size = jnp.maximum(lengths(A.T), room / data.radius)
