@@ -26,7 +26,7 @@ DESCENT = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC", "dogleg", "trust-ncg", 
 BOXES = ("L-BFGS-B", "TNC")
 BRACKETED = ("bisect", "brentq", "brenth", "ridder", "toms748", "chandrupatla", "newton", "halley")
 OPEN = ("newton", "halley", "secant")
-CONSTRAINED = ("SLSQP", "trust-constr", *constrained_library.SCIPY)
+CONSTRAINED = ("SLSQP", "trust-constr", "COBYLA", *constrained_library.SCIPY)
 WALKING, BOUNDED = ("brent", "golden"), "bounded"
 MAXITER = 500  # of a root: bisection of the largest brackets takes more than the default
 
