@@ -57,10 +57,10 @@ class Lanes:
         return Data(*(v[i] for v in self.exact))
 
 
-def audit(row: str, lanes: int, dtype: str, seed: int) -> dict[str, Outcome]:
-    """All kinds, each with `lanes` lanes; two programs."""
+def audit(row: str, lanes: int, dtype: str, seed: int, part: tuple[int, int] = (0, 1)) -> dict[str, Outcome]:
+    """All kinds, each with `lanes` lanes, a program a group; or the i-th of k parts of the groups."""
     found: dict[str, Outcome] = {}
-    for group, (kinds, equations, rows) in GROUPS.items():
+    for group, (kinds, equations, rows) in list(GROUPS.items())[part[0] :: part[1]]:
         for i, kind in enumerate(kinds):
             rng = np.random.default_rng([seed, equations, i])
             drawn = kind.draw(rng, base(rng, lanes, equations, rows), dtype == "float32")

@@ -155,6 +155,11 @@ TRUST_CONSTR = _like_bfgs(
 SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes end there
 
 
+def _promised(case: Case, k: Knobs) -> dict[str, Any]:
+    """What a certificate asks for in units of fun, where the tolerance is one of x."""
+    return {"ftol": k.scale * tolerances.gain_asked(k.scale.dtype)} if case.name.startswith("COBYLA") else {}
+
+
 def _boxed(case: Case) -> Case:
     """The same method in a box, which is moved and reordered as the valley is."""
 
@@ -162,7 +167,7 @@ def _boxed(case: Case) -> Case:
         first = jnp.arange(k.order.size, dtype=k.order.dtype) == k.order[0]
         upper = jnp.where(first, SIDE + k.shift, jnp.inf).astype(k.start.dtype)
         bounds = Bounds(jnp.full_like(upper, -jnp.inf), upper)
-        budgets = {"maxiter": k.maxiter, "maxfev": k.maxfev}
+        budgets = {"maxiter": k.maxiter, "maxfev": k.maxfev} | _promised(case, k)
         return minimize(fun, k.start, (k,), method=case.name.split()[0], bounds=bounds, tol=k.tol, options=budgets | options)
 
     def solution(theta: np.ndarray) -> np.ndarray:
@@ -182,7 +187,7 @@ def _under_a_row(case: Case) -> Case:
     def run(case: Case, fun: Callable, k: Knobs, options: dict[str, Any]) -> OptimizeResult:
         first = (jnp.arange(k.order.size, dtype=k.order.dtype) == k.order[0]).astype(k.start.dtype)
         row = {"type": "ineq", "fun": lambda x, k: SIDE + k.shift - jnp.sum(first * x), "args": (k,)}
-        budgets = {"maxiter": k.maxiter, "maxfev": k.maxfev}
+        budgets = {"maxiter": k.maxiter, "maxfev": k.maxfev} | _promised(case, k)
         name = case.name.split()[0]
         return minimize(fun, k.start, (k,), method=name, constraints=row, tol=k.tol, options=budgets | options)
 
@@ -232,9 +237,15 @@ def bend(x: Array, theta: Array) -> Array:
     return 0.25 * (x[1] - x[0] ** 2 - theta[1]) ** 2 + (x[0] - theta[0]) ** 2
 
 
-# tol is the last radius; what is promised of fun is ftol, as of SLSQP
+def _run_by_models(case: Case, fun: Callable, k: Knobs, options: dict[str, Any]) -> OptimizeResult:
+    """tol is the last radius; what is promised of fun is ftol, as of SLSQP."""
+    given = {"maxiter": k.maxiter, "maxfev": k.maxfev} | _promised(case, k) | options
+    return minimize(fun, k.start, (k,), method=case.name, tol=k.tol, options=given)
+
+
 COBYLA = _like_bfgs(
     "COBYLA",
+    run=_run_by_models,
     model=bend,
     with_rows=True,
     looks_after=True,
@@ -274,7 +285,7 @@ ROWS = (
     _boxed(TRUST_CONSTR),
     _under_a_row(TRUST_CONSTR),
     _boxed(COBYLA),
-    _under_a_row(COBYLA),
+    replace(_under_a_row(COBYLA), forks=(0.01, 0.3)),
     *IN_BRACKET,
     *FIT_ROWS,
     *PROGRAM_ROWS,

@@ -1,8 +1,9 @@
 """Law 4 over random problems: thousands of lanes a row, each claim judged by code that shares nothing with the package.
 
 `python -m tests.audit` runs the same with more lanes and other seeds, and shows what it finds. What is dear to compile is
-dealt out here: of the minima each row has the functions of two variables in one dtype, those of four in the other; of the
-fits each row and dtype has another sixth of the families. The slow test has all.
+dealt out here: of the minima each row has the functions of two variables in one dtype, those of four in the other; under
+constraints it has equations in one, inequalities in the other; of the fits each row and dtype has another sixth of the
+families. The slow test has all.
 """
 
 import numpy as np
@@ -19,9 +20,9 @@ LANES = {
     fits: 300,
     linear: 50,
     quadratic: 200,
-    constrained: 24,
+    constrained: 44,
 }  # of a family; of boxes, which have fewer, twice as many
-PARTS = {minima: 2, fits: 6}
+PARTS = {minima: 2, fits: 6, constrained: 2}
 AUDITED = [(part, row, dtype) for part in LANES for row in part.ROWS for dtype in ("float32", "float64")]
 NAMES = [f"{row}-{dtype}" for _, row, dtype in AUDITED]
 

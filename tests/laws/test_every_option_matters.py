@@ -83,6 +83,7 @@ GIVEN = {
     "initial_barrier_tolerance": 1.0,
     "verbose": 1,
     "factorization_method": "SVDFactorization",
+    ("COBYLA", "ftol"): 1.0,
 }
 BESIDE = {"max_trust_radius": {"initial_trust_radius": 0.1}, "subproblem_maxiter": {"initial_trust_radius": 0.1}}
 BESIDE |= {(method, "eta"): {"initial_trust_radius": 10.0} for method in ("trust-ncg", "trust-krylov")}
