@@ -124,8 +124,9 @@ def minimize(
     constraints. With finite differences of `fun`, and in a `stepper`, the method's own test decides. Rows may depend on one
     another, and their linearizations may contradict one another. Every point that is evaluated is in the bounds.
 
-    COBYLA's 0 and 8 mean the same, with `ftol` for the step and `catol` for the rows. Where JAX cannot derive the functions (and in a `stepper`) 0
-    means that the last simplex, of size `tol`, found nothing lower from a point within `catol`. Its `maxiter` is 1000.
+    COBYLA's 0 and 8 mean the same, with `ftol` for the step and `catol` for the rows. Where JAX cannot derive the functions
+    (and in a `stepper`) 0 means that the last simplex, of size `tol`, found nothing lower from a point within `catol`. Its
+    `maxiter` is 1000.
 
     From values alone 0 (CONVERGED) means that the simplex is within xatol and fatol, or that a sweep along the axes gains no
     more than ftol, and that derivatives do not contradict: the exact Newton step at the point is within what was asked, or
