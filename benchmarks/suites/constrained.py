@@ -26,7 +26,7 @@ from benchmarks.rows import Outputs, Timed, judged
 from benchmarks.timing import interleave
 
 LOOP, CAP = "SciPy loop", 100
-AIM = {"SLSQP": ">= 25x", "trust-constr": ">= 600x"}
+AIM = {"SLSQP": ">= 25x", "trust-constr": ">= 600x", "COBYLA": ">= 1000x"}
 ROWS = np.array([[1.0, -2.0], [-1.0, -2.0], [-1.0, 2.0]])
 BUYERS = 10
 Batch = tuple[np.ndarray, ...]
@@ -46,10 +46,11 @@ class Case(NamedTuple):
 
 def run(settings: Settings) -> list[Row]:
     """Both families."""
-    return [row for case in CASES for row in _race(case, settings)]
+    return [row for case in CASES for row in race("constrained", case, settings)]
 
 
-def _race(case: Case, settings: Settings) -> list[Row]:
+def race(suite: str, case: Case, settings: Settings) -> list[Row]:
+    """Ours and SciPy's loop, of one family; in that at most 100 problems, and 20 where each takes long."""
     rngs = [np.random.default_rng([19, r]) for r in range(settings.repeats)]
     batches = [tuple(v.astype(settings.dtype) for v in case.draw(rng, settings.lanes)) for rng in rngs]
     lanes = {OURS: settings.lanes, LOOP: min(settings.lanes, CAP if case.method == "SLSQP" else CAP // 5)}
@@ -68,7 +69,7 @@ def _race(case: Case, settings: Settings) -> list[Row]:
     def row(name: str) -> Row:
         judge = functools.partial(_judge, case, name, lanes[name], batches, settings.dtype)
         aim = AIM[case.method] if name == LOOP else None
-        return judged("constrained", case.name, name, timed[name], timed[OURS], judge, aim=aim, compiles=name == OURS)
+        return judged(suite, case.name, name, timed[name], timed[OURS], judge, aim=aim, compiles=name == OURS)
 
     return [row(name) for name in table]
 
@@ -82,7 +83,7 @@ def _judge(
     return error <= (1e-5 if dtype == "float64" or name == LOOP else 1e-4), {"worst_error": float(np.max(error))}
 
 
-def _vmapped(one: Callable[..., Any]) -> Call:
+def vmapped(one: Callable[..., Any]) -> Call:
     """The batch of ours."""
 
     def each(*data: Any) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def _vmapped(one: Callable[..., Any]) -> Call:
     return lambda batch: solve(*batch)
 
 
-def _looped(one: Callable[..., Any]) -> Call:
+def looped(one: Callable[..., Any]) -> Call:
     """The loop of SciPy's."""
 
     def call(batch: Batch) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def _nearest(method: str) -> Call:
         fun = lambda x: jnp.sum((x - point) ** 2)
         return minimize(fun, start, method=method, bounds=bounds, constraints=constraints)
 
-    return _vmapped(one)
+    return vmapped(one)
 
 
 def _nearest_loop(method: str) -> Call:
@@ -137,7 +138,7 @@ def _nearest_loop(method: str) -> Call:
         bend = {} if method == "SLSQP" else {"hess": lambda x: 2.0 * np.eye(2)}
         return scipy_minimize(fun, [2.0, 0.0], jac=slope, method=method, bounds=bounds, constraints=constraints, **bend)
 
-    return _looped(one)
+    return looped(one)
 
 
 def _nearest_error(batch: Batch, x: np.ndarray) -> np.ndarray:
@@ -151,7 +152,7 @@ def _nearest_error(batch: Batch, x: np.ndarray) -> np.ndarray:
     candidates = np.stack([point, *on_lines, *corners], axis=1)
     feasible = np.all(candidates @ rows.T + sides[:, None] >= -1e-9, axis=-1)
     away = np.where(feasible, np.sum((candidates - point[:, None]) ** 2, axis=-1), np.inf).min(axis=1)
-    return _worse(np.sum((x - point) ** 2, axis=1), away, -room(x).min(axis=1))
+    return worse(np.sum((x - point) ** 2, axis=1), away, -room(x).min(axis=1))
 
 
 def _sales(rng: np.random.Generator, lanes: int) -> Batch:
@@ -170,7 +171,7 @@ def _sold(method: str) -> Call:
         start = jnp.full_like(most, 0.5)
         return minimize(lambda x: -jnp.dot(prices, x), start, method=method, bounds=bounds, constraints=constraint)
 
-    return _vmapped(one)
+    return vmapped(one)
 
 
 def _sold_loop(method: str) -> Call:
@@ -182,7 +183,7 @@ def _sold_loop(method: str) -> Call:
         fun, slope = lambda x: -(prices @ x), lambda x: -prices
         return scipy_minimize(fun, 0.5 * ones, jac=slope, method=method, bounds=bounds, constraints=constraint)
 
-    return _looped(one)
+    return looped(one)
 
 
 def _sold_error(batch: Batch, x: np.ndarray) -> np.ndarray:
@@ -193,10 +194,10 @@ def _sold_error(batch: Batch, x: np.ndarray) -> np.ndarray:
     served = np.clip(shares[:, None] - before, 0.0, in_order)
     earned = np.sum(np.take_along_axis(prices, order, axis=1) * served, axis=1)
     violated = np.maximum(np.abs(x.sum(axis=1) - shares), np.maximum(-x, x - most).max(axis=1))
-    return _worse(-np.sum(prices * x, axis=1), -earned, violated)
+    return worse(-np.sum(prices * x, axis=1), -earned, violated)
 
 
-def _worse(value: np.ndarray, optimum: np.ndarray, violated: np.ndarray) -> np.ndarray:
+def worse(value: np.ndarray, optimum: np.ndarray, violated: np.ndarray) -> np.ndarray:
     """The larger of the violation and the difference in value; inf where it is not finite."""
     error = np.maximum(np.abs(value - optimum) / np.maximum(1.0, np.abs(optimum)), violated)
     return np.where(np.isfinite(error), error, np.inf)

@@ -1,15 +1,22 @@
-"""Suite `derivative_free`: 10,000 uniform starts in [-2, 2]^4 of the Rosenbrock function, by values alone.
+"""Suite `derivative_free`: by values alone, the Rosenbrock function from 10,000 starts, and a problem under constraints.
 
-Nelder-Mead and Powell beside a loop over SciPy's methods of the same name, and the former beside `jax.vmap` of Optimistix's.
-All have their default tolerances; Optimistix, which has none, gets SciPy's 1e-4 of x and f. `reached` counts lanes with a
-value within 1e-4 of one of the function's two minima (0 and 3.70); `wrong` those that are claimed and not reached.
+*Rosenbrock*, uniform starts in [-2, 2]^4: Nelder-Mead and Powell beside a loop over SciPy's methods of the same name, and
+the former beside `jax.vmap` of Optimistix's. All have their default tolerances; Optimistix, which has none, gets SciPy's
+1e-4 of x and f. `reached` counts lanes with a value within 1e-4 of one of the function's two minima (0 and 3.70); `wrong`
+those that are claimed and not reached.
+
+*Quadratics*: COBYLA beside SciPy's, four variables and three curved rows, about the problem of Rosen and Suzuki (number 43
+of Hock and Schittkowski) with random slopes and right sides. All terms are separable and convex, so that multipliers bound
+the optimum from below in closed form: `reached` as in the suite `constrained`, by that bound.
 """
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize as scipy_minimize
 from scipy.optimize import rosen
@@ -18,6 +25,7 @@ from benchmarks.contenders import outer_jit
 from benchmarks.problems import rosenbrock, uniform_starts
 from benchmarks.records import OURS, Row, Settings
 from benchmarks.rows import Outputs, Timed, judged
+from benchmarks.suites import constrained
 from benchmarks.timing import interleave
 
 N, TOL, MAXITER = 4, 1e-4, 4096
@@ -34,7 +42,7 @@ def run(settings: Settings) -> list[Row]:
     rows = []
     for method, peers in (("Nelder-Mead", {LOOP: _loop, PEER: _optimistix}), ("Powell", {LOOP: _loop})):
         rows += _race(method, {OURS: _ours} | peers, batches, settings)
-    return rows
+    return rows + constrained.race("derivative_free", QUADRATICS, settings)
 
 
 def _race(method: str, table: dict[str, Callable[[str], Call]], batches: list[np.ndarray], settings: Settings) -> list[Row]:
@@ -87,3 +95,50 @@ def _optimistix(method: str) -> Call:
         return {"x": sol.value, "failed": sol.result != optimistix.RESULTS.successful}
 
     return outer_jit(jax.vmap(one))
+
+
+SQUARES = np.array([[1.0, 1.0, 2.0, 1.0], [1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 1.0, 2.0], [2.0, 1.0, 1.0, 0.0]])  # f and rows
+SLOPES = np.array([[-5.0, -5.0, -21.0, 7.0], [1.0, -1.0, 1.0, -1.0], [-1.0, 0.0, 0.0, -1.0], [2.0, -1.0, 0.0, -1.0]])
+SIDES = np.array([8.0, 10.0, 5.0])
+
+
+def _quadratics(rng: np.random.Generator, lanes: int) -> constrained.Batch:
+    """Slopes of f, and right sides."""
+    return SLOPES[0] + rng.uniform(-3.0, 3.0, (lanes, 4)), SIDES + rng.uniform(-2.0, 2.0, (lanes, 3))
+
+
+def _solved(method: str) -> constrained.Call:
+    from jaxopt_lite import minimize
+
+    def one(slope: Any, side: Any) -> Any:
+        q, b = jnp.asarray(SQUARES, slope.dtype), jnp.asarray(SLOPES, slope.dtype)
+        rows = {"type": "ineq", "fun": lambda x: side - jnp.sum(q[1:] * (x * x)[None] + b[1:] * x[None], axis=1)}
+        fun = lambda x: jnp.sum(q[0] * x * x + slope * x)
+        return minimize(fun, jnp.zeros_like(slope), method=method, constraints=rows)
+
+    return constrained.vmapped(one)
+
+
+def _solved_loop(method: str) -> constrained.Call:
+    def one(slope: np.ndarray, side: np.ndarray) -> Any:
+        rows = {"type": "ineq", "fun": lambda x: side - SQUARES[1:] @ (x * x) - SLOPES[1:] @ x}
+        return scipy_minimize(lambda x: SQUARES[0] @ (x * x) + slope @ x, np.zeros(4), method=method, constraints=rows)
+
+    return constrained.looped(one)
+
+
+def _above_its_bound(batch: constrained.Batch, x: np.ndarray) -> np.ndarray:
+    """The larger of the violation and what f is above its dual bound, by the best of the multipliers of each set of rows."""
+    slope, side = batch
+    fun = np.sum(SQUARES[0] * x * x + slope * x, axis=1)
+    room = side - (x * x) @ SQUARES[1:].T - x @ SLOPES[1:].T
+    g, A = 2 * SQUARES[0] * x + slope, 2 * SQUARES[1:] * x[:, None] + SLOPES[1:]  # (lanes, 4), (lanes, 3, 4)
+    bound = np.full(len(x), -np.inf)
+    for held in itertools.product((0.0, 1.0), repeat=3):
+        y = np.maximum(-np.einsum("kji,kj->ki", np.linalg.pinv(A * np.array(held)[:, None]), g), 0.0)
+        q, b = SQUARES[0] + y @ SQUARES[1:], slope + y @ SLOPES[1:]
+        bound = np.maximum(bound, -np.sum(b * b / (4 * q), axis=1) - np.sum(y * side, axis=1))
+    return constrained.worse(fun, bound, -room.min(axis=1))
+
+
+QUADRATICS = constrained.Case("quadratics, n=4, COBYLA", "COBYLA", _quadratics, _solved, _solved_loop, _above_its_bound)

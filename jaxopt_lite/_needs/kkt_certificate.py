@@ -34,6 +34,7 @@ more, with the corrected ones. So it is with those that were learnt from values 
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it. From points that values
 alone have found the steps are longer, and (3) may rise at first: there the walk goes on while it rises no more than PATIENT.
+One step is made there even where (3) is rounding of f: x, which values do not know better, is known by the slopes.
 
 A claim that the constraints contradict one another is judged in `contradiction.py`.
 """
@@ -134,7 +135,7 @@ def decided_by(
             [answer.fun, found.promise, found.worst, *(f.astype(x.dtype) for f in (found.asked, found.resolved))]
         )
         trial = inside(at.trial + found.step, data)
-        ended = found.done & (found.asked | found.resolved) if by_values else found.done
+        ended = found.done & (found.asked | found.resolved) & ~first if by_values else found.done
         goes_on = better & ~ended & (jnp.any(trial != at.trial) | jnp.any(found.y != at.y))
         where = pick(at.trial, at.x), pick(found.y, at.y), pick(answer.grad, at.grad), pick(known, at.known)
         force = None if at.force is None else pick(answer.grad + answer.pull, at.force)
