@@ -34,7 +34,8 @@ more, with the corrected ones. So it is with those that were learnt from values 
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it. From points that values
 alone have found the steps are longer, and (3) may rise at first: there the walk goes on while it rises no more than PATIENT.
-One step is made there even where (3) is rounding of f: x, which values do not know better, is known by the slopes.
+One step is made there even where (3) is rounding of f: x, which values do not know better, is known by the slopes. A point
+where f has neither slope nor curvature proves nothing if f was seen to vary about it: a value that stands for a failure, say.
 
 A claim that the constraints contradict one another is judged in `contradiction.py`.
 """
@@ -84,6 +85,7 @@ class Judged(NamedTuple):
     verdict: Verdict
     pull: Array  # (n,) A'y with the corrected multipliers
     rows: Array | None  # of `Look`
+    level: Array  # () bool: f has neither slope nor curvature
 
 
 Judge = Callable[[Oracle, Array, Array, Operands], Judged]  # (oracle, x, y, operands)
@@ -95,17 +97,18 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
 
 
 def optimum_by_values(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
-    """The same from a point, and multipliers, that values alone have found."""
+    """The same from a point, and multipliers, that values alone have found; `_varies`, (): did f vary about it?"""
     return decided_by(_looked, oracle, fields, operands, by_values=True)
 
 
 def _looked(oracle: Oracle, x: Array, y: Array, operands: Operands) -> Judged:
     answer, times, bends = second_order(oracle, x, y, operands.function)
     own = jnp.eye(x.shape[0], dtype=x.dtype)
-    bent = bends(own)
-    found = _judged(oracle, x, y, answer, times(own) + bent, operands)
+    bent, curved = bends(own), times(own)
+    found = _judged(oracle, x, y, answer, curved + bent, operands)
     rows = jnp.concatenate([answer.grad, answer.constraints, answer.jacobian.reshape(-1), bent.reshape(-1)])
-    return Judged(answer.fun, answer.grad, found, matvec(answer.jacobian.T, found.y), rows)
+    level = ~(jnp.any(answer.grad != 0) | jnp.any(curved != 0))
+    return Judged(answer.fun, answer.grad, found, matvec(answer.jacobian.T, found.y), rows, level)
 
 
 def decided_by(
@@ -122,6 +125,7 @@ def decided_by(
         found = answer.verdict
         fun, promise, worst, asked, resolved = at.known
         sound = jnp.isfinite(answer.fun) & jnp.all(jnp.isfinite(answer.grad)) & jnp.isfinite(found.worst)
+        sound &= ~(answer.level & fields["_varies"]) if by_values else True
         first, unproved = at.made == 0, asked + resolved == 0
         falls = (found.promise < FALLS * promise) & (found.worst <= jnp.maximum(worst, passing))
         if by_values:

@@ -83,7 +83,7 @@ def _looked(oracle: Oracle, x: Array, y: Array, operands: Operands) -> Judged:
     sound = ~saddle & priced.held & restored.held & first.held
     newton = Newton(y, force, normal + tangent.p, gain, dot(jnp.abs(x), jnp.abs(times(x))), sound, steep, terms)
     verdict = verdict_of(held, newton, x, fun, g, c, operands)
-    return Judged(fun, g, verdict, at.across(verdict.y), None)
+    return Judged(fun, g, verdict, at.across(verdict.y), None, jnp.zeros((), bool))
 
 
 def _sizes(along: Product, x: Array) -> Array:

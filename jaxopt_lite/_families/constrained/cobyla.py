@@ -288,7 +288,8 @@ def _report(s: CobylaState, data: CobylaData) -> dict[str, Array]:
     pole = interpolation.pole_of(s.F, interpolation.total_violation(s.F, data), s.mu)
     x, rows = interpolation.at(interpolation.pick(pole, s.V), data), interpolation.pick(pole, s.F)
     worst = jnp.max(violations(rows[1:], data.row_lower, data.row_upper), initial=0.0)
-    return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": s.y, "_x": x}
+    varies = jnp.any(s.F[:, 0] != rows[0])
+    return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": s.y, "_x": x, "_varies": varies}
 
 
 METHOD = Method(
