@@ -21,9 +21,10 @@ import numpy as np
 from benchmarks.library import near
 from benchmarks.records import Line
 
-SCIPY = ("SciPy SLSQP", "SciPy trust-constr")
-MAXITER = {"SLSQP": 500, "trust-constr": 1000}
+SCIPY = ("SciPy SLSQP", "SciPy trust-constr", "SciPy COBYQA")
+MAXITER = {"SLSQP": 500, "trust-constr": 1000, "COBYQA": 2000}
 TOL = {"SLSQP": {"float64": 1e-6, "float32": 6.4e-6}, "trust-constr": {"float64": 1e-8, "float32": 6.4e-6}}
+TOL["COBYQA"] = {"float64": 1e-6, "float32": 1e-3}  # the last radius
 VIOLATED = {"float64": 1e-6, "float32": 1e-3}
 STATIONARY = {"float64": 1e-4, "float32": 1e-2}  # residual of the multipliers, of the gradient: for an excuse
 CONTRADICTING = {"SLSQP": 4}  # SciPy's status for it; ours: 2
@@ -130,13 +131,17 @@ def _scipy(problem: Any, method: str) -> Ended:
     part = lambda i: lambda x: at(tuple(x))[i]
     rows = [("eq", 2)] * (problem.equal is not None) + [("ineq", 4)] * (problem.above is not None)
     held = [{"type": kind, "fun": part(i), "jac": part(i + 1)} for kind, i in rows]
-    options = {"maxiter": MAXITER[method], "ftol" if method == "SLSQP" else "gtol": TOL[method]["float64"]}
+    named = {"SLSQP": "ftol", "trust-constr": "gtol", "COBYQA": "final_tr_radius"}[method]
+    options = {"maxiter": MAXITER[method], named: TOL[method]["float64"]}
     bounds = list(zip(*problem.box, strict=True))
-    fun = lambda x: (float(at(tuple(x))[0]), at(tuple(x))[1])
+    by_values = method == "COBYQA"
+    options |= {"maxfev": MAXITER[method]} if by_values else {}
+    fun = lambda x: float(at(tuple(x))[0]) if by_values else (float(at(tuple(x))[0]), at(tuple(x))[1])
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            res = minimize(fun, problem.x0, jac=True, method=method, bounds=bounds, constraints=held, options=options)
+            given = {"jac": not by_values, "bounds": bounds, "constraints": held, "options": options}
+            res = minimize(fun, problem.x0, method=method, **given)
         except (ValueError, np.linalg.LinAlgError):  # trust-constr, of steps that are not finite
             return np.full(problem.n, np.nan), False, False, 0
     return res.x, bool(res.success), res.status == CONTRADICTING.get(method), int(res.nfev)

@@ -249,6 +249,8 @@ COBYLA = _like_bfgs(
     forks_at_the_budget=True,
 )
 
+COBYQA = replace(COBYLA, name="COBYQA", model=valley, tol_name="final_tr_radius")
+
 OF_ONE_START = (
     BFGS,
     CG,
@@ -264,6 +266,7 @@ OF_ONE_START = (
     *ROOT_ROWS,
     *BY_VALUES,
     COBYLA,
+    COBYQA,
 )  # called with a start alone
 ROWS = (
     *OF_ONE_START,
@@ -275,6 +278,8 @@ ROWS = (
     _under_a_row(TRUST_CONSTR),
     _boxed(COBYLA),
     _under_a_row(COBYLA),
+    _boxed(COBYQA),
+    _under_a_row(COBYQA),
     *IN_BRACKET,
     *FIT_ROWS,
     *PROGRAM_ROWS,
