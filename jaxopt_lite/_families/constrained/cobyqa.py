@@ -14,10 +14,13 @@ l_i the Lagrange polynomial of point i (Ragonneau 2022, section 5.2.4, after Pow
 than that. delta follows the ratio of the gain of (1) to its promise: up to twice the length of the step where it is over
 0.7, half of it where it is under 0.1.
 
-*Geometry*. A step that gains little blames the models first: where a point is farther from the pole than 2 delta and 10 rho,
-the farthest one moves to where its Lagrange polynomial is large. Only where none is, and delta has come down to rho, rho is
-reduced: by ten, in the end to `final_tr_radius`. There the run ends. rho never grows, each value of it ends where the merit
-no longer falls by its share, and so the run ends.
+*Geometry*. A step that gains little blames the models first: where a point is farther from the pole than 2 delta (or 10 rho,
+if the last step was worth about what the models promised), the farthest one moves to where its Lagrange polynomial is
+large. Only where none is, and delta has come down to rho, rho is reduced: by ten, in the end to `final_tr_radius`. There the
+run ends. rho never grows, each value of it ends where the merit no longer falls by its share, and so the run ends.
+
+*Forgetting*. Models of least change keep what far points have taught them. Each turn asks what models of least H, without
+a past, say of the next point; one whose error there is a tenth takes over. (Powell's codes compare the slopes of the two.)
 
 *Changed for batches*. A turn is one point: a point to be filled in, a step or a move for geometry, and the subproblem is
 solved once in it. Where Powell's code solves it again before it evaluates, this one moves on: a step that is too short ends
@@ -58,6 +61,8 @@ POOR, GOOD = 0.1, 0.7  # ratios of gain to promise: Powell's, as all numbers to 
 SHRINK, GROW = 0.5, 2.0  # of the radius
 NEAR_RHO = 1.5  # a radius below this many rho is rho
 SHORT = 0.5  # of rho: a step that is shorter says nothing
+ACCURATE = 0.5  # a ratio that is so near to 1 is one of accurate models
+BEATEN = 0.1  # of the error of a model: that of one without a past, which then takes its place
 RADII = 3  # most reductions of rho in a turn
 
 
@@ -75,6 +80,8 @@ class CobyqaState(NamedTuple):
     mu: Array  # () weight of (1)
     promise: Array  # () of (1) for the trial
     y: Array  # (m,) multipliers of the last models
+    accurate: Array  # () bool: was the last step worth about what the models promised?
+    afresh: Array  # (1 + m,) what models without a past say of the trial
 
 
 OPTIONS = {
@@ -114,7 +121,9 @@ def _init(x0: Array, data: ValuesData) -> CobyqaState:
     zero = jnp.zeros((), x0.dtype)
     models = Models(jnp.zeros((k, n), x0.dtype), jnp.zeros((k, n, n), x0.dtype))
     none = jnp.zeros((), jnp.int32)
-    return CobyqaState(V, F, models, V[0], F[:, 0] * 0, none, data.rhobeg, data.rhobeg, zero, zero, F[0, 1:])
+    return CobyqaState(
+        V, F, models, V[0], F[:, 0] * 0, none, data.rhobeg, data.rhobeg, zero, zero, F[0, 1:], none > 0, F[0] * 0
+    )
 
 
 def _ask(s: CobyqaState, data: ValuesData) -> Query:
@@ -154,6 +163,7 @@ class Radius(NamedTuple):
     last: Array  # () the rho at which the run ends: the one that was asked for, or what x resolves
     improves: Array  # () bool: the step gained little, and the models are doubtful
     reduced: Array  # () bool: it gained nothing from models that are not: rho is reduced
+    accurate: Array  # () bool
     done: Array  # () bool: it was the last one
 
 
@@ -167,11 +177,20 @@ def _radius(s: CobyqaState, out: Outcome, new: Points, data: ValuesData) -> Radi
     delta = jnp.where(out.stepped, delta, s.delta)
     delta = jnp.where(delta <= NEAR_RHO * s.rho, s.rho, delta)
     poor = out.stepped & ~(ratio > POOR)
-    near = quadratic_models.near(new, s.rho, delta)
+    accurate = jnp.where(out.stepped, jnp.abs(ratio - 1) <= ACCURATE, s.accurate)
+    near = quadratic_models.near(new, s.rho, delta, accurate)
     reduced = poor & near & ~(ratio > 0) & (jnp.maximum(delta, jnp.minimum(out.length, s.delta)) <= s.rho)
     rho = jnp.where(reduced, by_values.reduced(s.rho, last), s.rho)
     delta = jnp.where(reduced, jnp.maximum(0.5 * s.rho, rho), delta)
-    return Radius(rho, delta, last, poor & ~near, reduced, reduced & (s.rho <= last))
+    return Radius(rho, delta, last, poor & ~near, reduced, accurate, reduced & (s.rho <= last))
+
+
+def _remembered(s: CobyqaState, row: Array, known: Array) -> Models:
+    """The models, without the past of those that models without one beat at the trial."""
+    gained = row - jnp.where(s.F[0] < jnp.inf, s.F[0], 0.0)
+    error, other = jnp.abs(gained - s.models.at(s.trial - s.V[0])), jnp.abs(gained - s.afresh)
+    forgets = known & (other < BEATEN * error)
+    return s.models._replace(H=jnp.where(forgets[:, None, None], 0.0, s.models.H))
 
 
 def _step(new: Points, models: Models, delta: Array, y: Array, mu: Array, data: ValuesData) -> model_step.Step:
@@ -193,13 +212,15 @@ def _tell(s: CobyqaState, query: Query, answer: Constrained, data: ValuesData) -
     V, F = jnp.where(at, s.trial[None], s.V), jnp.where(at, row[None], s.F)
     spread = by_values.spread(F, data)
     mu = jnp.where(filled, jnp.minimum(spread, by_values.STIFFEST), s.mu)
-    new, models = quadratic_models.about(V, F, s.models, mu, data)
+    new, models = quadratic_models.about(V, F, _remembered(s, row, answer.finite & ~filling & ~filled), mu, data)
     radius = _radius(s, out, new, data)
     plan = _step(new, models, radius.delta, s.y, jnp.where(radius.reduced, jnp.minimum(mu, spread), mu), data)
 
     # a step that says nothing ends its radius: the points follow to rho, or rho is reduced
-    near = lambda rho: quadratic_models.near(new, rho, rho)
-    unseen = ~(plan.promise > eps * jnp.abs(new.F[0, 0]))
+    near = lambda rho: quadratic_models.near(new, rho, rho, radius.accurate)
+    sizes = jnp.sum(jnp.abs(new.F[0, 1:]))
+    seen = (jnp.abs(plan.rises) > eps * jnp.abs(new.F[0, 0])) | (plan.falls > eps * sizes)
+    unseen = ~(plan.promise > 0) | ~seen
     weak = lambda rho: (plan.length < SHORT * rho) | unseen
     rho, last, goes = radius.rho, radius.last, ~filling & ~radius.improves
     ends = weak(rho) & goes
@@ -234,6 +255,8 @@ def _tell(s: CobyqaState, query: Query, answer: Constrained, data: ValuesData) -
         mu=keep(s.mu, mu),
         promise=keep(s.promise, plan.promise),
         y=keep(s.y, plan.y),
+        accurate=radius.accurate,
+        afresh=keep(s.afresh, quadratic_models.afresh(new, models).at(trial - new.V[0])),
     )
     pole = by_values.pole_of(new.F, new.violated, mu)
     return Told(state, by_values.status(new.F, pole, rho, done & ~filling, filling, data), jnp.ones((), bool))

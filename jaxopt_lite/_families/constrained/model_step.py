@@ -67,6 +67,8 @@ class Step(NamedTuple):
     y: Array  # (m,) multipliers
     mu: Array  # () such that (3) falls, where it can
     promise: Array  # () by which it falls
+    rises: Array  # () f rises by this
+    falls: Array  # () the sum of violations falls by this
     length: Array  # ()
     steep: Array  # () bool: mu has been raised, or would have been
 
@@ -100,19 +102,20 @@ def solve(models: Models, region: Region, y: Array, mu: Array) -> Step:
     def one(w: _Walk) -> _Walk:
         step = _program(q, sides, low, high, w)
         d = jnp.clip(w.d + step.d, low, high)
-        y = jnp.where(step.elastic, w.y, jnp.where(jnp.isfinite(step.y), step.y, w.y))
+        whole = ~step.elastic & (w.reach == 1)
+        y = jnp.where(whole & jnp.isfinite(step.y), step.y, w.y)
         rises, falls = change(d, w.mu)
         steep = (falls > 0) & (rises > 0)
         weight = jnp.where(steep, jnp.maximum(w.mu, STEEP * rises / jnp.where(steep, falls, 1.0)), w.mu)
         force = jnp.max(jnp.abs(y) / of_row, initial=0.0)
-        weight = jnp.where(step.elastic | (w.reach < 1), weight, jnp.maximum(weight, ABOVE * force))
+        weight = jnp.where(whole, jnp.maximum(weight, ABOVE * force), weight)
         rose, fell = change(w.d, w.mu)
         better = (weight * fell - rose) < (weight * falls - rises)
         pick = lambda new, old: jnp.where(better, new, old)
-        goes_on = ~better | (norm(step.d) > SETTLED * norm(d))
+        goes_on = norm(step.d) > SETTLED * jnp.where(better, norm(d), 1.0)
         reach = jnp.where(better, w.reach, SHORTER * jnp.minimum(w.reach, norm(step.d)))
         left = jnp.where(goes_on & (reach > 0), w.left - 1, 0)
-        return _Walk(pick(d, w.d), pick(y, w.y), pick(weight, w.mu), reach, pick(steep, w.steep), left)
+        return _Walk(pick(d, w.d), y, pick(weight, w.mu), reach, pick(steep, w.steep), left)
 
     no, zero = jnp.zeros((), bool), jnp.zeros_like(low)
     start = _Walk(zero, y * of_row, mu, jnp.ones_like(mu), no, jnp.full((), ROUNDS, jnp.int32))
@@ -120,7 +123,8 @@ def solve(models: Models, region: Region, y: Array, mu: Array) -> Step:
     rises, falls = change(end.d, end.mu)
     weight = jnp.minimum(end.mu, float(jnp.finfo(mu.dtype).max) ** 0.5)
     d = end.d * radius
-    return Step(d, end.y / of_row, weight, (weight * falls - rises) * unit[0], norm(d), end.steep)
+    rises, falls = rises * unit[0], falls * unit[0]
+    return Step(d, end.y / of_row, weight, weight * falls - rises, rises, falls, norm(d), end.steep)
 
 
 def _program(q: Models, sides: tuple[Array, Array], low: Array, high: Array, w: _Walk) -> qp.Step:

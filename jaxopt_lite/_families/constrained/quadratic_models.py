@@ -159,6 +159,11 @@ def _fitted(points: Points, models: Models) -> Models:
     return Models(safe(grad / points.size), safe(0.5 * (H + H.transpose(0, 2, 1)) / points.size**2))
 
 
+def afresh(points: Points, models: Models) -> Models:
+    """The models of least H that have the values of all points."""
+    return _fitted(points, models._replace(H=jnp.zeros_like(models.H)))
+
+
 def weights(points: Points, u: Array) -> Array:
     """The Lagrange polynomials of all points at u, (N,)."""
     s = (u - points.V[0]) / points.size
@@ -168,9 +173,9 @@ def weights(points: Points, u: Array) -> Array:
     return jnp.nan_to_num(jnp.concatenate([1.0 - jnp.sum(others, keepdims=True), others]))
 
 
-def near(points: Points, rho: Array, delta: Array) -> Array:
-    """() bool: is no point too far from the pole for this radius? The numbers are BOBYQA's (Powell 2009)."""
-    return jnp.all(points.away <= jnp.maximum(2.0 * delta, 10.0 * rho))
+def near(points: Points, rho: Array, delta: Array, accurate: Array) -> Array:
+    """() bool: is no point too far from the pole for this radius? From models that proved accurate they may be farther."""
+    return jnp.all(points.away <= jnp.maximum(2.0 * delta, jnp.where(accurate, 10.0, 2.0) * rho))
 
 
 def across(points: Points, rho: Array, delta: Array, data: ValuesData) -> tuple[Array, Array]:
