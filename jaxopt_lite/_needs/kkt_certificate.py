@@ -33,9 +33,10 @@ more, with the corrected ones. So it is with those that were learnt from values 
 
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it. From points that values
-alone have found the steps are longer, and (3) may rise at first: there the walk goes on while it rises no more than PATIENT.
-One step is made there even where (3) is rounding of f: x, which values do not know better, is known by the slopes. A point
-where f has neither slope nor curvature proves nothing if f was seen to vary about it: a value that stands for a failure, say.
+alone have found the steps are longer, and (3) may rise at first: there the walk goes on while it rises no more than
+PATIENT. One step is made there even where (3) is rounding of f: x, which values do not know better, is known by the slopes.
+A point where f has neither slope nor curvature proves nothing if f was seen to vary about it: a value that stands for a
+failure, say.
 
 A claim that the constraints contradict one another is judged in `contradiction.py`.
 """

@@ -157,7 +157,7 @@ SIDE = 1.0  # upper bound of the first variable of the valley: half of the lanes
 
 def _promised(case: Case, k: Knobs) -> dict[str, Any]:
     """What a certificate asks for in units of fun, where the tolerance is one of x."""
-    return {"ftol": k.scale * tolerances.gain_asked(k.scale.dtype)} if case.name.startswith("COBYLA") else {}
+    return {"ftol": k.scale * tolerances.gain_asked(k.scale.dtype)} if case.name.startswith("COBY") else {}
 
 
 def _boxed(case: Case) -> Case:
@@ -243,22 +243,21 @@ def _run_by_models(case: Case, fun: Callable, k: Knobs, options: dict[str, Any])
     return minimize(fun, k.start, (k,), method=case.name, tol=k.tol, options=given)
 
 
-COBYLA = _like_bfgs(
-    "COBYLA",
-    run=_run_by_models,
-    model=bend,
-    with_rows=True,
-    looks_after=True,
-    with_gradient=False,
-    sloped=False,
-    tol_name="tol",
-    untrue=_gain_untrue,
-    poison=_BY_GAIN["poison"],
-    asked=lambda dtype: tolerances.simplex_asked(),
-    scales_tol=False,
-    forks=(0.01, 0.1),
-    forks_at_the_budget=True,
-)
+_BY_MODELS: dict[str, Any] = {
+    "run": _run_by_models,
+    "with_rows": True,
+    "looks_after": True,
+    "with_gradient": False,
+    "sloped": False,
+    "untrue": _gain_untrue,
+    "poison": _BY_GAIN["poison"],
+    "asked": lambda dtype: tolerances.simplex_asked(),
+    "scales_tol": False,
+    "forks": (0.01, 0.1),
+    "forks_at_the_budget": True,
+}
+COBYLA = _like_bfgs("COBYLA", model=bend, tol_name="tol", **_BY_MODELS)
+COBYQA = _like_bfgs("COBYQA", tol_name="final_tr_radius", **_BY_MODELS)
 
 OF_ONE_START = (
     BFGS,
@@ -275,6 +274,7 @@ OF_ONE_START = (
     *ROOT_ROWS,
     *BY_VALUES,
     COBYLA,
+    COBYQA,
 )  # called with a start alone
 ROWS = (
     *OF_ONE_START,
@@ -286,6 +286,8 @@ ROWS = (
     _under_a_row(TRUST_CONSTR),
     _boxed(COBYLA),
     replace(_under_a_row(COBYLA), forks=(0.01, 0.3)),
+    _boxed(COBYQA),
+    _under_a_row(COBYQA),
     *IN_BRACKET,
     *FIT_ROWS,
     *PROGRAM_ROWS,

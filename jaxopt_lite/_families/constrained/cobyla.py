@@ -42,9 +42,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from jaxopt_lite._families.bounded import box
-from jaxopt_lite._families.constrained import ball, interpolation
-from jaxopt_lite._families.constrained.interpolation import CobylaData, Simplex
+from jaxopt_lite._families.constrained import ball, by_values, interpolation
+from jaxopt_lite._families.constrained.by_values import ValuesData
+from jaxopt_lite._families.constrained.interpolation import Simplex
 from jaxopt_lite._families.constrained.qp import largest
 from jaxopt_lite._needs.constrained import CONSTRAINED_VALUE, Constrained
 from jaxopt_lite._needs.kkt import kkt
@@ -54,26 +54,12 @@ from jaxopt_lite.core.dense import dot, matvec, norm
 from jaxopt_lite.core.options import POSITIVE, POSITIVE_OR_ZERO, Option
 from jaxopt_lite.core.protocol import Method, Query, Told
 from jaxopt_lite.core.rank import FEASIBLE
-from jaxopt_lite.core.status import (
-    BAD_INPUT,
-    BELIEVED,
-    CLAIM,
-    CONVERGED,
-    INFEASIBLE,
-    NOT_FINITE,
-    NUMERICAL,
-    PRECISION,
-    RUNNING,
-)
-from jaxopt_lite.core.stopping import objective_tolerance
 
 POOR, GOOD = 0.1, 0.7  # ratios of gain to promise: PRIMA's, as all numbers to PROMISE
 SHRINK, GROW = 0.5, 2.0  # of the radius
 NEAR_RHO = 1.5  # a radius below this many rho is rho
 SHORT = 0.1  # of rho: a step that is no longer says nothing
 PROMISE = 1e-6  # of rho, in units of min(mu, 1): a step that promises no more is none
-STIFFEST = 1e3  # most of the first mu
-RESOLVED = 32.0  # times eps |x|: rho goes no lower
 
 
 class CobylaState(NamedTuple):
@@ -100,11 +86,7 @@ OPTIONS = {
     "rhobeg": Option(1.0, POSITIVE, "Size of the first simplex: a reasonable first change of x."),
     "tol": Option(1e-4, POSITIVE_OR_ZERO, "Size of the last one: about the accuracy of x. At most rhobeg."),
     "catol": Option(None, POSITIVE_OR_ZERO, "Largest violation of a row that counts as none. Default: the root of eps."),
-    "ftol": Option(
-        None,
-        POSITIVE_OR_ZERO,
-        "What the exact Newton step may promise to gain where derivatives prove a success. Default 1e-6; 6.4e-6 in float32.",
-    ),
+    "ftol": by_values.FTOL,
 }
 
 
@@ -116,34 +98,19 @@ def build(options: dict[str, Any]) -> Method:
     return METHOD
 
 
-def prepare(options: dict[str, Any], x0: Array) -> CobylaData:
+def prepare(options: dict[str, Any], x0: Array) -> ValuesData:
     """The data record from options; None takes the default of the dtype."""
-    number = lambda value: jnp.asarray(value).astype(x0.dtype)
-    eps = float(jnp.finfo(x0.dtype).eps)
-    catol = eps**0.5 if options["catol"] is None else options["catol"]
-    rhobeg, tol = number(options["rhobeg"]), number(options["tol"])
-    lower, upper = box.sides(options.get("bounds"), x0)
-    equal, low, high = (number(side) for side in options["constraints"])
-    low, high = jnp.concatenate([equal, low]), jnp.concatenate([equal, high])
-    unit = None
-    if lower is not None and upper is not None:
-        width = upper - lower
-        moves = width > RESOLVED * eps * jnp.minimum(jnp.abs(lower), jnp.abs(upper))
-        unit = jnp.where(moves, jnp.minimum(width / (2 * rhobeg), 1.0), 1.0)
-    flawed = ~jnp.all(low <= high) | ~(tol <= rhobeg) | ~(rhobeg > 0)
-    ftol = objective_tolerance(x0.dtype) if options["ftol"] is None else options["ftol"]
-    data = CobylaData(rhobeg, tol, number(catol), number(ftol), low, high, lower, upper, unit, flawed)
-    return data._replace(flawed=flawed | box.crossed(data))
+    return by_values.data_of(options["rhobeg"], options["tol"], options["catol"], options, x0)
 
 
-def _init(x0: Array, data: CobylaData) -> CobylaState:
+def _init(x0: Array, data: ValuesData) -> CobylaState:
     V, G, F = interpolation.first(x0, data)
     zero = jnp.zeros((), x0.dtype)
     return CobylaState(V, G, F, V[0], jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, F[0, 1:])
 
 
-def _ask(s: CobylaState, data: CobylaData) -> Query:
-    return Query(interpolation.at(s.trial, data))
+def _ask(s: CobylaState, data: ValuesData) -> Query:
+    return Query(by_values.at(s.trial, data))
 
 
 class Outcome(NamedTuple):
@@ -156,13 +123,13 @@ class Outcome(NamedTuple):
     stepped: Array  # () bool: it was a step
 
 
-def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: CobylaData) -> Outcome:
+def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: ValuesData) -> Outcome:
     n = s.trial.shape[0]
     index = jnp.arange(n + 1, dtype=jnp.int32)
     violated = jnp.sum(violations(answer.constraints, data.row_lower, data.row_upper))
     d = s.trial - old.u
     weights = jnp.where(old.pole, 1.0, 0.0) + matvec(s.G, d)
-    fun, before = interpolation.pick(old.pole, old.F[:, 0]), interpolation.pick(old.pole, old.violated)
+    fun, before = by_values.pick(old.pole, old.F[:, 0]), by_values.pick(old.pole, old.violated)
     gain = jnp.where(answer.finite, (fun - answer.fun) + s.mu * (before - violated), -jnp.inf)
     improved = gain > 0
     E = old.V - jnp.where(improved, s.trial, old.u)[None]
@@ -172,12 +139,6 @@ def _outcome(s: CobylaState, old: Simplex, answer: Constrained, data: CobylaData
     dropped = largest(score) & (score > 0) & answer.finite
     slot = jnp.where(stepped, dropped, index == jnp.where(s.phase > n, s.phase - (n + 1), s.phase))
     return Outcome(slot, weights, norm(d, 2), gain, stepped)
-
-
-def _reduced(rho: Array, last: Array) -> Array:
-    """The rho after this one: a tenth, and in two steps to the last one (Powell's and PRIMA's)."""
-    far = rho / last
-    return jnp.where(far > 250, 0.1 * rho, jnp.where(far <= 16, last, jnp.sqrt(rho) * jnp.sqrt(last)))
 
 
 class Radius(NamedTuple):
@@ -191,10 +152,10 @@ class Radius(NamedTuple):
     done: Array  # () bool: it was the last one
 
 
-def _radius(s: CobylaState, out: Outcome, new: Simplex, data: CobylaData) -> Radius:
+def _radius(s: CobylaState, out: Outcome, new: Simplex, data: ValuesData) -> Radius:
     """What the ratio of gain and promise, and a step that gained nothing, make of the radius."""
     eps, tiny = float(jnp.finfo(s.trial.dtype).eps), float(jnp.finfo(s.trial.dtype).tiny)
-    last = jnp.maximum(jnp.maximum(data.tol, RESOLVED * eps * norm(new.u)), tiny**0.25)
+    last = jnp.maximum(jnp.maximum(data.tol, by_values.RESOLVED * eps * norm(new.u)), tiny**0.25)
     ratio = out.gain / jnp.where(s.promise > 0, s.promise, 1.0)
     longer = jnp.where(ratio > GOOD, GROW * out.length, out.length)
     delta = jnp.where(ratio <= POOR, SHRINK * out.length, jnp.maximum(SHRINK * s.delta, longer))
@@ -203,7 +164,7 @@ def _radius(s: CobylaState, out: Outcome, new: Simplex, data: CobylaData) -> Rad
     bad = out.stepped & (~(out.gain > 0) | ~jnp.any(out.slot))
     firm = s.phase == _firm(s.trial.shape[0])
     reduced = bad & firm & (jnp.maximum(delta, jnp.minimum(out.length, s.delta)) <= s.rho)
-    rho = jnp.where(reduced, _reduced(s.rho, last), s.rho)
+    rho = jnp.where(reduced, by_values.reduced(s.rho, last), s.rho)
     delta = jnp.where(reduced, jnp.maximum(0.5 * s.rho, rho), delta)
     improves = bad & ~firm & ~interpolation.near(new, delta)
     return Radius(rho, delta, last, improves, reduced, reduced & (s.rho <= last))
@@ -226,7 +187,7 @@ class Planned(NamedTuple):
 def _planned(new: Simplex, q: ball.Model, mu: Array) -> Planned:
     step = ball.solve(q)
     rises = dot(q.grad, step.d)
-    before = interpolation.pick(new.pole, new.violated)
+    before = by_values.pick(new.pole, new.violated)
     falls = before - jnp.sum(violations(matvec(q.A, step.d), q.lower, q.upper))
     steep = (falls > 0) & (rises > 0)
     mu = jnp.where(steep, jnp.maximum(mu, 2.0 * rises / jnp.where(steep, falls, 1.0)), mu)
@@ -234,15 +195,15 @@ def _planned(new: Simplex, q: ball.Model, mu: Array) -> Planned:
     return Planned(step, norm(step.d, 2), mu, mu * falls - rises, steep)
 
 
-def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -> Told:
+def _tell(s: CobylaState, query: Query, answer: Constrained, data: ValuesData) -> Told:
     n = s.trial.shape[0]
     filling = s.phase < n
     old = interpolation.about(s.V, s.G, s.F, s.mu, data)
     out = _outcome(s, old, answer, data)
     row = jnp.concatenate([answer.fun[None], answer.constraints])
     new = interpolation.replaced(old, out.slot, s.trial, row, out.weights, s.mu, data)
-    spread = interpolation.spread(new.F, data)
-    mu = jnp.where(s.phase == n, jnp.minimum(spread, STIFFEST), s.mu)
+    spread = by_values.spread(new.F, data)
+    mu = jnp.where(s.phase == n, jnp.minimum(spread, by_values.STIFFEST), s.mu)
     radius = _radius(s, out, new, data)
     q = interpolation.model(new, radius.delta, data)
     plan = _planned(new, q, jnp.where(radius.reduced, jnp.minimum(mu, spread), mu))
@@ -253,7 +214,7 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -
     delta = jnp.where(ends, rho, radius.delta)
     spent = ends & interpolation.near(new, delta)
     done = radius.done | (spent & (rho <= radius.last))
-    after = jnp.where(spent, _reduced(rho, radius.last), rho)
+    after = jnp.where(spent, by_values.reduced(rho, radius.last), rho)
     moves = radius.improves | (ends & (~spent | plan.weak(after)))
     delta = jnp.where(spent, jnp.where(moves, after, jnp.maximum(0.5 * rho, after)), delta)
     mu = jnp.where(spent & ~plan.steep, jnp.minimum(plan.mu, spread), plan.mu)
@@ -263,33 +224,18 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: CobylaData) -
     moved, across = interpolation.across(new, q, mu, delta, data)
     shorter = jnp.minimum(1.0, delta / jnp.where(plan.length > 0, plan.length, 1.0))
     index = jnp.arange(n + 1, dtype=jnp.int32)
-    trial = jnp.where(moves, across, interpolation.inside(new.u + shorter * plan.step.d, data))
-    trial = jnp.where(filling, interpolation.pick(index == s.phase + 1, s.V), trial)
-    pole = interpolation.pole_of(new.F, new.violated, mu)  # with mu the pole may change
+    trial = jnp.where(moves, across, by_values.inside(new.u + shorter * plan.step.d, data))
+    trial = jnp.where(filling, by_values.pick(index == s.phase + 1, s.V), trial)
+    pole = by_values.pole_of(new.F, new.violated, mu)  # with mu the pole may change
     phase = jnp.where(interpolation.near(new, delta) & jnp.all(pole == new.pole), _firm(n), _firm(n) + 1)
     phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0), dtype=jnp.int32), phase)
     phase = jnp.where(filling, s.phase + 1, phase).astype(jnp.int32)
     state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, shorter * plan.promise, plan.step.y)
-    return Told(state, _status(new._replace(pole=pole), rho, done, filling, data), jnp.ones((), bool))
+    return Told(state, by_values.status(new.F, pole, rho, done, filling, data), jnp.ones((), bool))
 
 
-def _status(new: Simplex, rho: Array, done: Array, filling: Array, data: CobylaData) -> Array:
-    """How the lane stands; where the rows hold at the pole the method believes in it."""
-    worst = jnp.max(violations(interpolation.pick(new.pole, new.F)[1:], data.row_lower, data.row_upper), initial=0.0)
-    success = BELIEVED + jnp.where(rho <= data.tol, CONVERGED, PRECISION)
-    status = jnp.where(done, jnp.where(worst <= data.catol, success, CLAIM + INFEASIBLE), RUNNING)
-    least = jnp.min(new.F[:, 0])
-    status = jnp.where(filling, RUNNING, jnp.where(least < jnp.inf, status, NUMERICAL))
-    status = jnp.where(least < -interpolation.largest_value(least.dtype), NOT_FINITE, status)
-    return jnp.where(data.flawed, BAD_INPUT, status).astype(jnp.int32)
-
-
-def _report(s: CobylaState, data: CobylaData) -> dict[str, Array]:
-    pole = interpolation.pole_of(s.F, interpolation.total_violation(s.F, data), s.mu)
-    x, rows = interpolation.at(interpolation.pick(pole, s.V), data), interpolation.pick(pole, s.F)
-    worst = jnp.max(violations(rows[1:], data.row_lower, data.row_upper), initial=0.0)
-    varies = jnp.any(s.F[:, 0] != rows[0])
-    return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": s.y, "_x": x, "_varies": varies}
+def _report(s: CobylaState, data: ValuesData) -> dict[str, Array]:
+    return by_values.report(s.V, s.F, s.mu, s.y, data)
 
 
 METHOD = Method(

@@ -14,15 +14,11 @@ moves to x changes them all by one product,
 and one Newton step for an inverse, G <- G - (G E' - I) G with the edges E, keeps rounding from piling up. The distance of
 vertex i from the face of the others is 1 / |G_i|.
 
-*Units*. All of it is in u = x / unit. A box that is narrower than 2 rhobeg has a unit in which it is not, so that the first
-simplex fits, and every later one. A variable with equal bounds has the unit 1 and no bounds in these units: the simplex has
-its edges there too, but every point is evaluated at the bound, and so the models find that nothing depends on it.
-
 *Points that are not finite* have no value (F_0 is +inf). In the models they stand as far above the highest value as that is
 above the lowest.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +26,15 @@ from jax import Array, lax
 
 from jaxopt_lite._families.bounded import box
 from jaxopt_lite._families.constrained.ball import Model
+from jaxopt_lite._families.constrained.by_values import (
+    ValuesData,
+    inside,
+    largest_value,
+    pick,
+    pole_of,
+    sides,
+    total_violation,
+)
 from jaxopt_lite._families.constrained.qp import largest
 from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import dot, matvec, norm
@@ -40,45 +45,7 @@ REFUSED = 0.6  # of the radius: a vertex without a value is moved where it is fa
 HIGHEST = lax.Precision.HIGHEST
 
 
-def largest_value(dtype: Any) -> float:
-    """Beyond this size values have no models."""
-    return float(jnp.finfo(dtype).max) ** 0.9
-
-
-class CobylaData(NamedTuple):
-    """Traced numbers of a run."""
-
-    rhobeg: Array  # () the first rho
-    tol: Array  # () the last rho
-    catol: Array  # () a violation that is no larger is none
-    ftol: Array  # () what the certificate lets the exact Newton step promise
-    row_lower: Array  # (m,) sides of the rows
-    row_upper: Array  # (m,)
-    lower: Array | None  # (n,) bounds; None: there are none
-    upper: Array | None
-    unit: Array | None  # (n,) the unit of each variable: u = x / unit. None: 1
-    flawed: Array  # () bool: sides, bounds or radii that cross
-
-
-def at(u: Array, data: CobylaData) -> Array:
-    """x (n,) at a point in units: in the bounds."""
-    return u if data.unit is None else box.project(u * data.unit, data)
-
-
-def sides(data: CobylaData) -> tuple[Array, Array]:
-    """Bounds in units; variables that do not move have none."""
-    assert data.lower is not None
-    assert data.upper is not None
-    assert data.unit is not None
-    fixed = data.upper - data.lower < data.unit * data.rhobeg
-    return jnp.where(fixed, -jnp.inf, data.lower / data.unit), jnp.where(fixed, jnp.inf, data.upper / data.unit)
-
-
-def inside(u: Array, data: CobylaData) -> Array:
-    return u if data.lower is None else jnp.clip(u, *sides(data))
-
-
-def first(x0: Array, data: CobylaData) -> tuple[Array, Array, Array]:
+def first(x0: Array, data: ValuesData) -> tuple[Array, Array, Array]:
     """V, G and F of the simplex about x0: an edge of rhobeg along each axis, downward where it would leave the box."""
     (n,), m = x0.shape, data.row_lower.shape[0]
     u, side = x0, jnp.ones_like(x0)
@@ -104,23 +71,7 @@ class Simplex(NamedTuple):
     away: Array  # (n + 1,) squares of the distances from it, of refused vertices more
 
 
-def pick(which: Array, rows: Array) -> Array:
-    """The row that a mask (n + 1,) with one true entry picks."""
-    return jnp.sum(jnp.where(which if rows.ndim == 1 else which[:, None], rows, 0.0), axis=0)
-
-
-def total_violation(F: Array, data: CobylaData) -> Array:
-    """The sum of the violations of each vertex, (n + 1,)."""
-    return jnp.sum(jax.vmap(lambda c: violations(c, data.row_lower, data.row_upper))(F[:, 1:]), axis=1)
-
-
-def pole_of(F: Array, violated: Array, mu: Array) -> Array:
-    """(n + 1,) bool: the vertex of the least f + mu violation; f is compared from its least value on, not to lose mu."""
-    least = jnp.min(F[:, 0])
-    return largest(-((F[:, 0] - jnp.where(least < jnp.inf, least, 0.0)) + mu * violated))
-
-
-def about(V: Array, G: Array, F: Array, mu: Array, data: CobylaData) -> Simplex:
+def about(V: Array, G: Array, F: Array, mu: Array, data: ValuesData) -> Simplex:
     """The simplex with these vertices, gradients and values; mu is the weight of the violations."""
     violated = total_violation(F, data)
     pole = pole_of(F, violated, mu)
@@ -135,7 +86,7 @@ def near(new: Simplex, radius: Array) -> Array:
     return jnp.all(new.away <= (FAR * radius) ** 2)
 
 
-def replaced(old: Simplex, slot: Array, u: Array, row: Array, weights: Array, mu: Array, data: CobylaData) -> Simplex:
+def replaced(old: Simplex, slot: Array, u: Array, row: Array, weights: Array, mu: Array, data: ValuesData) -> Simplex:
     """The simplex with u (n,) and its values (1 + m,) in a slot, (n + 1,) bool, by (2); `weights` are the lambda_i there."""
     at = slot[:, None]
     V, F = jnp.where(at, u[None], old.V), jnp.where(at, row[None], old.F)
@@ -150,7 +101,7 @@ def replaced(old: Simplex, slot: Array, u: Array, row: Array, weights: Array, mu
     return new._replace(G=new.G - jnp.dot(error, new.G, precision=HIGHEST))
 
 
-def model(new: Simplex, radius: Array, data: CobylaData) -> Model:
+def model(new: Simplex, radius: Array, data: ValuesData) -> Model:
     """The models (1) about the pole; a vertex without a value is as far above the highest as that is above the lowest."""
     f, rows = new.F[:, 0], pick(new.pole, new.F)
     known = f < jnp.inf
@@ -167,18 +118,7 @@ def model(new: Simplex, radius: Array, data: CobylaData) -> Model:
     return Model(slopes[:, 0], slopes[:, 1:].T, data.row_lower - rows[1:], data.row_upper - rows[1:], around, radius)
 
 
-def spread(F: Array, data: CobylaData) -> Array:
-    """The range of f at the vertices over the least range of a row that is violated at one of them; at least eps."""
-    f = jnp.where(F[:, 0] < jnp.inf, F[:, 0], jnp.min(F[:, 0]))
-    c = F[:, 1:]
-    rises = jnp.max(c, axis=0) - jnp.min(c, axis=0)
-    counts = jnp.any(jax.vmap(lambda c: violations(c, data.row_lower, data.row_upper))(c) > 0, axis=0) & (rises > 0)
-    least = jnp.min(jnp.where(counts, rises, jnp.inf), initial=jnp.inf)
-    ratio = (jnp.max(f) - jnp.min(f)) / least
-    return jnp.maximum(jnp.where(ratio < jnp.inf, ratio, 0.0), float(jnp.finfo(f.dtype).eps))
-
-
-def across(new: Simplex, q: Model, mu: Array, delta: Array, data: CobylaData) -> tuple[Array, Array]:
+def across(new: Simplex, q: Model, mu: Array, delta: Array, data: ValuesData) -> tuple[Array, Array]:
     """The farthest vertex, (n + 1,) bool, and where it is moved for geometry, (n,)."""
     away = jnp.where(new.pole, -1.0, new.away)
     moved = largest(away)
