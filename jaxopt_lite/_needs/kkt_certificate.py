@@ -98,7 +98,7 @@ def optimum(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[
 
 
 def optimum_by_values(oracle: Oracle, fields: dict[str, Any], operands: Operands) -> dict[str, Any]:
-    """The same from a point, and multipliers, that values alone have found; `_varies`, (): did f vary about it?"""
+    """The same from a point, and multipliers `_y`, that values alone have found; `_varies`, (): did f vary about it?"""
     return decided_by(_looked, oracle, fields, operands, by_values=True)
 
 
@@ -147,7 +147,7 @@ def decided_by(
         rows = None if answer.rows is None or at.rows is None else jnp.where(first & sound, answer.rows, at.rows)
         return Look(*where, trial, goes_on, at.made + 1, force, rows)
 
-    no, y = jnp.zeros((), bool), fields["multipliers"]
+    no, y = jnp.zeros((), bool), fields["_y"] if by_values else fields["multipliers"]
     m, n = y.shape[0], x.shape[0]
     nothing = jnp.full(5, jnp.inf, x.dtype).at[3:].set(0.0)
     unknown = jnp.full((n + m) * (n + 1), jnp.nan, x.dtype) if judge is _looked else None

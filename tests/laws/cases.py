@@ -253,7 +253,7 @@ _BY_MODELS: dict[str, Any] = {
     "poison": _BY_GAIN["poison"],
     "asked": lambda dtype: tolerances.simplex_asked(),
     "scales_tol": False,
-    "forks": (0.01, 0.1),
+    "forks": (0.01, 0.6),
     "forks_at_the_budget": True,
 }
 COBYLA = _like_bfgs("COBYLA", model=bend, tol_name="tol", **_BY_MODELS)
@@ -285,7 +285,7 @@ ROWS = (
     _boxed(TRUST_CONSTR),
     _under_a_row(TRUST_CONSTR),
     _boxed(COBYLA),
-    replace(_under_a_row(COBYLA), forks=(0.01, 0.3)),
+    _under_a_row(COBYLA),
     _boxed(COBYQA),
     _under_a_row(COBYQA),
     *IN_BRACKET,

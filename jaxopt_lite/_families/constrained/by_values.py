@@ -152,4 +152,7 @@ def report(V: Array, F: Array, mu: Array, y: Array, data: ValuesData) -> dict[st
     x, rows = at(pick(pole, V), data), pick(pole, F)
     worst = jnp.max(violations(rows[1:], data.row_lower, data.row_upper), initial=0.0)
     varies = jnp.any(F[:, 0] != rows[0])
-    return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": y, "_x": x, "_varies": varies}
+    # the last models may be those of another pole: a row that holds here, without a multiplier of theirs, has that of (1)
+    above, below = jnp.abs(data.row_upper - rows[1:]) <= data.catol, jnp.abs(rows[1:] - data.row_lower) <= data.catol
+    given = jnp.where((y == 0) & (above != below), jnp.where(above, mu, -mu), y)
+    return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": y, "_x": x, "_y": given, "_varies": varies}
