@@ -22,6 +22,8 @@ evaluate as a second-order correction is in it before anything is evaluated.
 B is the Hessian of L where that is positive definite, and else its absolute value |L| = L sign(L), by Newton's iteration for
 the sign, S <- S (3 - S S) / 2 (Higham 2008, section 5.3): products alone, in which no direction is preferred.
 
+Rows that contradict one another have no multipliers; then y are the prices at which their violations balance, times mu.
+
 mu rises to twice the rate at which f rises by what the violation falls, and over the multipliers where the rows can be met.
 
 *Units*. All of it is in units of the radius and of the slopes and curvatures there, so that nothing overflows.
@@ -117,6 +119,8 @@ def solve(models: Models, region: Region, y: Array, mu: Array) -> Step:
         d = jnp.clip(w.d + step.d, low, high)
         whole = ~step.elastic & w.whole & ~w.normal
         y = jnp.where(whole & jnp.isfinite(step.y), step.y, w.y)
+        priced = step.y * (w.mu / jnp.maximum(jnp.max(jnp.abs(step.y) / of_row, initial=0.0), tiny))
+        y = jnp.where(step.elastic & w.normal & (w.reach == 1), priced, y)
         rises, falls = change(d, w.mu)
         steep = (falls > 0) & (rises > 0)
         weight = jnp.where(steep, jnp.maximum(w.mu, STEEP * rises / jnp.where(steep, falls, 1.0)), w.mu)
@@ -138,7 +142,10 @@ def solve(models: Models, region: Region, y: Array, mu: Array) -> Step:
     weight = jnp.minimum(end.mu, float(jnp.finfo(mu.dtype).max) ** 0.5)
     d = end.d * radius
     rises, falls = rises * unit[0], falls * unit[0]
-    return Step(d, end.y / of_row, weight, weight * falls - rises, rises, falls, norm(d), end.steep)
+    slight = float(jnp.finfo(mu.dtype).eps) ** 0.5
+    y = jnp.where(jnp.abs(end.y) > slight * jnp.minimum(norm(end.y), 1.0), end.y, 0.0)
+    y = jnp.where(norm(y) > slight, y, 0.0) / of_row
+    return Step(d, y, weight, weight * falls - rises, rises, falls, norm(d), end.steep)
 
 
 def _program(q: Models, sides: tuple[Array, Array], walls: tuple[Array, Array], w: _Walk) -> qp.Step:
