@@ -233,23 +233,19 @@ def bend(x: Array, theta: Array) -> Array:
 
 
 # tol is the last radius; what is promised of fun is ftol, as of SLSQP
-COBYLA = _like_bfgs(
-    "COBYLA",
-    model=bend,
-    with_rows=True,
-    looks_after=True,
-    with_gradient=False,
-    sloped=False,
-    tol_name="tol",
-    untrue=_gain_untrue,
-    poison=_BY_GAIN["poison"],
-    asked=lambda dtype: tolerances.simplex_asked(),
-    scales_tol=False,
-    forks=(0.01, 0.1),
-    forks_at_the_budget=True,
-)
-
-COBYQA = replace(COBYLA, name="COBYQA", model=valley, tol_name="final_tr_radius")
+_UNDER_ROWS_BY_VALUES = {
+    "with_rows": True,
+    "looks_after": True,
+    "with_gradient": False,
+    "sloped": False,
+    "untrue": _gain_untrue,
+    "poison": _BY_GAIN["poison"],
+    "asked": lambda dtype: tolerances.simplex_asked(),
+    "scales_tol": False,
+    "forks_at_the_budget": True,
+}
+COBYLA = _like_bfgs("COBYLA", model=bend, tol_name="tol", forks=(0.01, 0.1), **_UNDER_ROWS_BY_VALUES)
+COBYQA = _like_bfgs("COBYQA", tol_name="final_tr_radius", forks=(0.01, 0.1), **_UNDER_ROWS_BY_VALUES)
 
 OF_ONE_START = (
     BFGS,
