@@ -195,10 +195,10 @@ def _remembered(s: CobyqaState, row: Array, known: Array) -> Models:
 
 
 def _step(new: Points, models: Models, delta: Array, y: Array, mu: Array, data: ValuesData) -> model_step.Step:
-    low, high = jnp.full_like(new.V[0], -delta), jnp.full_like(new.V[0], delta)
+    low, high = jnp.full_like(new.V[0], -jnp.inf), jnp.full_like(new.V[0], jnp.inf)
     if data.lower is not None:
         below, above = by_values.sides(data)
-        low, high = jnp.maximum(low, below - new.V[0]), jnp.minimum(high, above - new.V[0])
+        low, high = below - new.V[0], above - new.V[0]
     c = new.F[0, 1:]
     return model_step.solve(models, model_step.Region(data.row_lower - c, data.row_upper - c, low, high, delta), y, mu)
 

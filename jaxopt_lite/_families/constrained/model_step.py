@@ -22,6 +22,8 @@ evaluate as a second-order correction is in it before anything is evaluated.
 B is the Hessian of L where that is positive definite, and else its absolute value |L| = L sign(L), by Newton's iteration for
 the sign, S <- S (3 - S S) / 2 (Higham 2008, section 5.3): products alone, in which no direction is preferred.
 
+Rows that contradict one another have no multipliers; then y are the prices at which their violations balance, times mu.
+
 mu rises to twice the rate at which f rises by what the violation falls, and over the multipliers where the rows can be met.
 
 *Units*. All of it is in units of the radius and of the slopes and curvatures there, so that nothing overflows.
@@ -41,7 +43,8 @@ from jaxopt_lite._families.constrained.quadratic_models import Models, swept
 from jaxopt_lite.core.constraints import violations
 from jaxopt_lite.core.dense import dot, matvec, norm
 
-ROUNDS = 5  # most programs (2) of a step
+ROUNDS = 5  # most programs (2) of a step, each after one for the rows alone
+SHARE = 0.8  # of the region, for the rows that cannot be met in it: Byrd and Omojokun's
 SETTLED = 1e-2  # of the way: a shorter correction is the last one
 SHORTER = 0.25  # of the reach, where a step of (2) does not lower (3)
 ABOVE = 1.5  # mu over the largest multiplier
@@ -55,7 +58,7 @@ class Region(NamedTuple):
 
     lower: Array  # (m,) sides of the rows, less their values at the pole
     upper: Array  # (m,)
-    low: Array  # (n,) of d: the box and the radius
+    low: Array  # (n,) of d: the box, -inf: none
     high: Array  # (n,)
     radius: Array  # ()
 
@@ -75,6 +78,9 @@ class Step(NamedTuple):
 
 class _Walk(NamedTuple):
     d: Array  # (n,) in units of the radius
+    aim: Array  # (n,) p that the rows are relaxed for
+    whole: Array  # () bool: it meets them
+    normal: Array  # () bool: p for the rows alone is sought now
     y: Array  # (m,) in units
     mu: Array  # () as it was given
     reach: Array  # ()
@@ -91,7 +97,8 @@ def solve(models: Models, region: Region, y: Array, mu: Array) -> Step:
     q = Models(slopes / unit[:, None], bends / unit[:, None, None])
     of_row = unit[1:] / unit[0]
     sides = region.lower / unit[1:], region.upper / unit[1:]
-    low, high = region.low / radius, region.high / radius
+    walls = region.low / radius, region.high / radius
+    low, high = jnp.maximum(walls[0], -1.0), jnp.minimum(walls[1], 1.0)
     before = violations(jnp.zeros_like(y), *sides)
 
     def change(d: Array, mu: Array) -> tuple[Array, Array]:
@@ -100,35 +107,49 @@ def solve(models: Models, region: Region, y: Array, mu: Array) -> Step:
         return at[0], dot(of_row, before - violations(at[1:], *sides))
 
     def one(w: _Walk) -> _Walk:
-        step = _program(q, sides, low, high, w)
+        step = _program(q, sides, walls, w)
+        # for the rows alone: as much of the way as the region and the reach allow
+        least, most = jnp.maximum(low - w.d, -w.reach), jnp.minimum(high - w.d, w.reach)
+        room = jnp.where(step.d > most, most / jnp.where(step.d > most, step.d, 1.0), 1.0)
+        room = jnp.where(step.d < least, least / jnp.where(step.d < least, step.d, 1.0), room)
+        part = jnp.maximum(jnp.min(room), 0.0)
+        aim = jnp.where(part < 1, SHARE * part, 1.0) * step.d
+
+        # and for all
         d = jnp.clip(w.d + step.d, low, high)
-        whole = ~step.elastic & (w.reach == 1)
+        whole = ~step.elastic & w.whole & ~w.normal
         y = jnp.where(whole & jnp.isfinite(step.y), step.y, w.y)
+        priced = step.y * (w.mu / jnp.maximum(jnp.max(jnp.abs(step.y) / of_row, initial=0.0), tiny))
+        y = jnp.where(step.elastic & w.normal & (w.reach == 1), priced, y)
         rises, falls = change(d, w.mu)
         steep = (falls > 0) & (rises > 0)
         weight = jnp.where(steep, jnp.maximum(w.mu, STEEP * rises / jnp.where(steep, falls, 1.0)), w.mu)
         force = jnp.max(jnp.abs(y) / of_row, initial=0.0)
         weight = jnp.where(whole, jnp.maximum(weight, ABOVE * force), weight)
         rose, fell = change(w.d, w.mu)
-        better = (weight * fell - rose) < (weight * falls - rises)
+        better = ((weight * fell - rose) < (weight * falls - rises)) & ~w.normal
         pick = lambda new, old: jnp.where(better, new, old)
-        goes_on = norm(step.d) > SETTLED * jnp.where(better, norm(d), 1.0)
-        reach = jnp.where(better, w.reach, SHORTER * jnp.minimum(w.reach, norm(step.d)))
+        goes_on = w.normal | (norm(step.d) > SETTLED * jnp.where(better, norm(d), 1.0))
+        reach = jnp.where(better | w.normal, w.reach, SHORTER * jnp.minimum(w.reach, norm(step.d)))
         left = jnp.where(goes_on & (reach > 0), w.left - 1, 0)
-        return _Walk(pick(d, w.d), y, pick(weight, w.mu), reach, pick(steep, w.steep), left)
+        kept = pick(d, w.d), aim, (part >= 1) & (w.reach == 1), ~w.normal
+        return _Walk(*kept, y, pick(weight, w.mu), reach, pick(steep, w.steep), left)
 
     no, zero = jnp.zeros((), bool), jnp.zeros_like(low)
-    start = _Walk(zero, y * of_row, mu, jnp.ones_like(mu), no, jnp.full((), ROUNDS, jnp.int32))
+    start = _Walk(zero, zero, no, ~no, y * of_row, mu, jnp.ones_like(mu), no, jnp.full((), 2 * ROUNDS, jnp.int32))
     end = lax.while_loop(lambda w: w.left > 0, one, start)
     rises, falls = change(end.d, end.mu)
     weight = jnp.minimum(end.mu, float(jnp.finfo(mu.dtype).max) ** 0.5)
     d = end.d * radius
     rises, falls = rises * unit[0], falls * unit[0]
-    return Step(d, end.y / of_row, weight, weight * falls - rises, rises, falls, norm(d), end.steep)
+    slight = float(jnp.finfo(mu.dtype).eps) ** 0.5
+    y = jnp.where(jnp.abs(end.y) > slight * jnp.minimum(norm(end.y), 1.0), end.y, 0.0)
+    y = jnp.where(norm(y) > slight, y, 0.0) / of_row
+    return Step(d, y, weight, weight * falls - rises, rises, falls, norm(d), end.steep)
 
 
-def _program(q: Models, sides: tuple[Array, Array], low: Array, high: Array, w: _Walk) -> qp.Step:
-    """The step of (2)."""
+def _program(q: Models, sides: tuple[Array, Array], walls: tuple[Array, Array], w: _Walk) -> qp.Step:
+    """The step of (2), or the shortest one to its rows."""
     slopes = q.grad + matvec(q.H, w.d)
     values = q.at(w.d)[1:]
     g, A = slopes[0], slopes[1:]
@@ -136,8 +157,17 @@ def _program(q: Models, sides: tuple[Array, Array], low: Array, high: Array, w: 
     size = jnp.maximum(norm(L.reshape(-1)), 1.0)
     eps = float(jnp.finfo(g.dtype).eps)
     least = FLAT * jnp.minimum(norm(g + matvec(A.T, w.y)), 1.0) + eps**0.5 * size
-    box = jnp.maximum(low - w.d, -w.reach), jnp.minimum(high - w.d, w.reach)
-    return qp.solve(qp.Subproblem(_inverse(L, least), g, A, sides[0] - values, sides[1] - values, box))
+    inverse = jnp.where(w.normal, jnp.eye(g.shape[0], dtype=g.dtype), _inverse(L, least))
+    eased = jnp.where(w.normal, 0.0, matvec(A, w.aim))
+    lower, upper = sides[0] - values, sides[1] - values
+    lower, upper = (
+        jnp.where(w.normal, side, pick(side, eased)) for side, pick in ((lower, jnp.minimum), (upper, jnp.maximum))
+    )
+    reach = jnp.where(w.normal, jnp.inf, w.reach)
+    edge = jnp.where(w.normal, jnp.inf, 1.0)
+    low, high = jnp.maximum(walls[0], -edge) - w.d, jnp.minimum(walls[1], edge) - w.d
+    box = jnp.maximum(low, -reach), jnp.minimum(high, reach)
+    return qp.solve(qp.Subproblem(inverse, jnp.where(w.normal, 0.0, g), A, lower, upper, box))
 
 
 def _inverse(L: Array, least: Array) -> Array:
