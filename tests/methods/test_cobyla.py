@@ -203,65 +203,6 @@ def test_nothing_finite():
     assert cobyla(lambda x: jnp.sum(x) * jnp.nan, np.zeros(2)).status == Status.NOT_FINITE
 
 
-FAULTS = {"NaN": jnp.nan, "inf": jnp.inf, "-1e30": -1e30}
-LANES = 400
-
-
-def among_faults(dtype):
-    """Convex problems of three variables, half of them with noise, under three rows: of 100 values about 15 are faulty."""
-    rng = np.random.default_rng(21)
-    square, target = np.exp(rng.normal(size=(LANES, 3))), rng.normal(size=(LANES, 3))
-    rows, side = rng.normal(size=(LANES, 3, 3)), rng.uniform(0.1, 2.0, (LANES, 3))
-    noise = np.where(np.arange(LANES) < LANES // 2, 0.0, 1e-3)
-    start, most = rng.normal(size=(LANES, 3)), rng.integers(5, 300, LANES)
-    return *(v.astype(dtype) for v in (square, target, rows, side, noise, start)), most.astype(np.int32)
-
-
-def chance(x, k):
-    """A number in [0, 1) that looks drawn, the same at the same x."""
-    return jnp.abs(jnp.sin(jnp.sum(x * (12.9898 + 7.7 * k)) * 4e3)) * 997 % 1
-
-
-def excess(lane, x):
-    """What the function without faults is above its minimum on the rows, at x, by SciPy; and the violation of x."""
-    square, target, rows, side = (v.astype(float) for v in lane[:4])
-    fun, slope = lambda x: square @ (x - target) ** 2, lambda x: 2 * square * (x - target)
-    held = {"type": "ineq", "fun": lambda x: side - rows @ x, "jac": lambda x: -rows}
-    best = scipy.optimize.minimize(fun, np.zeros(3), jac=slope, method="SLSQP", constraints=held, options={"ftol": 1e-12})
-    assert best.success
-    return fun(x) - best.fun, np.max(np.maximum(rows @ x - side, 0.0))
-
-
-@DTYPES
-def test_values_that_are_faulty_at_random(dtype):
-    """PRIMA's way of testing: 5 in 100 values are NaN, as many inf and -1e30. It ends, and claims nothing false."""
-    lanes = among_faults(dtype)
-
-    def one(square, target, rows, side, noise, start, most):
-        def fun(x):
-            value = jnp.sum(square * (x - target) ** 2) + noise * jnp.sin(1e3 * jnp.sum(x))
-            drawn = chance(x, 0)
-            for k, fault in enumerate(FAULTS.values()):
-                value = jnp.where((0.05 * k <= drawn) & (drawn < 0.05 * (k + 1)), jnp.asarray(fault, x.dtype), value)
-            return value
-
-        row = {"type": "ineq", "fun": lambda x: side - jnp.dot(rows, x, precision="highest")}
-        return fun(start), cobyla(fun, start, constraints=row, maxfev=most)
-
-    first, res = jax.tree.map(np.asarray, jax.jit(jax.vmap(one))(*lanes))
-    assert np.all(res.nfev <= lanes[-1])
-    assert np.all(np.isfinite(res.fun) | (res.status == Status.NOT_FINITE))
-    ended = [excess(tuple(v[k] for v in lanes), res.x[k].astype(float)) for k in np.flatnonzero(res.success)]
-    above, violated = np.array(ended).T
-    noisy = 2 * lanes[4][res.success]
-    allowed = 10 * max(1e-6, float(np.finfo(dtype).eps) ** 0.75)
-    assert len(ended) > LANES // 10
-    assert np.all(above <= allowed + noisy)
-    assert np.all(violated <= near(dtype))
-    better = res.fun <= first
-    assert np.all(better | ~np.isfinite(first) | (res.maxcv < 1e-3))
-
-
 # --- calls ---------------------------------------------------------------------------------------------------------------
 
 

@@ -146,13 +146,17 @@ def status(F: Array, pole: Array, rho: Array, done: Array, filling: Array, data:
     return jnp.where(data.flawed, BAD_INPUT, ended).astype(jnp.int32)
 
 
-def report(V: Array, F: Array, mu: Array, y: Array, data: ValuesData) -> dict[str, Array]:
-    """The fields of the result, at the pole of the points V (N, n)."""
+def differ(F: Array, fun: Array) -> Array:
+    """() bool: does a value of f differ from those of F (N, 1 + m), of all that are known?"""
+    return (fun < jnp.inf) & jnp.any((F[:, 0] < jnp.inf) & (F[:, 0] != fun))
+
+
+def report(V: Array, F: Array, mu: Array, y: Array, varied: Array, data: ValuesData) -> dict[str, Array]:
+    """The fields of the result, at the pole of the points V (N, n); `varied`, () bool: have values of f ever differed?"""
     pole = pole_of(F, total_violation(F, data), mu)
     x, rows = at(pick(pole, V), data), pick(pole, F)
     worst = jnp.max(violations(rows[1:], data.row_lower, data.row_upper), initial=0.0)
-    varies = jnp.any(F[:, 0] != rows[0])
     # the last models may be those of another pole: a row that holds here, without a multiplier of theirs, has that of (1)
     above, below = jnp.abs(data.row_upper - rows[1:]) <= data.catol, jnp.abs(rows[1:] - data.row_lower) <= data.catol
     given = jnp.where((y == 0) & (above != below), jnp.where(above, mu, -mu), y)
-    return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": y, "_x": x, "_y": given, "_varies": varies}
+    return {"x": x, "fun": rows[0], "maxcv": worst, "multipliers": y, "_x": x, "_y": given, "_varies": varied}

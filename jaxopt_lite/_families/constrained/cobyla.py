@@ -75,6 +75,7 @@ class CobylaState(NamedTuple):
     mu: Array  # () weight of (1)
     promise: Array  # () of (1) for the trial
     y: Array  # (m,) multipliers of the last models
+    varied: Array  # () bool: have values of f differed?
 
 
 def _firm(n: int) -> int:
@@ -105,8 +106,8 @@ def prepare(options: dict[str, Any], x0: Array) -> ValuesData:
 
 def _init(x0: Array, data: ValuesData) -> CobylaState:
     V, G, F = interpolation.first(x0, data)
-    zero = jnp.zeros((), x0.dtype)
-    return CobylaState(V, G, F, V[0], jnp.zeros((), jnp.int32), data.rhobeg, data.rhobeg, zero, zero, F[0, 1:])
+    zero, none = jnp.zeros((), x0.dtype), jnp.zeros((), jnp.int32)
+    return CobylaState(V, G, F, V[0], none, data.rhobeg, data.rhobeg, zero, zero, F[0, 1:], none > 0)
 
 
 def _ask(s: CobylaState, data: ValuesData) -> Query:
@@ -230,12 +231,13 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: ValuesData) -
     phase = jnp.where(interpolation.near(new, delta) & jnp.all(pole == new.pole), _firm(n), _firm(n) + 1)
     phase = jnp.where(moves, n + 1 + jnp.sum(jnp.where(moved, index, 0), dtype=jnp.int32), phase)
     phase = jnp.where(filling, s.phase + 1, phase).astype(jnp.int32)
-    state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, shorter * plan.promise, plan.step.y)
+    varied, promise = s.varied | by_values.differ(s.F, answer.fun), shorter * plan.promise
+    state = CobylaState(new.V, new.G, new.F, trial, phase, after, delta, mu, promise, plan.step.y, varied)
     return Told(state, by_values.status(new.F, pole, rho, done, filling, data), jnp.ones((), bool))
 
 
 def _report(s: CobylaState, data: ValuesData) -> dict[str, Array]:
-    return by_values.report(s.V, s.F, s.mu, s.y, data)
+    return by_values.report(s.V, s.F, s.mu, s.y, s.varied, data)
 
 
 METHOD = Method(

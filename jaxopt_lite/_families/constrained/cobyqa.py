@@ -81,6 +81,7 @@ class CobyqaState(NamedTuple):
     promise: Array  # () of (1) for the trial
     y: Array  # (m,) multipliers of the last models
     accurate: Array  # () bool: was the last step worth about what the models promised?
+    varied: Array  # () bool: have values of f differed?
     afresh: Array  # (1 + m,) what models without a past say of the trial
 
 
@@ -123,7 +124,7 @@ def _init(x0: Array, data: ValuesData) -> CobyqaState:
     models = Models(jnp.zeros((k, n), x0.dtype), jnp.zeros((k, n, n), x0.dtype))
     none = jnp.zeros((), jnp.int32)
     return CobyqaState(
-        V, F, models, V[0], F[:, 0] * 0, none, data.rhobeg, data.rhobeg, zero, zero, F[0, 1:], none > 0, F[0] * 0
+        V, F, models, V[0], F[:, 0] * 0, none, data.rhobeg, data.rhobeg, zero, zero, F[0, 1:], none > 0, none > 0, F[0] * 0
     )
 
 
@@ -257,6 +258,7 @@ def _tell(s: CobyqaState, query: Query, answer: Constrained, data: ValuesData) -
         promise=keep(s.promise, plan.promise),
         y=keep(s.y, plan.y),
         accurate=radius.accurate,
+        varied=s.varied | by_values.differ(s.F, answer.fun),
         afresh=keep(s.afresh, quadratic_models.afresh(new, models).at(trial - new.V[0])),
     )
     pole = by_values.pole_of(new.F, new.violated, mu)
@@ -264,7 +266,7 @@ def _tell(s: CobyqaState, query: Query, answer: Constrained, data: ValuesData) -
 
 
 def _report(s: CobyqaState, data: ValuesData) -> dict[str, Array]:
-    return by_values.report(s.V, s.F, s.mu, s.y, data)
+    return by_values.report(s.V, s.F, s.mu, s.y, s.varied, data)
 
 
 METHOD = Method(
