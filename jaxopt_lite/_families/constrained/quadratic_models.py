@@ -199,7 +199,7 @@ def across(points: Points, rho: Array, delta: Array, data: ValuesData) -> tuple[
     value = lambda d: dot(g, d) + 0.5 * dot(d, matvec(H, d))
     lines = points.E / jnp.max(jnp.abs(points.E), axis=1, keepdims=True)
     lines = jnp.concatenate([lines, jnp.eye(n, dtype=g.dtype), jnp.sign(g)[None]]) * reach
-    tried = jnp.clip(jnp.concatenate([lines, -lines]), low, high)
+    tried = jnp.clip(jnp.concatenate([lines, -lines]), low[None], high[None])
 
     def climb(_: Array, d: Array) -> Array:
         slope = jnp.sign(value(d)) * (g + matvec(H, d))
