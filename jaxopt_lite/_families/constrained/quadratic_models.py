@@ -50,6 +50,7 @@ from jaxopt_lite.core.dense import dot, matvec
 SIGMA = 0.5  # of (2)
 DEPENDENT = 4.0  # times eps: a pivot of (2) below this is none
 REFUSED = 0.3  # of the distance at which others are moved: a point without a value is moved where it is farther away
+HALFWAY = 0.5  # of its distance: where such a point is moved to, so that it cannot be sent to the same place forever
 ROUNDS = 2  # times that (2) is applied
 CLIMBS = 2  # times that a moved point looks for a better corner
 
@@ -207,7 +208,9 @@ def across(points: Points, rho: Array, delta: Array, data: ValuesData) -> tuple[
     row = jnp.sum(jnp.where(moved[1:, None], points.inverse[: 2 * n], 0.0), 0) * pick(moved[1:], points.scale)
     lam, g = row[: 2 * n] * points.scale, row[2 * n :]
     H = jnp.dot(points.E.T, lam[:, None] * points.E, precision=HIGHEST)
-    radius = jnp.maximum(jnp.minimum(0.1 * jnp.max(points.away), 0.5 * delta), rho)
+    far = jnp.max(points.away)
+    radius = jnp.maximum(jnp.minimum(0.1 * far, 0.5 * delta), rho)
+    radius = jnp.where(pick(moved, points.F[:, 0]) < jnp.inf, radius, HALFWAY * REFUSED * far)
     low, high = jnp.full_like(g, -radius), jnp.full_like(g, radius)
     if data.lower is not None:
         below, above = sides(data)
