@@ -46,7 +46,6 @@ from jax import Array
 
 from jaxopt_lite._families.constrained import by_values, model_step, quadratic_models
 from jaxopt_lite._families.constrained.by_values import ValuesData, pick
-from jaxopt_lite._families.constrained.qp import largest
 from jaxopt_lite._families.constrained.quadratic_models import Models, Points
 from jaxopt_lite._needs.constrained import CONSTRAINED_VALUE, Constrained
 from jaxopt_lite._needs.kkt import kkt
@@ -152,7 +151,7 @@ def _outcome(s: CobyqaState, answer: Constrained, data: ValuesData) -> Outcome:
     score = jnp.abs(s.weights) * jnp.maximum(1.0, away / jnp.maximum(s.rho, s.delta / 10)) ** 3  # (2)
     score = jnp.where((index == 0) & ~improved, 0.0, score)
     stepped = s.phase == 2 * N
-    dropped = largest(score) & (score > 0) & answer.finite
+    dropped = quadratic_models.first_largest(score) & (score > 0) & answer.finite
     slot = jnp.where(stepped, dropped, index == jnp.where(s.phase >= N, s.phase - N, s.phase))
     return Outcome(slot, norm(s.trial - s.V[0]), gain, stepped)
 

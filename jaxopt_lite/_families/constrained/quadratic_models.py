@@ -35,13 +35,22 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxopt_lite._families.bounded import box
-from jaxopt_lite._families.constrained.by_values import ValuesData, inside, pick, pole_of, sides, total_violation
+from jaxopt_lite._families.constrained.by_values import (
+    ValuesData,
+    inside,
+    largest_value,
+    pick,
+    pole_of,
+    sides,
+    total_violation,
+)
 from jaxopt_lite._families.constrained.qp import HIGHEST, largest, sweep
 from jaxopt_lite.core.dense import dot, matvec
 
 SIGMA = 0.5  # of (2)
 DEPENDENT = 4.0  # times eps: a pivot of (2) below this is none
 REFUSED = 0.3  # of the distance at which others are moved: a point without a value is moved where it is farther away
+HALFWAY = 0.5  # of its distance: where such a point is moved to, so that it cannot be sent to the same place forever
 ROUNDS = 2  # times that (2) is applied
 CLIMBS = 2  # times that a moved point looks for a better corner
 
@@ -144,10 +153,13 @@ def _fitted(points: Points, models: Models) -> Models:
     high = jnp.where(bottom < jnp.inf, top + (top - bottom), 0.0)
     stand_in = jnp.concatenate([high[None], F[0, 1:]])
     values = jnp.where(known[:, None], F, stand_in[None])
-    most = float(jnp.finfo(F.dtype).max) ** 0.4
-    D = jnp.clip(values[1:] - jnp.where(f[0] < jnp.inf, values[0], 0.0)[None], -most, most)
+    most = largest_value(F.dtype)
     safe = lambda a: jnp.clip(jnp.nan_to_num(a), -most, most)
-    grad, H = models.grad * points.size, models.H * points.size**2  # in units of the edges
+    D = safe(values[1:] - jnp.where(f[0] < jnp.inf, values[0], 0.0)[None])
+    unit = jnp.max(jnp.abs(D), axis=0)
+    unit = jnp.where(unit > 0, unit, 1.0)
+    D = D / unit[None]
+    grad, H = models.grad * points.size / unit[:, None], models.H * points.size**2 / unit[:, None, None]
     for _ in range(ROUNDS):
         bent = jax.vmap(lambda h: jnp.sum(jnp.dot(points.E, h, precision=HIGHEST) * points.E, 1), out_axes=1)(H)
         r = safe(D - jnp.dot(points.E, grad.T, precision=HIGHEST) - 0.5 * bent)
@@ -156,7 +168,14 @@ def _fitted(points: Points, models: Models) -> Models:
         weighted = lam.T[:, :, None] * points.E[None]  # (1 + m, 2n, n)
         H = safe(H + jnp.einsum("kin,ip->knp", weighted, points.E, precision=HIGHEST))
         grad = safe(grad + change[2 * n :].T)
-    return Models(safe(grad / points.size), safe(0.5 * (H + H.transpose(0, 2, 1)) / points.size**2))
+    H = 0.5 * (H + H.transpose(0, 2, 1))
+    return Models(safe(grad * unit[:, None] / points.size), safe(H * unit[:, None, None] / points.size**2))
+
+
+def first_largest(a: Array) -> Array:
+    """(N,) bool: the first of those that are largest but for a root of rounding: what is a tie is one in all programs."""
+    close = float(jnp.finfo(a.dtype).eps) ** 0.5
+    return largest(jnp.where(a >= (1 - close) * jnp.max(a), 1.0, 0.0).astype(a.dtype))
 
 
 def afresh(points: Points, models: Models) -> Models:
@@ -185,11 +204,13 @@ def across(points: Points, rho: Array, delta: Array, data: ValuesData) -> tuple[
     its own slope then points at.
     """
     n = points.E.shape[1]
-    moved = largest(points.away)
+    moved = first_largest(points.away)
     row = jnp.sum(jnp.where(moved[1:, None], points.inverse[: 2 * n], 0.0), 0) * pick(moved[1:], points.scale)
     lam, g = row[: 2 * n] * points.scale, row[2 * n :]
     H = jnp.dot(points.E.T, lam[:, None] * points.E, precision=HIGHEST)
-    radius = jnp.maximum(jnp.minimum(0.1 * jnp.max(points.away), 0.5 * delta), rho)
+    far = jnp.max(points.away)
+    radius = jnp.maximum(jnp.minimum(0.1 * far, 0.5 * delta), rho)
+    radius = jnp.where(pick(moved, points.F[:, 0]) < jnp.inf, radius, HALFWAY * REFUSED * far)
     low, high = jnp.full_like(g, -radius), jnp.full_like(g, radius)
     if data.lower is not None:
         below, above = sides(data)
@@ -206,6 +227,6 @@ def across(points: Points, rho: Array, delta: Array, data: ValuesData) -> tuple[
         corner = jnp.where(slope > 0, high, jnp.where(slope < 0, low, d))
         return jnp.where(jnp.abs(value(corner)) > jnp.abs(value(d)), corner, d)
 
-    d = pick(largest(jnp.nan_to_num(jnp.abs(jax.vmap(value)(tried)))), tried)
+    d = pick(first_largest(jnp.nan_to_num(jnp.abs(jax.vmap(value)(tried)))), tried)
     d = lax.fori_loop(0, CLIMBS, climb, d)
     return moved, inside(points.V[0] + points.size * d, data)
