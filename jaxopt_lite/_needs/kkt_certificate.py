@@ -28,8 +28,8 @@ rounding. Forces at bounds are judged alike, by the corrected multipliers: those
 a bound that it should leave. Where Z'H Z is singular (a linear program whose solution is not unique) the slope along Z
 times that length stands for the first term.
 
-Where the correction is larger than the forces, the curvature of the given multipliers says nothing: the point is judged once
-more, with the corrected ones. So it is with those that were learnt from values of 1e30.
+Where the correction is a thousand times the forces, the curvature of the given multipliers says nothing: the point is judged
+once more, with the corrected ones. So it is with those that were learnt from values of 1e30.
 
 *One more go.* x + v + p is judged alike, as long as (3) falls by FALLS or more, until it is rounding. So a run that ends at
 a loose ftol still has a solution that is known to working precision, and its derivatives with it. From points that values

@@ -18,7 +18,7 @@ from jaxopt_lite.core.dense import dot, norm
 from jaxopt_lite.core.loop import Operands
 from jaxopt_lite.core.oracle import Oracle
 
-SETTLED = 2.0  # times the largest force: multipliers that are corrected by more were not those that H is made of
+SETTLED = 1e3  # times the largest force: multipliers that are corrected by more were not those that H is made of
 SIGNED = 0.5  # a multiplier of the wrong sign is rounding below this power of eps of the largest force
 
 
@@ -114,7 +114,8 @@ def verdict_of(held: Held, newton: Newton, x: Array, fun: Array, g: Array, c: Ar
     data, eps, y, force = operands.data, float(jnp.finfo(x.dtype).eps), newton.y, newton.force
     wrong = held.holding & ~held.equal & jnp.where(held.above, y < 0, y > 0)
     pull = jnp.abs(y) * newton.steep
-    settled = norm((y - held.y) * newton.steep) <= SETTLED * jnp.maximum(norm(pull), norm(g))
+    corrected = norm((y - held.y) * newton.steep)
+    settled = (corrected <= SETTLED * jnp.maximum(norm(pull), norm(g))) | (corrected * far_of(x, operands) <= data.ftol)
     largest, y = jnp.maximum(norm(jnp.where(held.equal, 0.0, pull)), norm(g)), jnp.where(wrong, 0.0, y)
     # the corrected multipliers may also turn the force on a variable that is held at a bound
     if held.down is not None and held.met is not None:

@@ -41,7 +41,7 @@ FTOL = Option(
     "What the exact Newton step may promise to gain where derivatives prove a success. Default 1e-6; 6.4e-6 in float32.",
 )
 RESOLVED = 32.0  # times eps |x|: rho goes no lower
-STIFFEST = 1e3  # most of the first mu
+STIFFEST = 1e3  # of the ranges of rows: those that are so much smaller than the largest do not make mu larger
 
 
 def largest_value(dtype: Any) -> float:
@@ -119,14 +119,16 @@ def pole_of(F: Array, violated: Array, mu: Array) -> Array:
 
 
 def spread(F: Array, data: ValuesData) -> Array:
-    """The range of f at the vertices over the least range of a row that is violated at one of them; at least eps."""
+    """The range of f at the points over the least range of a row that is violated at one of them, but no slight one; > 0."""
     f = jnp.where(F[:, 0] < jnp.inf, F[:, 0], jnp.min(F[:, 0]))
-    c = F[:, 1:]
+    c, eps = F[:, 1:], float(jnp.finfo(f.dtype).eps)
     rises = jnp.max(c, axis=0) - jnp.min(c, axis=0)
     counts = jnp.any(jax.vmap(lambda c: violations(c, data.row_lower, data.row_upper))(c) > 0, axis=0) & (rises > 0)
     least = jnp.min(jnp.where(counts, rises, jnp.inf), initial=jnp.inf)
-    ratio = (jnp.max(f) - jnp.min(f)) / least
-    return jnp.maximum(jnp.where(ratio < jnp.inf, ratio, 0.0), float(jnp.finfo(f.dtype).eps))
+    least = jnp.maximum(least, jnp.max(jnp.where(counts, rises, 0.0), initial=0.0) / STIFFEST)
+    ranged = jnp.max(f) - jnp.min(f)
+    ranged = jnp.where((ranged > 0) & (ranged < jnp.inf), ranged, 1.0)
+    return jnp.maximum(ranged / least, eps * ranged)
 
 
 def reduced(rho: Array, last: Array) -> Array:

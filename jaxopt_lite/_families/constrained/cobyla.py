@@ -204,7 +204,7 @@ def _tell(s: CobylaState, query: Query, answer: Constrained, data: ValuesData) -
     row = jnp.concatenate([answer.fun[None], answer.constraints])
     new = interpolation.replaced(old, out.slot, s.trial, row, out.weights, s.mu, data)
     spread = by_values.spread(new.F, data)
-    mu = jnp.where(s.phase == n, jnp.minimum(spread, by_values.STIFFEST), s.mu)
+    mu = jnp.where(s.phase == n, spread, s.mu)
     radius = _radius(s, out, new, data)
     q = interpolation.model(new, radius.delta, data)
     plan = _planned(new, q, jnp.where(radius.reduced, jnp.minimum(mu, spread), mu))

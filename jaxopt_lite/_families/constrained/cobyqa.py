@@ -212,7 +212,7 @@ def _tell(s: CobyqaState, query: Query, answer: Constrained, data: ValuesData) -
     at = out.slot[:, None]
     V, F = jnp.where(at, s.trial[None], s.V), jnp.where(at, row[None], s.F)
     spread = by_values.spread(F, data)
-    mu = jnp.where(filled, jnp.minimum(spread, by_values.STIFFEST), s.mu)
+    mu = jnp.where(filled, spread, s.mu)
     new, models = quadratic_models.about(V, F, _remembered(s, row, answer.finite & ~filling & ~filled), mu, data)
     radius = _radius(s, out, new, data)
     plan = _step(new, models, radius.delta, s.y, jnp.where(radius.reduced, jnp.minimum(mu, spread), mu), data)
