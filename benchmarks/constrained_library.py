@@ -22,16 +22,15 @@ import numpy as np
 from benchmarks.library import near
 from benchmarks.records import Line
 
-SCIPY = ("SciPy SLSQP", "SciPy trust-constr", "SciPy COBYLA", "SciPy COBYQA")
-MAXITER = {"SLSQP": 500, "trust-constr": 1000, "COBYLA": 2000, "COBYQA": 2000}
+SCIPY = ("SciPy SLSQP", "SciPy trust-constr", "SciPy COBYLA")
+MAXITER = {"SLSQP": 500, "trust-constr": 1000, "COBYLA": 2000}
 TOL = {
     "SLSQP": {"float64": 1e-6, "float32": 6.4e-6},
     "trust-constr": {"float64": 1e-8, "float32": 6.4e-6},
     "COBYLA": {"float64": 1e-6, "float32": 1e-4},
-    "COBYQA": {"float64": 1e-6, "float32": 1e-3},
 }
-NAMED = {"SLSQP": "ftol", "trust-constr": "gtol", "COBYLA": "tol", "COBYQA": "final_tr_radius"}  # SciPy's option for it
-BY_VALUES = {"COBYLA": 1e-4, "COBYQA": 1e-4}  # how near the value is to be, of methods from values alone
+NAMED = {"SLSQP": "ftol", "trust-constr": "gtol", "COBYLA": "tol"}  # SciPy's option for it
+BY_VALUES = {"COBYLA": 1e-4}  # how near the value is to be, of methods from values alone
 VIOLATED = {"float64": 1e-6, "float32": 1e-3}
 STATIONARY = {"float64": 1e-4, "float32": 1e-2}  # residual of the multipliers, of the gradient: for an excuse
 CONTRADICTING = {"SLSQP": 4}  # SciPy's status for it; ours: 2
@@ -141,7 +140,6 @@ def _scipy(problem: Any, method: str) -> Ended:
     derives = method not in BY_VALUES
     held = [{"type": kind, "fun": part(i)} | ({"jac": part(i + 1)} if derives else {}) for kind, i in rows]
     options = {"maxiter": MAXITER[method], NAMED[method]: TOL[method]["float64"]}
-    options |= {"maxfev": MAXITER[method]} if method == "COBYQA" else {}
     given = {"bounds": list(zip(*problem.box, strict=True)), "constraints": held, "options": options}
     fun = lambda x: (float(at(tuple(x))[0]), at(tuple(x))[1]) if derives else float(at(tuple(x))[0])
     with np.errstate(all="ignore"), warnings.catch_warnings():

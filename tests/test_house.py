@@ -165,7 +165,6 @@ def test_importing_changes_no_configuration_and_starts_no_backend():
 JUDGES = ("core/certificate.py", "core/newton_step.py", "core/conjugate.py")
 ALGEBRA = (
     "_families/constrained/ball.py",
-    "_families/constrained/model_step.py",
     "_families/constrained/qp.py",
     "_families/linear/homogeneous.py",
     "_families/constrained/composite.py",

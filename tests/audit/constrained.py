@@ -14,7 +14,7 @@ Lagrangian, on a way as long as x or as the way from x0, and the slacks are wort
 (B) SciPy's SLSQP, started at x with bounds a tenth of x away, finds no feasible point that is lower by more than that. At
 kinks both judge the same problem without them (`nonlinear.lifted`). A value far away is no reproach, and a saddle is none.
 
-COBYLA and COBYQA are asked for a last radius. Their promise of f and of the rows is the default ftol.
+COBYLA is asked for a last radius. Its promise of f and of the rows is the default ftol.
 
 **There is something to be feasible for.** Of an infeasible problem no claim of a minimum is right.
 
@@ -36,10 +36,9 @@ from tests.audit import Outcome
 from tests.audit.nonlinear import GROUPS, OBJECTIVES, Data, Drawn, Kind, N, base, lifted
 from tests.audit.nonlinear import ROWS as ROW_KINDS
 
-ROWS = ("SLSQP", "trust-constr", "COBYLA", "COBYQA")
-BY_VALUES = {"COBYLA": ("tol", "catol"), "COBYQA": ("final_tr_radius", "feasibility_tol")}  # their options
+ROWS = ("SLSQP", "trust-constr", "COBYLA")
 FTOL = {"float64": 1e-6, "float32": 6.4e-6}  # the defaults that the package promises
-MAXITER = {"SLSQP": 200, "trust-constr": 200, "COBYLA": 1000, "COBYQA": 1000}
+MAXITER = {"SLSQP": 200, "trust-constr": 200, "COBYLA": 1000}
 NEAR, CLOSE = 24, 0.1  # points about x; the part of x that (B) may move
 TENFOLD, ROUNDED = 10.0, 16.0
 ACTIVE = 1e-3  # rows with less slack than this, in units of their slope, may have a multiplier
@@ -70,7 +69,7 @@ def audit(row: str, lanes: int, dtype: str, seed: int, part: tuple[int, int] = (
             ftol = np.where(rng.random(lanes) < 0.1, 0.0, given).astype(dtype)
             which = np.tile(np.array([kind.objective, kind.rows], np.int32), (lanes, 1))
             x, status = (np.asarray(v) for v in _solver(row, equations, rows)(which, *drawn, ftol))
-            promised = ftol if row not in BY_VALUES else np.full_like(ftol, FTOL[dtype])
+            promised = ftol if row != "COBYLA" else np.full_like(ftol, FTOL[dtype])
             ended = Lanes(drawn, promised, x, status)
             claimed = np.isin(status, (0, 2, 8))
             show = functools.partial(_show, kind, equations, ended)
@@ -87,18 +86,18 @@ def _solver(row: str, equations: int, rows: int) -> Callable[..., Any]:
         branches = lambda table: [functools.partial(lambda f, x: f(x, data, jnp), f) for f in table]
         fun = lambda x: jax.lax.switch(which[0], branches(OBJECTIVES), x)
         held = NonlinearConstraint(lambda x: jax.lax.switch(which[1], branches(ROW_KINDS), x), np.zeros(rows), upper)
-        given = {"maxiter": MAXITER[row]} | (_radii(row, ftol) if row in BY_VALUES else {})
-        tol = None if row in BY_VALUES else ftol
+        given = {"maxiter": MAXITER[row]} | (_radii(ftol) if row == "COBYLA" else {})
+        tol = None if row == "COBYLA" else ftol
         res = minimize(fun, x0, method=row, bounds=Bounds(low, high), constraints=held, tol=tol, options=given)
         return res.x, res.status
 
     return jax.jit(jax.vmap(one))
 
 
-def _radii(row: str, ftol: Any) -> dict[str, Any]:
-    """Options of a row from values: a last radius that is drawn as ftol is; what it promises is constant."""
-    promise, (radius, violation) = FTOL[ftol.dtype.name], BY_VALUES[row]
-    return {radius: jnp.minimum(1e-4 * ftol / promise, 1.0), violation: promise}
+def _radii(ftol: Any) -> dict[str, Any]:
+    """COBYLA's options: a last radius that is drawn as ftol is; what it promises is constant."""
+    promise = FTOL[ftol.dtype.name]
+    return {"tol": jnp.minimum(1e-4 * ftol / promise, 1.0), "catol": promise}
 
 
 @functools.cache

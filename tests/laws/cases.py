@@ -257,7 +257,6 @@ _BY_MODELS: dict[str, Any] = {
     "forks_at_the_budget": True,
 }
 COBYLA = _like_bfgs("COBYLA", model=bend, tol_name="tol", **_BY_MODELS)
-COBYQA = _like_bfgs("COBYQA", tol_name="final_tr_radius", **_BY_MODELS)
 
 OF_ONE_START = (
     BFGS,
@@ -274,7 +273,6 @@ OF_ONE_START = (
     *ROOT_ROWS,
     *BY_VALUES,
     COBYLA,
-    COBYQA,
 )  # called with a start alone
 ROWS = (
     *OF_ONE_START,
@@ -286,8 +284,6 @@ ROWS = (
     _under_a_row(TRUST_CONSTR),
     _boxed(COBYLA),
     _under_a_row(COBYLA),
-    _boxed(COBYQA),
-    _under_a_row(COBYQA),
     *IN_BRACKET,
     *FIT_ROWS,
     *PROGRAM_ROWS,

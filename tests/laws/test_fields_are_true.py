@@ -185,7 +185,7 @@ def x_of_quadratic(seen: Seen, x: Any) -> None:
         )
         wanted = box.x if seen.asked["boxed"] else ON_THE_ROW if seen.asked["under"] else FREE
         by_gain = (
-            tolerances.eps(seen.dtype) ** 0.5 if seen.asked["method"] in ("SLSQP", "COBYLA", "COBYQA") else 0.0
+            tolerances.eps(seen.dtype) ** 0.5 if seen.asked["method"] in ("SLSQP", "COBYLA") else 0.0
         )  # of values: half of x's digits
         np.testing.assert_allclose(x, wanted, atol=4 * tolerances.gradient_asked(seen.dtype) + by_gain)
         assert held(seen).sum() == seen.asked["boxed"]
@@ -253,9 +253,7 @@ def multipliers_balance(seen: Seen, multipliers: Any) -> None:
     if seen.asked["under"] and seen.res.success:
         assert multipliers[0] > 0
         force = CURVATURE @ seen.x - PULL + float(multipliers[0])
-        by_values = (
-            4 * tolerances.eps(seen.dtype) ** 0.5 if seen.asked["method"] in ("COBYLA", "COBYQA") else 0.0
-        )  # what f resolves
+        by_values = 4 * tolerances.eps(seen.dtype) ** 0.5 if seen.asked["method"] == "COBYLA" else 0.0  # what f resolves
         np.testing.assert_allclose(force, 0.0, atol=16 * tolerances.gradient_asked(seen.dtype) + by_values)
 
 
@@ -327,17 +325,10 @@ BY_HESSIAN = ("dogleg", "trust-exact", "trust-constr")
 BY_PRODUCTS = ("Newton-CG", "TNC", "trust-ncg", "trust-krylov")
 MINIMIZERS = {row.name: {"method": row.name} for row in methods.MINIMIZE}
 MANY = 4000  # evaluations of a search by values
-BOXED = ("L-BFGS-B", "TNC", "SLSQP", "trust-constr", "COBYLA", "COBYQA", "Nelder-Mead", "Powell")
-TIGHT = {
-    "Nelder-Mead": ("xatol", "fatol"),
-    "Powell": ("xtol", "ftol"),
-    "COBYLA": ("tol",),
-    "COBYQA": ("final_tr_radius",),
-}  # of methods from values
+BOXED = ("L-BFGS-B", "TNC", "SLSQP", "trust-constr", "COBYLA", "Nelder-Mead", "Powell")
+TIGHT = {"Nelder-Mead": ("xatol", "fatol"), "Powell": ("xtol", "ftol"), "COBYLA": ("tol",)}  # of methods from values
 MINIMIZERS |= {f"{name} in a box": {"method": name, "boxed": True} for name in BOXED}
-MINIMIZERS |= {
-    f"{name} under a row": {"method": name, "under": True} for name in ("SLSQP", "trust-constr", "COBYLA", "COBYQA")
-}
+MINIMIZERS |= {f"{name} under a row": {"method": name, "under": True} for name in ("SLSQP", "trust-constr", "COBYLA")}
 MINIMIZERS |= {"L-BFGS-B by pairs": {"method": "L-BFGS-B", "maxcor": 2, "known": 32.0}}
 
 

@@ -42,7 +42,7 @@ def crossing(x, a, b):
 
 CUT = {"options": {"maxiter": 1}}
 MINIMIZERS = ("BFGS", "CG", "Newton-CG", "L-BFGS-B", "TNC", "dogleg", "trust-ncg", "trust-krylov", "trust-exact")
-MINIMIZERS += ("Nelder-Mead", "Powell", "COBYLA", "COBYQA")
+MINIMIZERS += ("Nelder-Mead", "Powell", "COBYLA")
 ROOTS = ("bisect", "brentq", "brenth", "ridder", "toms748", "chandrupatla", "newton", "halley", "secant")
 BOX = [(-9.0, 9.0), (-9.0, 9.0)]
 
@@ -67,10 +67,7 @@ def fit(method, **keywords):
 
 ROWS = (
     {name: minimizer(name) for name in MINIMIZERS}
-    | {
-        f"{name} in a box": minimizer(name, bounds=BOX)
-        for name in ("L-BFGS-B", "TNC", "Nelder-Mead", "Powell", "COBYLA", "COBYQA")
-    }
+    | {f"{name} in a box": minimizer(name, bounds=BOX) for name in ("L-BFGS-B", "TNC", "Nelder-Mead", "Powell", "COBYLA")}
     | {name: scalar(name) for name in ("brent", "golden", "bounded")}
     | {name: zero(name) for name in ROOTS}
     | {name: fit(name) for name in ("lm", "trf", "dogbox")}

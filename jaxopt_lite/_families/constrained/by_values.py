@@ -1,4 +1,4 @@
-"""What COBYLA and COBYQA share: units, the order of points, the resolution rho, and how a run ends.
+"""What methods by models of values share: units, the order of points, the resolution rho, and how a run ends.
 
 Points carry values of the objective f and of the rows c, as rows of F (N, 1 + m), and the best one, the *pole*, is that of
 the least

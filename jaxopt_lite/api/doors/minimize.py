@@ -49,9 +49,9 @@ def minimize(
         nonlinear conjugate gradients, which keeps no matrix; 'Newton-CG', truncated Newton with Hessian-vector products; of
         trust regions 'dogleg' and 'trust-exact' with Hessians, 'trust-ncg' and 'trust-krylov' with products. From values
         alone: 'Nelder-Mead', a simplex, for functions with kinks, jumps and noise, 'Powell', line searches along conjugate
-        directions, and under constraints 'COBYLA', linear models on a simplex, and 'COBYQA', quadratic ones. A `Row` is a
-        method of your own, which runs like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args,
-        **kwargs, **options)``, where the keywords are jac, hess, hessp, bounds, constraints and callback.
+        directions, and under constraints 'COBYLA', linear models on a simplex. A `Row` is a method of your own, which runs
+        like these (`jaxopt_lite.method`). A callable is called as ``method(fun, x0, args, **kwargs, **options)``, where the
+        keywords are jac, hess, hessp, bounds, constraints and callback.
     jac : callable, bool, str or None
         None: autodiff. A callable ``jac(x, *args)`` returning the gradient in the structure of x; True: `fun` returns
         (value, gradient); '2-point', '3-point', 'cs': finite differences. `gtol` is then tested on the differences, and the
@@ -62,16 +62,16 @@ def minimize(
         autodiff. `hess` may be '2-point', '3-point' or 'cs', differences of the gradient, or `BFGS()` or `SR1()`: it is
         then learnt from how the gradient changes, under constraints that of the Lagrangian.
     bounds : Bounds, sequence of pairs, or (n, 2) array, optional
-        For 'L-BFGS-B', 'TNC', 'SLSQP', 'trust-constr', 'COBYLA', 'COBYQA', 'Nelder-Mead' and 'Powell': `Bounds`, or one
-        (min, max) for each variable, None where there is no bound. Traced. The function is never evaluated outside of them.
-        Equal bounds fix a variable. A start outside is clipped.
+        For 'L-BFGS-B', 'TNC', 'SLSQP', 'trust-constr', 'COBYLA', 'Nelder-Mead' and 'Powell': `Bounds`, or one (min, max) for
+        each variable, None where there is no bound. Traced. The function is never evaluated outside of them. Equal bounds
+        fix a variable. A start outside is clipped.
     constraints : LinearConstraint, NonlinearConstraint, dict, or a list of them
-        For 'SLSQP', 'trust-constr', 'COBYLA', 'COBYQA', and methods of your own that take them (`jaxopt_lite.method`). A
-        dict is ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives
-        are by autodiff where none are given. What the sides are is traced.
+        For 'SLSQP', 'trust-constr', 'COBYLA', and methods of your own that take them (`jaxopt_lite.method`). A dict is
+        ``{'type': 'eq' | 'ineq', 'fun': fun, 'jac': jac, 'args': args}``, where 'ineq' means fun >= 0. Derivatives are by
+        autodiff where none are given. What the sides are is traced.
     tol : float, optional
-        Sets the method's own tolerance: gtol; of 'SLSQP' ftol; of 'COBYLA' tol, of 'COBYQA' final_tr_radius; of
-        'Nelder-Mead' xatol and fatol, of 'Powell' xtol and ftol. Traced.
+        Sets the method's own tolerance: gtol; of 'SLSQP' ftol; of 'COBYLA' tol; of 'Nelder-Mead' xatol and fatol, of
+        'Powell' xtol and ftol. Traced.
     callback : callable or None
         ``callback(xk)`` or ``callback(intermediate_result=OptimizeResult)`` after every iteration; it ends the run by
         raising StopIteration (status 6, STOPPED). Of 'trust-constr' it may be ``callback(xk, state)``, which sees what the
@@ -84,14 +84,14 @@ def minimize(
     Returns
     -------
     OptimizeResult
-        With x, fun, jac, nfev, njev, nit, status, success and message; of 'SLSQP', 'COBYLA' and 'COBYQA' multipliers (one
-        for each row of the constraints, the equalities first: positive where the upper side holds, negative where the lower
-        one does) and maxcv, the largest violation; of 'trust-constr' these and v (multipliers of each constraint, those of
-        the bounds last), method ('tr_interior_point' where there are bounds or inequalities, else
-        'equality_constrained_sqp'), grad, lagrangian_grad, optimality (its largest component), constr_violation, tr_radius,
-        constr_penalty, barrier_parameter, barrier_tolerance and cg_niter; hess_inv (BFGS: an array; L-BFGS-B: an operator
-        with `@` and `todense()`; NaN where the method has learnt nothing, as at the start); hess (dogleg, trust-exact: at
-        x); nhev (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
+        With x, fun, jac, nfev, njev, nit, status, success and message; of 'SLSQP' and 'COBYLA' multipliers (one for each row
+        of the constraints, the equalities first: positive where the upper side holds, negative where the lower one does) and
+        maxcv, the largest violation; of 'trust-constr' these and v (multipliers of each constraint, those of the bounds
+        last), method ('tr_interior_point' where there are bounds or inequalities, else 'equality_constrained_sqp'), grad,
+        lagrangian_grad, optimality (its largest component), constr_violation, tr_radius, constr_penalty,
+        barrier_parameter, barrier_tolerance and cg_niter; hess_inv (BFGS: an array; L-BFGS-B: an operator with `@` and
+        `todense()`; NaN where the method has learnt nothing, as at the start); hess (dogleg, trust-exact: at x); nhev
+        (methods with second derivatives: each evaluation gives fun, gradient and Hessian or product together);
         final_simplex (Nelder-Mead: the vertices (n + 1, n) in order, and their values, where the search ended), direc
         (Powell: the directions (n, n), a row each). Methods from values alone have no jac and njev. `x` and `jac` have the
         structure of x0.
@@ -126,7 +126,7 @@ def minimize(
 
     COBYLA's 0 and 8 mean the same, with `ftol` for the step and `catol` for the rows. Where JAX cannot derive the functions
     (and in a `stepper`) 0 means that the last simplex, of size `tol`, found nothing lower from a point within `catol`. Its
-    `maxiter` is 1000. So it is with COBYQA, with `feasibility_tol` and `final_tr_radius`; its `maxiter` is 500 n.
+    `maxiter` is 1000.
 
     From values alone 0 (CONVERGED) means that the simplex is within xatol and fatol, or that a sweep along the axes gains no
     more than ftol, and that derivatives do not contradict: the exact Newton step at the point is within what was asked, or
@@ -148,7 +148,6 @@ def minimize(
     J. C. Lagarias, J. A. Reeds, M. H. Wright, P. E. Wright, SIAM J. Optim. 9 (1998) 112: the simplex and its ties.
     M. J. D. Powell, Comput. J. 7 (1964) 155: conjugate directions; Advances in Optimization and Numerical Analysis (1994)
     51: linear models under constraints.
-    T. M. Ragonneau, thesis, The Hong Kong Polytechnic University (2022): COBYQA.
     W. W. Hager, H. Zhang, SIAM J. Optim. 16 (2005) 170: the approximate Wolfe conditions, and the direction of CG.
 
     Examples

@@ -55,9 +55,9 @@ class Stepper(NamedTuple):
         the structure of x; ``tell(state, fun, grad, hvp)`` with the Hessian times p in that structure; for 'halley'
         ``tell(state, fun, grad, curvature)`` with the second derivative (); for 'SLSQP' ``tell(state, fun, grad,
         constraints, jacobian, violation)`` with c (m,), its Jacobian (m, n) and the largest violation () of a side; for
-        'trust-constr', which asks for (x, y), the same and the Hessian (n, n) of f + y'c last; for 'COBYLA' and 'COBYQA'
-        ``tell(state, fun, constraints, violation)``. Each can be given by its name. Of k points each has an axis of k in
-        front. A state that has ended is returned as it is.
+        'trust-constr', which asks for (x, y), the same and the Hessian (n, n) of f + y'c last; for 'COBYLA' ``tell(state,
+        fun, constraints, violation)``. Each can be given by its
+        name. Of k points each has an axis of k in front. A state that has ended is returned as it is.
     result : callable
         ``result(state) -> OptimizeResult``, at any time; status -1 while running.
     done : callable

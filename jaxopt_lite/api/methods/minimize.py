@@ -3,7 +3,7 @@
 import functools
 
 from jaxopt_lite._families.bounded import lbfgsb, tnc
-from jaxopt_lite._families.constrained import cobyla, cobyqa, slsqp, trust_constr
+from jaxopt_lite._families.constrained import cobyla, slsqp, trust_constr
 from jaxopt_lite._families.derivative_free import nelder_mead, powell
 from jaxopt_lite._families.line_search import bfgs, cg, newton_cg
 from jaxopt_lite._families.trust_region import dogleg, exact, krylov, ncg, radius
@@ -86,16 +86,6 @@ MINIMIZE = (
         takes=frozenset({"bounds", "constraints", "equalities"}),
         maxiter=lambda n: 1000,
         schedule=Schedule(turns_per_refill=4, most=32),  # a turn takes as long as the lane with most events of its step
-    ),
-    Row(
-        name="COBYQA",
-        build=cobyqa.build,
-        prepare=cobyqa.prepare,
-        options=cobyqa.OPTIONS,
-        tol=("final_tr_radius",),
-        takes=frozenset({"bounds", "constraints", "equalities"}),
-        maxiter=lambda n: 500 * n,
-        schedule=Schedule(turns_per_refill=4, most=32),  # a turn takes as long as the lane with most changes of its step
     ),
     _TRUST(name="dogleg", build=dogleg.build, options=dogleg.OPTIONS, takes=frozenset({"jac", "hess"})),
     _TRUST(name="trust-ncg", build=ncg.build, options=ncg.OPTIONS, takes=frozenset({"jac", "hess", "hessp"})),
