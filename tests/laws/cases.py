@@ -245,7 +245,7 @@ _UNDER_ROWS_BY_VALUES = {
     "forks_at_the_budget": True,
 }
 COBYLA = _like_bfgs("COBYLA", model=bend, tol_name="tol", forks=(0.01, 0.1), **_UNDER_ROWS_BY_VALUES)
-COBYQA = _like_bfgs("COBYQA", tol_name="final_tr_radius", forks=(0.01, 0.1), **_UNDER_ROWS_BY_VALUES)
+COBYQA = _like_bfgs("COBYQA", tol_name="final_tr_radius", forks=(0.1, 0.6), **_UNDER_ROWS_BY_VALUES)
 
 OF_ONE_START = (
     BFGS,

@@ -231,6 +231,14 @@ def test_points_that_are_refused(dtype):
     np.testing.assert_allclose(res.x, [0.01, 1.0], atol=near(dtype))
 
 
+def test_a_refused_point_is_not_sent_to_the_same_place_forever():
+    """Finite at one of the first points alone, and beyond every number soon after: the run ends long before its budget."""
+    fun = lambda x: -jnp.exp(1e3 * jnp.sum(jnp.abs(x)))
+    res = cobyqa(fun, np.array([-0.75267419, -0.3066942]), tol=1e-4)
+    assert res.status == Status.NOT_FINITE
+    assert res.nfev < 100
+
+
 def test_nothing_finite():
     assert cobyqa(lambda x: jnp.sum(x) * jnp.nan, np.zeros(2)).status == Status.NOT_FINITE
 
