@@ -106,7 +106,7 @@ def test_the_step_solves_the_models(m):
     region = model_step.Region(lower, upper, -rng.random((lanes, n)), np.ones((lanes, n)), np.ones(lanes))
     solve = lambda models, region: model_step.solve(models, region, jnp.zeros(m), jnp.zeros(()))
     steps = jax.tree.map(np.asarray, jax.jit(jax.vmap(solve))(models, region))
-    judged = 0
+    judged, compared = 0, 0
     for k in range(lanes):
         grad, bend, d = models.grad[k], models.H[k], steps.d[k]
         at = lambda d, grad=grad, bend=bend: grad @ d + 0.5 * np.einsum("i,kij,j->k", d, bend, d)
@@ -120,8 +120,11 @@ def test_the_step_solves_the_models(m):
         if not least.success or violated(least.x) > 1e-8:
             continue
         merit = lambda d, k=k, at=at: at(d)[0] + steps.mu[k] * np.sum(np.maximum(at(d)[1:] - upper[k], 0.0))
+        compared += 1
         judged += merit(d) <= merit(least.x) + 1e-2 * np.abs(merit(np.zeros(n)) - merit(least.x))
-    assert judged >= 30
+    print(judged, compared)
+    assert compared >= 20
+    assert judged >= 0.9 * compared
 
 
 # --- worked examples -----------------------------------------------------------------------------------------------------
