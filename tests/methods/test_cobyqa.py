@@ -122,7 +122,6 @@ def test_the_step_solves_the_models(m):
         merit = lambda d, k=k, at=at: at(d)[0] + steps.mu[k] * np.sum(np.maximum(at(d)[1:] - upper[k], 0.0))
         compared += 1
         judged += merit(d) <= merit(least.x) + 1e-2 * np.abs(merit(np.zeros(n)) - merit(least.x))
-    print(judged, compared)
     assert compared >= 20
     assert judged >= 0.9 * compared
 
