@@ -253,11 +253,10 @@ _BY_MODELS: dict[str, Any] = {
     "poison": _BY_GAIN["poison"],
     "asked": lambda dtype: tolerances.simplex_asked(),
     "scales_tol": False,
-    "forks": (0.01, 0.6),
     "forks_at_the_budget": True,
 }
-COBYLA = _like_bfgs("COBYLA", model=bend, tol_name="tol", **_BY_MODELS)
-COBYQA = _like_bfgs("COBYQA", tol_name="final_tr_radius", **_BY_MODELS)
+COBYLA = _like_bfgs("COBYLA", model=bend, tol_name="tol", forks=(0.01, 0.6), **_BY_MODELS)
+COBYQA = _like_bfgs("COBYQA", tol_name="final_tr_radius", forks=(0.1, 0.6), **_BY_MODELS)
 
 OF_ONE_START = (
     BFGS,

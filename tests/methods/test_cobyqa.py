@@ -57,7 +57,7 @@ def test_the_models_have_the_values_and_change_least(n):
     V, F, old = random_points(n, 2, seed=n)
     mu = jnp.asarray(1.0)
     points, new = jax.jit(lambda V, F, old: quadratic_models.about(V, F, old, mu, data_of(n, 2)))(V, F, old)
-    d = np.asarray(points.V - points.V[0])
+    d = np.asarray(points.V - points.V[:1])
     values = jax.vmap(new.at)(jnp.asarray(d))
     np.testing.assert_allclose(values, points.F - points.F[:1], atol=1e-9)
 
@@ -106,7 +106,7 @@ def test_the_step_solves_the_models(m):
     region = model_step.Region(lower, upper, -rng.random((lanes, n)), np.ones((lanes, n)), np.ones(lanes))
     solve = lambda models, region: model_step.solve(models, region, jnp.zeros(m), jnp.zeros(()))
     steps = jax.tree.map(np.asarray, jax.jit(jax.vmap(solve))(models, region))
-    judged = 0
+    judged, compared = 0, 0
     for k in range(lanes):
         grad, bend, d = models.grad[k], models.H[k], steps.d[k]
         at = lambda d, grad=grad, bend=bend: grad @ d + 0.5 * np.einsum("i,kij,j->k", d, bend, d)
@@ -120,8 +120,10 @@ def test_the_step_solves_the_models(m):
         if not least.success or violated(least.x) > 1e-8:
             continue
         merit = lambda d, k=k, at=at: at(d)[0] + steps.mu[k] * np.sum(np.maximum(at(d)[1:] - upper[k], 0.0))
+        compared += 1
         judged += merit(d) <= merit(least.x) + 1e-2 * np.abs(merit(np.zeros(n)) - merit(least.x))
-    assert judged >= 30
+    assert compared >= 20
+    assert judged >= 0.9 * compared
 
 
 # --- worked examples -----------------------------------------------------------------------------------------------------
@@ -157,7 +159,7 @@ def test_no_more_evaluations_than_scipys():
         scipy.optimize.minimize(rosen_of_floats, [-1.2, 1.0], method="COBYQA"),
     )
     assert ours.success
-    assert ours.nfev <= 1.3 * theirs.nfev
+    assert int(ours.nfev) <= 1.3 * theirs.nfev
     np.testing.assert_allclose(ours.x, 1.0, atol=1e-8)
 
 
@@ -229,6 +231,14 @@ def test_points_that_are_refused(dtype):
     res = cobyqa(fun, np.array([0.5, 0.0], dtype), constraints={"type": "ineq", "fun": lambda x: x[1] - x[0]})
     assert res.success
     np.testing.assert_allclose(res.x, [0.01, 1.0], atol=near(dtype))
+
+
+def test_a_refused_point_is_not_sent_to_the_same_place_forever():
+    """Finite at one of the first points alone, and beyond every number soon after: the run ends long before its budget."""
+    fun = lambda x: -jnp.exp(1e3 * jnp.sum(jnp.abs(x)))
+    res = cobyqa(fun, np.array([-0.75267419, -0.3066942]), tol=1e-4)
+    assert res.status == Status.NOT_FINITE
+    assert res.nfev < 100
 
 
 def test_nothing_finite():

@@ -132,7 +132,7 @@ def solve(models: Models, region: Region, y: Array, mu: Array) -> Step:
         goes_on = w.normal | (norm(step.d) > SETTLED * jnp.where(better, norm(d), 1.0))
         reach = jnp.where(better | w.normal, w.reach, SHORTER * jnp.minimum(w.reach, norm(step.d)))
         left = jnp.where(goes_on & (reach > 0), w.left - 1, 0)
-        kept = pick(d, w.d), aim, (part >= 1) & (w.reach == 1), ~w.normal
+        kept = pick(d, w.d), aim, (part >= 1) & (w.reach == 1) & ~step.elastic, ~w.normal
         return _Walk(*kept, y, pick(weight, w.mu), reach, pick(steep, w.steep), left)
 
     no, zero = jnp.zeros((), bool), jnp.zeros_like(low)
